@@ -1,0 +1,142 @@
+"""Settings of a verb: one frozen dataclass, from which flags, notebook parameters and config.json are made alike.
+
+A setting is written once::
+
+    @dataclass(frozen=True)
+    class TrainingSettings:
+        epochs: int = setting(50, "passes over the training pictures")
+
+and is then ``--epochs`` on the command line, ``EPOCHS`` in a notebook and ``"epochs"`` in a run's config.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lumbar.errors import SettingsError
+
+Settings = TypeVar("Settings")
+
+
+def setting(default: Any, help: str, *, choices: tuple | None = None, at_least: float | None = None) -> Any:
+    """A dataclass field with the help text that a person reads.
+
+    Args:
+        default: The value used when nobody says otherwise.
+        help: One line, no full stop; units where there are any.
+        choices: The only values allowed, if they are few.
+        at_least: The smallest value allowed, for a number.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "at_least": at_least})
+
+
+def add_flags(parser: argparse.ArgumentParser, kind: type, *, skip: tuple[str, ...] = ()) -> None:
+    """Give `parser` one flag for each setting of the dataclass `kind`; ``batch_size`` becomes ``--batch-size``."""
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if field.name in skip:
+            continue
+        options: dict[str, Any] = {
+            "dest": field.name,
+            "default": argparse.SUPPRESS,
+            "help": f"{field.metadata['help']} (default: {_shown(field.default)})".replace("%", "%%"),
+        }
+        hint, several = _plain_type(hints[field.name])
+        if hint is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["type"] = hint
+            options["choices"] = field.metadata["choices"]
+            options["metavar"] = None if field.metadata["choices"] else hint.__name__.upper()
+            if several:
+                options["nargs"] = "+"
+        parser.add_argument("--" + field.name.replace("_", "-"), **options)
+
+
+def from_flags(kind: type[Settings], namespace: argparse.Namespace) -> Settings:
+    """The settings that a parsed command line asks for; whatever it does not mention keeps its default."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    return from_dict(kind, {name: value for name, value in vars(namespace).items() if name in names})
+
+
+def from_dict(kind: type[Settings], values: dict[str, Any]) -> Settings:
+    """Settings from plain values, as read from JSON.
+
+    Raises:
+        SettingsError: For an unknown name, a value of the wrong type, outside the choices or below the minimum.
+    """
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise SettingsError(
+            f"{kind.__name__} has no setting named {', '.join(unknown)}", expected=", ".join(fields), field=unknown[0]
+        )
+    return kind(**{name: _checked(fields[name], hints[name], value) for name, value in values.items()})
+
+
+def to_dict(settings: Any) -> dict[str, Any]:
+    """The settings as plain values that JSON can hold (paths become text, tuples lists)."""
+    return json.loads(json.dumps(dataclasses.asdict(settings), default=str))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON to a temporary name beside `path`, then rename it: a reader never sees half a file."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _plain_type(hint: Any) -> tuple[type, bool]:
+    """(element type, whether several are taken) of ``int``, ``Path | None``, ``tuple[str, ...]`` and the like."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        hint = next(part for part in typing.get_args(hint) if part is not type(None))
+    if typing.get_origin(hint) is tuple:
+        return typing.get_args(hint)[0], True
+    return hint, False
+
+
+def _checked(field: dataclasses.Field, hint: Any, value: Any) -> Any:
+    if value is None and type(None) in typing.get_args(hint):
+        return None
+    element, several = _plain_type(hint)
+    elements = list(value) if several and isinstance(value, (list, tuple)) else [value]
+    for index, each in enumerate(elements):
+        if element is bool or isinstance(each, bool):
+            correct = element is bool and isinstance(each, bool)
+        else:
+            try:
+                elements[index] = each = element(each)
+                correct = not (element is int and float(value if not several else each) != each)
+            except (TypeError, ValueError):
+                correct = False
+        if not correct:
+            raise SettingsError(
+                f"the setting {field.name} needs {element.__name__}", field=field.name, found=repr(value)
+            )
+        choices, at_least = field.metadata["choices"], field.metadata["at_least"]
+        if choices and each not in choices:
+            raise SettingsError(
+                f"the setting {field.name} has a value that is not offered",
+                field=field.name,
+                found=repr(each),
+                expected=", ".join(map(str, choices)),
+            )
+        if at_least is not None and not each >= at_least:
+            raise SettingsError(
+                f"the setting {field.name} is too small", field=field.name, found=each, expected=f"at least {at_least}"
+            )
+    return tuple(elements) if several else elements[0]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return "none" if value is None else str(value)
