@@ -24,14 +24,20 @@ PARTS = ("train", "validation", "test")
 
 SCHEMA = pandera.DataFrameSchema(
     {
-        "image": pandera.Column(str, pandera.Check.str_length(min_value=1), description="path below the data set's folder"),
+        "image": pandera.Column(
+            str, pandera.Check.str_length(min_value=1), description="path below the data set's folder"
+        ),
         "patient": pandera.Column(str, pandera.Check.str_length(min_value=1), description="who; splits are by patient"),
-        "source": pandera.Column(str, description="hospital or data set the picture came from; splits are stratified by it"),
+        "source": pandera.Column(
+            str, description="hospital or data set the picture came from; splits are stratified by it"
+        ),
         "view": pandera.Column(str, pandera.Check.isin(VIEWS), description="plane of the cut"),
         "contrast": pandera.Column(str, description="T1, T2, STIR, CT …; empty if unknown"),
         "level": pandera.Column(str, pandera.Check.isin(LEVELS), description="disc level"),
         "side": pandera.Column(str, pandera.Check.isin(("", *SIDES)), description="patient's side, axial points only"),
-        "x": pandera.Column(float, nullable=True, description="column in native pixels; NaN where the point is missing"),
+        "x": pandera.Column(
+            float, nullable=True, description="column in native pixels; NaN where the point is missing"
+        ),
         "y": pandera.Column(float, nullable=True, description="row in native pixels; NaN where the point is missing"),
         "width": pandera.Column(int, pandera.Check.gt(0), description="columns of the native picture"),
         "height": pandera.Column(int, pandera.Check.gt(0), description="rows of the native picture"),
@@ -42,3 +48,163 @@ SCHEMA = pandera.DataFrameSchema(
     coerce=True,
 )
 """Columns that every reader in `lumbar.datasets` fills. Further columns are welcome and travel along."""
+
+KEY = ("image", "level", "side")
+"""The columns that name a point; no two rows may share them."""
+
+
+def channels(views: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    """The points a network for these views answers with, in order.
+
+    Sagittal and coronal pictures share five channels, one a level; an axial picture shows one level, so its two
+    channels are the sides: ``("sagittal",)`` gives 5 names, ``("axial",)`` 2, all three views 7.
+
+    Raises:
+        ValueError: If a view is unknown or none is given.
+    """
+    unknown = set(views) - set(VIEWS)
+    if unknown or not views:
+        raise ValueError(f"views must be some of {', '.join(VIEWS)}; got {list(views)}")
+    flat = LEVELS if {"sagittal", "coronal"} & set(views) else ()
+    return flat + (SIDES if "axial" in views else ())
+
+
+def channel(table: pd.DataFrame) -> pd.Series:
+    """For each row of a landmark table the name of the channel it belongs to: its side if axial, its level if not."""
+    return table["side"].where(table["view"] == "axial", table["level"])
+
+
+def problems(table: pd.DataFrame) -> pd.DataFrame:
+    """What is wrong with a landmark table, row by row.
+
+    Args:
+        table: Any DataFrame that is meant to be a landmark table.
+
+    Returns:
+        DataFrame with columns row (index label, or -1 for the whole table), column, problem; empty if all is well.
+    """
+    found: list[tuple[int, str, str]] = []
+    try:
+        table = SCHEMA.validate(table, lazy=True)
+    except pandera.errors.SchemaErrors as error:
+        for case in error.failure_cases.itertuples():
+            missing_column = case.check == "column_in_dataframe"
+            column = case.failure_case if missing_column else case.column
+            text = "the column is missing" if missing_column else f"{case.failure_case!r} breaks the rule {case.check}"
+            found.append((-1 if pd.isna(case.index) else case.index, column, text))
+        if set(SCHEMA.columns) - set(table.columns):
+            return _as_problems(found)
+        numbers = ["x", "y", "width", "height"]
+        table = table.assign(**table[numbers].apply(pd.to_numeric, errors="coerce"))
+    axial = table["view"] == "axial"
+    checks = [
+        ("level", table.duplicated(list(KEY), keep=False), "this point stands in the table more than once"),
+        ("x", table["x"].isna() != table["y"].isna(), "x and y must both be there or both be missing"),
+        ("x", _outside(table["x"], table["width"]), "the point lies outside the picture"),
+        ("y", _outside(table["y"], table["height"]), "the point lies outside the picture"),
+        ("side", axial & (table["side"] == ""), "an axial point needs a side, left or right"),
+        ("side", ~axial & (table["side"] != ""), "only axial points have a side"),
+    ]
+    for constant in ("patient", "view", "width", "height"):
+        several = table.groupby("image")[constant].transform("nunique") > 1
+        checks.append((constant, several, f"one picture has several values of {constant}"))
+    found += [(row, column, text) for column, wrong, text in checks for row in table.index[wrong.to_numpy(dtype=bool)]]
+    return _as_problems(found)
+
+
+def check(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the schema's dtypes, if it keeps the schema.
+
+    Raises:
+        TableError: If it does not; the message shows the first rows concerned and counts the rest.
+    """
+    found = problems(table)
+    if len(found):
+        shown = [
+            f"{'table' if row < 0 else f'row {row}'}, column {column}: {problem}"
+            for row, column, problem in found.head(5).itertuples(index=False)
+        ]
+        more = f"\n  … and {len(found) - 5} more" if len(found) > 5 else ""
+        raise TableError(
+            f"the landmark table has {len(found)} problem(s):\n  " + "\n  ".join(shown) + more,
+            remedy="run `python -m lumbar check` on the data set's folder for the whole list",
+        )
+    return SCHEMA.validate(table)
+
+
+def split(table: pd.DataFrame, fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0) -> pd.Series:
+    """Send every PATIENT to one part; pictures of one person never meet on both sides.
+
+    Patients are shuffled by a hash of the seed and their name, source by source, and cut at the fractions: the same
+    seed gives the same split on any machine, whatever the order of the rows, and each source is shared out alike.
+
+    Args:
+        table: Landmark table (columns patient and source are used).
+        fractions: Shares of train, validation and test; positive, adding up to 1.
+        seed: Another seed, another split.
+
+    Returns:
+        Series of "train", "validation" or "test", indexed by patient, sorted by patient.
+
+    Raises:
+        ValueError: If the fractions are not three non-negative numbers adding up to 1.
+        TableError: If a source is too small to give each wanted part a patient, or a patient has several sources.
+    """
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"fractions must be three numbers from 0 that add up to 1, got {fractions}")
+    people = table[["patient", "source"]].drop_duplicates()
+    if people["patient"].duplicated().any():
+        who = people.loc[people["patient"].duplicated(), "patient"].iloc[0]
+        raise TableError("a patient appears in several sources", field="patient", found=who)
+    parts: dict[str, str] = {}
+    for source, group in people.groupby("source"):
+        order = sorted(group["patient"], key=lambda patient: hashlib.sha256(f"{seed}/{patient}".encode()).digest())
+        counts = _share_out(len(order), fractions)
+        if any(count == 0 < fraction for count, fraction in zip(counts, fractions, strict=True)):
+            raise TableError(
+                f"source {source!r} has too few patients to split by patient",
+                field="patient",
+                found=len(order),
+                expected=f"enough for {counts} to leave no part empty",
+                remedy="use more patients, or fewer parts (a fraction of 0)",
+            )
+        parts |= dict(zip(order, np.repeat(PARTS, counts).tolist(), strict=True))
+    return pd.Series(parts, name="part").rename_axis("patient").sort_index()
+
+
+def check_split(patients: list[str], parts: list[str]) -> None:
+    """Make sure that no patient stands in two parts.
+
+    Args:
+        patients: Who each picture shows.
+        parts: The part each picture is in, of the same length.
+
+    Raises:
+        TableError: Naming a patient who leaks from one part into another.
+    """
+    counts = pd.DataFrame({"patient": patients, "part": parts}).drop_duplicates()
+    leaks = counts.loc[counts["patient"].duplicated(keep=False)]
+    if len(leaks):
+        who = leaks["patient"].iloc[0]
+        raise TableError(
+            f"{leaks['patient'].nunique()} patient(s) stand in more than one part of the split",
+            field="patient",
+            found=f"{who} in {' and '.join(sorted(leaks.loc[leaks['patient'] == who, 'part']))}",
+            remedy="split by patient (lumbar.landmarks.split), not by picture",
+        )
+
+
+def _share_out(total: int, fractions: tuple[float, float, float]) -> list[int]:
+    """Whole numbers that add up to `total`; parts that want a share but would round to nothing get one patient."""
+    validation, test = (max(round(total * fraction), int(fraction > 0)) for fraction in fractions[1:])
+    return [max(total - validation - test, 0), validation, test] if fractions[0] else [0, total - test, test]
+
+
+def _outside(position: pd.Series, extent: pd.Series) -> pd.Series:
+    return (position < -0.5) | (position > extent - 0.5)
+
+
+def _as_problems(found: list[tuple[int, str, str]]) -> pd.DataFrame:
+    return pd.DataFrame(found, columns=["row", "column", "problem"]).sort_values(
+        "row", kind="stable", ignore_index=True
+    )
