@@ -64,7 +64,7 @@ class Affine:
 
     @classmethod
     def rotation(cls, degrees: float, *, about: tuple[float, float] = (0.0, 0.0)) -> Affine:
-        """Turn by `degrees` about a fixed point, from the x axis towards the y axis (clockwise as seen, y being down)."""
+        """Turn by `degrees` about a fixed point, from x towards y: clockwise as seen, y being down."""
         c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         cx, cy = about
         return cls([[c, -s, cx - c * cx + s * cy], [s, c, cy - s * cx - c * cy]])
@@ -154,7 +154,7 @@ class Affine:
             (height, width) array of the same dtype.
         """
         sx, sy = np.linalg.norm(self.matrix[:, 0]), np.linalg.norm(self.matrix[:, 1])
-        # Each output pixel covers 1/s source pixels; a blur of half that width before sampling removes what it cannot show.
+        # Each output pixel covers 1/s source pixels; a blur of half that width removes what it cannot show.
         sigma_x, sigma_y = (0.5 * math.sqrt(max(0.0, 1 / s**2 - 1)) for s in (sx, sy))
         if max(sigma_x, sigma_y) > 0.3:
             kernel = [2 * math.ceil(3 * sigma) + 1 for sigma in (sigma_x, sigma_y)]

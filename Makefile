@@ -1,0 +1,49 @@
+# From nothing to a held course or a green test run: only Python (3.11–3.13), pip, make and git are needed.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help course test test-fast lab lint format lock notebooks clean
+
+help:  ## say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+course: $(VENV)/installed  ## execute the notebooks and write runs/course/index.html
+	$(RUN) -m lumbar course
+
+test: $(VENV)/installed  ## run every test, notebooks included
+	$(RUN) -m pytest
+
+test-fast: $(VENV)/installed  ## run the tests that take seconds
+	$(RUN) -m pytest -m "not slow"
+
+lab: $(VENV)/installed  ## open JupyterLab on the notebooks
+	$(RUN) -m jupyterlab notebooks
+
+lint: $(VENV)/installed  ## look over code and notebooks with ruff
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: $(VENV)/installed  ## let ruff put code and notebooks in order
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are committed
+	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
+lock: $(VENV)/installed  ## pin requirements.txt and environment.yml anew from pyproject.toml
+	$(RUN) -m pip install --quiet uv
+	$(RUN) -m uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra test --no-header --no-annotate pyproject.toml --output-file requirements.txt
+
+$(VENV)/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@echo "Installing the requirements into $(VENV) (about 3 GB on disk; some minutes the first time)"
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --requirement requirements.txt
+	$(RUN) -m pip install --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+clean:  ## remove the environment
+	rm -rf $(VENV)

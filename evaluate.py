@@ -1,0 +1,8 @@
+"""Measure a trained network on the test patients: ``python evaluate.py`` is ``python -m lumbar evaluate``."""
+
+import sys
+
+from lumbar.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["evaluate", *sys.argv[1:]]))

@@ -1,0 +1,57 @@
+"""The command line: ``python -m lumbar VERB``. A verb's room is imported only when the verb is used."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import lumbar
+from lumbar.errors import LumbarError
+
+VERBS = {
+    "doctor": "say what this machine has and lacks, with the remedy",
+    "phantom": "make synthetic patients and write them as DICOM studies with a landmark table",
+    "check": "say whether a folder is a data set we can read, what is in it, and what is wrong",
+    "train": "train a network and leave a run folder",
+    "evaluate": "measure a run on the test patients, beside trivial baselines",
+    "tune": "search for better settings with Keras Tuner, then train and evaluate the best",
+    "course": "execute the notebooks from first to last and write a summary page",
+}
+"""Each verb is a module of `lumbar.commands` with ``add_arguments(parser)`` and ``run(arguments) -> exit code``."""
+
+INTERRUPTED = 130
+"""Exit code of a command that was stopped with Ctrl-C, as shells count it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: The words after the program's name; those of this process if left out.
+
+    Returns:
+        The exit code: 0 if all went well, 1 for a problem found, 2 for a command that cannot be understood.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up messages tell a student nothing
+    parser = argparse.ArgumentParser(prog="python -m lumbar", description=lumbar.__doc__)
+    parser.add_argument("--version", action="version", version=f"lumbar {lumbar.__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for verb, purpose in VERBS.items():
+        subparser = verbs.add_parser(verb, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+        if verb == chosen:
+            command = importlib.import_module(f"lumbar.commands.{verb}")
+            command.add_arguments(subparser)
+    parsed = parser.parse_args(words)
+    try:
+        return command.run(parsed)
+    except LumbarError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+        return INTERRUPTED

@@ -1,0 +1,122 @@
+"""Is this machine ready? One finding for each requirement, with the remedy where it is not met."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from lumbar import places
+
+INSTALL = "run `make course`, or `pip install -r requirements.txt` in the environment you use"
+FREE_GIGABYTES = 2
+"""Disk space that the course's data and runs may take, with room to spare."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One requirement: is it met, what was seen, and what to do if not."""
+
+    what: str
+    ok: bool
+    seen: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        line = f"[{'OK' if self.ok else 'FAIL'}] {self.what}: {self.seen}"
+        return line if self.ok else f"{line} -> {self.remedy}"
+
+
+def examine() -> Iterator[Finding]:
+    """Yield the findings one by one, the quick ones first."""
+    project = tomllib.loads((places.REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    yield _python(project["requires-python"])
+    for line in project["dependencies"]:
+        yield _requirement(Requirement(line))
+    yield _folder_is_writable(places.data())
+    yield _folder_is_writable(places.runs())
+    yield _disk_space()
+    yield _tried("Jupyter kernel python3", _find_kernel, "run `python -m ipykernel install --sys-prefix`")
+    yield _tried("compressed DICOM (JPEG, JPEG-LS, JPEG 2000, RLE)", _find_decoders, INSTALL)
+    yield _tried("TensorFlow trains a small network", _train_a_little, INSTALL)
+
+
+def _python(allowed: str) -> Finding:
+    version = platform.python_version()
+    return Finding(
+        "Python",
+        SpecifierSet(allowed).contains(version),
+        f"{version} ({sys.executable})",
+        f"install a Python that fits {allowed} and make the environment anew: `make clean course PYTHON=python3.12`",
+    )
+
+
+def _requirement(requirement: Requirement) -> Finding:
+    name = requirement.name
+    if requirement.marker and not requirement.marker.evaluate(default_environment()):
+        return Finding(name, True, "not needed here")
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, False, "not installed", INSTALL)
+    return Finding(name, requirement.specifier.contains(version), f"{version} (needs {requirement.specifier})", INSTALL)
+
+
+def _folder_is_writable(folder: Path) -> Finding:
+    remedy = "make it writable, or point LUMBAR_HOME to a folder that is"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return Finding(f"folder {folder.name}/", True, f"{folder} can be written")
+    except OSError as error:
+        return Finding(f"folder {folder.name}/", False, f"{folder}: {error.strerror}", remedy)
+
+
+def _disk_space() -> Finding:
+    free = shutil.disk_usage(places.home()).free / 1e9
+    return Finding("disk space", free > FREE_GIGABYTES, f"{free:.0f} GB free", f"free {FREE_GIGABYTES} GB")
+
+
+def _tried(what: str, attempt: Callable[[], str], remedy: str) -> Finding:
+    try:
+        return Finding(what, True, attempt())
+    except Exception as error:  # whatever went wrong is the finding
+        return Finding(what, False, f"{type(error).__name__}: {error}", remedy)
+
+
+def _find_kernel() -> str:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return KernelSpecManager().get_kernel_spec("python3").display_name
+
+
+def _find_decoders() -> str:
+    from pydicom.pixels import get_decoder
+    from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, RLELossless
+
+    needed = (JPEGBaseline8Bit, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless, RLELossless)
+    missing = [syntax.name for syntax in needed if not get_decoder(syntax).is_available]
+    if missing:
+        raise RuntimeError(f"no decoder for {', '.join(missing)}")
+    return f"{len(needed)} kinds can be read"
+
+
+def _train_a_little() -> str:
+    import keras
+    import numpy as np
+
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3), keras.layers.GlobalMaxPool2D()])
+    model.compile("adam", "mse")
+    loss = model.fit(np.ones((4, 8, 8, 1)), np.zeros((4, 2)), verbose=0).history["loss"][0]
+    return f"loss {loss:.2f} on the {keras.backend.backend()} backend"

@@ -1,0 +1,30 @@
+"""Where generated and downloaded things live: the folders data/ and runs/ of the repository."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+"""The folder that holds the package; a checkout of the project if pyproject.toml stands in it."""
+
+
+def home() -> Path:
+    """The folder above data/ and runs/.
+
+    LUMBAR_HOME if that is set, the checkout if the package is used from one (so that commands and notebooks agree
+    wherever they are started), else the current folder.
+    """
+    if os.environ.get("LUMBAR_HOME"):
+        return Path(os.environ["LUMBAR_HOME"]).expanduser().resolve()
+    return REPOSITORY if (REPOSITORY / "pyproject.toml").is_file() else Path.cwd()
+
+
+def data() -> Path:
+    """Folder of data sets: the synthetic patients made on first use, and whatever a person downloads."""
+    return home() / "data"
+
+
+def runs() -> Path:
+    """Folder of runs, one folder each."""
+    return home() / "runs"

@@ -1,0 +1,8 @@
+"""Train a network: ``python train.py`` is ``python -m lumbar train``."""
+
+import sys
+
+from lumbar.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["train", *sys.argv[1:]]))
