@@ -1,0 +1,39 @@
+"""Keras, imported without its backend's start-up chatter: ``from lumbar.backend import keras``.
+
+TensorFlow 2.21 writes some twenty lines about oneDNN and missing graphics drivers straight to the process's standard
+error, whatever TF_CPP_MIN_LOG_LEVEL says. They would stand at the head of each notebook and command. Here that stream is
+set aside while the backend starts; if the start fails, what was set aside is shown.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def _standard_error_set_aside() -> Iterator[None]:
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+with _standard_error_set_aside():
+    import keras
+
+    keras.ops.zeros(())  # the search for devices speaks at the first operation, not at the import
+
+__all__ = ["keras"]
