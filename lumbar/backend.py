@@ -1,7 +1,7 @@
 """Keras, imported without its backend's start-up chatter: ``from lumbar.backend import keras``.
 
 TensorFlow 2.21 writes some twenty lines about oneDNN and missing graphics drivers straight to the process's standard
-error, whatever TF_CPP_MIN_LOG_LEVEL says. They would stand at the head of each notebook and command. Here that stream is
+error, whatever TF_CPP_MIN_LOG_LEVEL says. They would head each notebook and command. Here that stream is
 set aside while the backend starts; if the start fails, what was set aside is shown.
 """
 

@@ -113,8 +113,9 @@ def _find_decoders() -> str:
 
 
 def _train_a_little() -> str:
-    import keras
     import numpy as np
+
+    from lumbar.backend import keras
 
     model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3), keras.layers.GlobalMaxPool2D()])
     model.compile("adam", "mse")
