@@ -1,0 +1,28 @@
+"""``python -m lumbar tune``."""
+
+from __future__ import annotations
+
+import argparse
+
+from lumbar.settings import add_flags, from_flags
+from lumbar.training import TrainingSettings
+from lumbar.tuning import TuningSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the search, and those of the training it searches over."""
+    add_flags(parser.add_argument_group("the search"), TuningSettings)
+    add_flags(
+        parser.add_argument_group("training, for what the search does not vary"), TrainingSettings, skip=("name",)
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search, train the best, and print the leaderboard."""
+    from lumbar.tuning import leaderboard, tune
+
+    training = {name: value for name, value in vars(arguments).items() if name != "name"}
+    best = tune(from_flags(TuningSettings, arguments), from_flags(TrainingSettings, argparse.Namespace(**training)))
+    print(leaderboard(best.parent).to_string(index=False, float_format="{:.4g}".format))
+    print(f"The winner, trained anew and evaluated, is in {best}")
+    return 0

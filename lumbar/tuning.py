@@ -1,0 +1,199 @@
+"""Search for better settings with Keras Tuner; every trial is an ordinary run, and so is the winner.
+
+A hyperparameter is a training setting under its own name, so a trial's folder holds the same files as any run, is
+evaluated and resumed like one, and needs no second description of how a network is built and trained.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lumbar import places
+from lumbar.errors import LumbarError, RunError
+from lumbar.settings import setting, to_dict, write_json
+from lumbar.training import TrainingSettings
+
+if TYPE_CHECKING:
+    import keras_tuner
+    import pandas as pd
+
+OBJECTIVE = "val_mae_px"
+"""What a search makes small: a trial's lowest validation error, mean over both axes, pixels of the 256 frame."""
+
+
+@dataclass(frozen=True)
+class TuningSettings:
+    """Settings of a search; what a trial does not vary stands in the training settings."""
+
+    algorithm: str = setting("random", "how the next trial is chosen", choices=("random", "hyperband", "bayesian"))
+    trials: int = setting(10, "trials at most; hyperband decides their number from the epochs", at_least=1)
+    trial_epochs: int = setting(6, "epochs of one trial (the longest, for hyperband)", at_least=1)
+    search: tuple[str, ...] = setting(
+        ("model", "depth", "width", "activation", "dropout", "batch_norm", "learning_rate", "augmentation"),
+        "settings to vary; the others stay as given",
+        choices=("model", "depth", "width", "activation", "dropout", "batch_norm", "learning_rate", "augmentation"),
+    )
+    name: str = setting("search", "name of the search's folder under runs/")
+
+
+def space(names: tuple[str, ...]) -> keras_tuner.HyperParameters:
+    """The values that each searched setting may take."""
+    import keras_tuner
+
+    parameters = keras_tuner.HyperParameters()
+    offered = {
+        "model": lambda name: parameters.Choice(name, ["baseline", "heatmap"]),
+        "depth": lambda name: parameters.Int(name, 3, 5),
+        "width": lambda name: parameters.Choice(name, [8, 12, 16, 24]),
+        "activation": lambda name: parameters.Choice(name, ["relu", "gelu", "silu"]),
+        "dropout": lambda name: parameters.Float(name, 0.0, 0.5, step=0.1),
+        "batch_norm": lambda name: parameters.Boolean(name),
+        "learning_rate": lambda name: parameters.Float(name, 1e-4, 1e-2, sampling="log"),
+        "augmentation": lambda name: parameters.Float(name, 0.0, 1.5, step=0.5),
+    }
+    for name in names:
+        offered[name](name)
+    return parameters
+
+
+def tune(settings: TuningSettings, training: TrainingSettings, *, progress: bool = True) -> Path:
+    """Search, write the leaderboard and its picture, then train the best settings for `training.epochs` epochs.
+
+    Everything stands in ``runs/<name>/``: ``config.json``, ``leaderboard.csv``, ``leaderboard.png``, one run folder a
+    trial under ``trials/``, and the winner, trained anew and evaluated, in ``best/``. A search that was stopped goes on
+    where it stood: finished trials are not repeated, and one that was cut short resumes at its last epoch.
+
+    Args:
+        settings: What to search and for how long.
+        training: Settings common to all trials, and the epochs of the final training.
+        progress: Show what is going on.
+
+    Returns:
+        The run folder of the winner.
+
+    Raises:
+        RunError: If the folder holds a search with other settings, or no trial was completed.
+    """
+    folder = places.runs() / settings.name
+    _claim(folder, {"tuning": to_dict(settings), "training": to_dict(training)})
+    tuner = _tuner(settings, training, folder, progress)
+    tuner.search()
+    table = leaderboard(folder)
+    if not (table["status"] == "COMPLETED").any():
+        raise RunError(
+            "no trial of the search was completed",
+            file=folder,
+            found=", ".join(table["status"]) or "no trial",
+            remedy="see the message in trials/keras_tuner/search/trial_*/trial.json",
+        )
+    _write_leaderboard(table, folder)
+    return _train_winner(table.iloc[0], settings, training, folder, progress)
+
+
+def leaderboard(folder: Path) -> pd.DataFrame:
+    """All trials of a search, the best first.
+
+    Args:
+        folder: The search's folder.
+
+    Returns:
+        DataFrame with columns trial, status, val_mae_px (pixels of the 256 frame; NaN if not completed), epochs and one
+        column for each searched setting.
+    """
+    import pandas as pd
+
+    rows = []
+    for path in sorted((folder / "trials" / "keras_tuner").glob("*/trial_*/trial.json")):
+        trial = json.loads(path.read_text(encoding="utf-8"))
+        values = trial["hyperparameters"]["values"]
+        rows.append(
+            {
+                "trial": trial["trial_id"],
+                "status": trial["status"],
+                OBJECTIVE: trial["score"],
+                "epochs": values.get("tuner/epochs"),
+                **{name: value for name, value in values.items() if not name.startswith("tuner/")},
+            }
+        )
+    table = pd.DataFrame(rows, columns=None if rows else ["trial", "status", OBJECTIVE, "epochs"])
+    return table.sort_values(OBJECTIVE, na_position="last", ignore_index=True)
+
+
+def _claim(folder: Path, config: dict[str, Any]) -> None:
+    """Make the folder ours, or make sure that it holds this very search."""
+    path = folder / "config.json"
+    if path.is_file():
+        if json.loads(path.read_text(encoding="utf-8")) != config:
+            raise RunError(
+                "this folder holds a search with other settings",
+                file=folder,
+                remedy="choose another --name, or remove the folder",
+            )
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(path, config)
+
+
+def _tuner(settings: TuningSettings, training: TrainingSettings, folder: Path, progress: bool):
+    """A Keras Tuner whose trials are runs."""
+    import lumbar.backend  # before keras_tuner, which would start TensorFlow with all its chatter
+    import keras_tuner
+    from keras_tuner.engine import base_tuner  # the plain tuner: no model of its own, only trials
+
+    from lumbar.training import read_history, train
+
+    class RunTuner(base_tuner.BaseTuner):
+        def run_trial(self, trial, *_, **__):
+            values = dict(trial.hyperparameters.values)
+            epochs = values.get("tuner/epochs", settings.trial_epochs)
+            chosen = {name: value for name, value in values.items() if not name.startswith("tuner/")}
+            run = _run_of(trial.trial_id, folder)
+            try:
+                train(replace(training, **chosen, epochs=epochs, name=run), progress=progress)
+            except (LumbarError, MemoryError) as error:  # the next trial may do better
+                raise keras_tuner.errors.FailedTrialError(str(error)) from error
+            return {OBJECTIVE: float(read_history(places.runs() / run)[OBJECTIVE].min())}
+
+        def load_model(self, trial):
+            raise NotImplementedError("a trial's network is best.keras of its run folder")
+
+    objective = keras_tuner.Objective(OBJECTIVE, "min")
+    common = {"objective": objective, "hyperparameters": space(settings.search), "seed": training.seed}
+    oracles = keras_tuner.oracles
+    if settings.algorithm == "hyperband":
+        oracle = oracles.HyperbandOracle(max_epochs=settings.trial_epochs, factor=3, **common)
+    elif settings.algorithm == "bayesian":
+        oracle = oracles.BayesianOptimizationOracle(max_trials=settings.trials, **common)
+    else:
+        oracle = oracles.RandomSearchOracle(max_trials=settings.trials, **common)
+    tuner = RunTuner(oracle, directory=str(folder / "trials" / "keras_tuner"), project_name="search")
+    oracle.verbose = int(progress)
+    return tuner
+
+
+def _run_of(trial: str, folder: Path) -> str:
+    return f"{folder.name}/trials/{trial}"
+
+
+def _write_leaderboard(table: pd.DataFrame, folder: Path) -> None:
+    from lumbar import figures
+
+    temporary = folder / ".leaderboard.csv.tmp"
+    table.to_csv(temporary, index=False)
+    temporary.replace(folder / "leaderboard.csv")
+    figures.search_results(table, OBJECTIVE).savefig(folder / "leaderboard.png")
+
+
+def _train_winner(
+    winner: pd.Series, settings: TuningSettings, training: TrainingSettings, folder: Path, progress: bool
+) -> Path:
+    from lumbar.evaluation import EvaluationSettings, evaluate
+    from lumbar.training import train
+
+    chosen = {name: winner[name] for name in settings.search}
+    run = train(replace(training, **chosen, name=f"{folder.name}/best"), progress=progress)
+    evaluate(EvaluationSettings(run=run), progress=progress)
+    return run
