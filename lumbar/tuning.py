@@ -77,10 +77,13 @@ def tune(settings: TuningSettings, training: TrainingSettings, *, progress: bool
     Raises:
         RunError: If the folder holds a search with other settings, or no trial was completed.
     """
+    from lumbar.backend import keras  # before keras_tuner, which would start TensorFlow with all its chatter
+
     folder = places.runs() / settings.name
     _claim(folder, {"tuning": to_dict(settings), "training": to_dict(training)})
     tuner = _tuner(settings, training, folder, progress)
     tuner.search()
+    keras.backend.clear_session()  # the trials' networks are on disk
     table = leaderboard(folder)
     if not (table["status"] == "COMPLETED").any():
         raise RunError(
@@ -139,7 +142,6 @@ def _claim(folder: Path, config: dict[str, Any]) -> None:
 
 def _tuner(settings: TuningSettings, training: TrainingSettings, folder: Path, progress: bool):
     """A Keras Tuner whose trials are runs."""
-    import lumbar.backend  # before keras_tuner, which would start TensorFlow with all its chatter
     import keras_tuner
     from keras_tuner.engine import base_tuner  # the plain tuner: no model of its own, only trials
 
