@@ -1,0 +1,192 @@
+"""A synthetic patient: 3-D anatomy in patient millimetres, its landmarks, and what an operator places slices by.
+
+The figures behind it are in `lumbar.phantom.variation`; bones, canal and soft tissues are built in their own modules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from lumbar.landmarks import LEVELS
+from lumbar.phantom import body, bones
+from lumbar.phantom.canal import canal, lay_course
+from lumbar.phantom.column import Column, build_column
+from lumbar.phantom.shapes import Solid, Tube
+from lumbar.phantom.variation import Variation, draw_variation
+
+SUBARTICULAR_OUTWARD = 0.42
+"""Where the subarticular points lie: this share of the canal's width to either side of the middle."""
+
+SUBARTICULAR_BEHIND_MM = 2.0
+"""How far behind the disc's margin the subarticular points lie (the lateral recess), mm."""
+
+
+class Frame(NamedTuple):
+    """A place and three perpendicular directions in patient mm (LPS).
+
+    Args:
+        centre: shape (3,), mm.
+        left: unit vector to the patient's left, shape (3,).
+        posterior: unit vector to the back, shape (3,).
+        superior: unit vector to the head, shape (3,).
+    """
+
+    centre: np.ndarray
+    left: np.ndarray
+    posterior: np.ndarray
+    superior: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """One synthetic patient.
+
+    Args:
+        person: The numbers the patient was built from (age, sex, levels' sizes and findings).
+        column: Frames and shapes of bodies, discs and sacrum, in body mm.
+        solids: All tissues in the order in which they are painted, in body mm.
+        rotation: How the patient lies: ``patient_mm = rotation @ body_mm + position``, shape (3, 3).
+        position: shape (3,), mm.
+        outline: Tables over z of the spine's front, the spinous tips, the skin and the belly, body mm.
+        grain: Seed of the tissue grain.
+    """
+
+    person: Variation
+    column: Column
+    solids: tuple[Solid, ...]
+    rotation: np.ndarray
+    position: np.ndarray
+    outline: body.Trunk
+    grain: int
+
+    @property
+    def lumbar_vertebrae(self) -> int:
+        """Lumbar-type vertebrae: 5, in 4.1 % of people 4 and in 5.8 % 6 (French et al., Global Spine J 2014).
+
+        Levels are labelled upwards from the sacrum in any case: L5/S1 is the last mobile disc.
+        """
+        return self.person.lumbar_vertebrae
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What a report would mention, e.g. "spondylolisthesis L4/L5"."""
+        return self.person.findings
+
+    @cached_property
+    def boxes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each solid the box that holds it: centres (n, 3), axes (n, 3, 3), half extents (n, 3), body mm."""
+        centres = [
+            (solid.form.low + solid.form.high) / 2 if isinstance(solid.form, Tube) else solid.centre
+            for solid in self.solids
+        ]
+        reaches = [solid.form.reach + solid.roughness * 2.5 for solid in self.solids]
+        return np.array(centres), np.array([solid.axes for solid in self.solids]), np.array(reaches)
+
+    def landmarks_mm(self, view: str) -> dict[tuple[str, str], np.ndarray]:
+        """The points that a picture of this view is labelled with, in patient mm.
+
+        sagittal: where each disc borders the canal in the mid-sagittal plane, as in the public labels; key (level, "").
+        coronal: the discs' centres; key (level, "").
+        axial: the left and right subarticular points (lateral recess, just behind the disc); key (level, side), the
+        sides being the patient's: left has the greater x.
+
+        Args:
+            view: One of `lumbar.landmarks.VIEWS`.
+
+        Returns:
+            (level, side) → float64 array of shape (3,), mm, LPS.
+
+        Raises:
+            ValueError: For any other view.
+        """
+        points = {}
+        for level, disc, width in zip(LEVELS, self.column.discs[-5:], self.person.canal_width[-5:], strict=True):
+            if view == "sagittal":
+                points[level, ""] = disc.place(0, disc.form.margin(0), 0)
+            elif view == "coronal":
+                points[level, ""] = disc.centre
+            elif view == "axial":
+                for side, sign in (("left", 1), ("right", -1)):
+                    out = sign * SUBARTICULAR_OUTWARD * width
+                    points[level, side] = disc.place(out, disc.form.margin(out) + SUBARTICULAR_BEHIND_MM, 0)
+            else:
+                raise ValueError(f"view must be sagittal, coronal or axial, got {view!r}")
+        return {key: self.to_patient(point) for key, point in points.items()}
+
+    def disc_frames(self) -> dict[str, Frame]:
+        """Centre and directions of each of the five discs; axial slices lie along `left` and `posterior`."""
+        return {
+            level: Frame(self.to_patient(disc.centre), *(disc.axes @ self.rotation.T))
+            for level, disc in zip(LEVELS, self.column.discs[-5:], strict=True)
+        }
+
+    def sagittal_frame(self) -> Frame:
+        """The mid-sagittal plane of the lumbar spine: a sagittal picture lies along `posterior` and `superior`.
+
+        Fitted to the landmarks' discs, so that a mild curve leaves the picture as little as possible.
+        """
+        return self._fitted_frame(np.array([disc.place(0, disc.form.back, 0) for disc in self.column.discs[-5:]]))
+
+    def coronal_frame(self) -> Frame:
+        """A coronal plane through the discs' centres: a coronal picture lies along `left` and `superior`.
+
+        It leans with the lumbar spine; because of the lordosis no flat plane meets all the discs in their middle.
+        """
+        return self._fitted_frame(np.array([disc.centre for disc in self.column.discs[-5:]]))
+
+    def to_patient(self, xyz_body: np.ndarray) -> np.ndarray:
+        """Body mm, shape (..., 3), to patient mm."""
+        return np.asarray(xyz_body) @ self.rotation.T + self.position
+
+    def to_body(self, xyz_patient: np.ndarray) -> np.ndarray:
+        """Patient mm, shape (..., 3), to body mm."""
+        return (np.asarray(xyz_patient) - self.position) @ self.rotation
+
+    def _fitted_frame(self, points: np.ndarray) -> Frame:
+        slope = np.polyfit(points[:, 2], points[:, :2], 1)[0]
+        superior = np.array([slope[0], slope[1], 1.0])
+        superior /= np.linalg.norm(superior)
+        left = np.array([1.0, 0.0, 0.0]) - superior[0] * superior
+        left /= np.linalg.norm(left)
+        directions = np.array([left, np.cross(superior, left), superior])
+        return Frame(self.to_patient(points.mean(axis=0)), *(directions @ self.rotation.T))
+
+
+def draw_patient(rng: np.random.Generator, *, anomalies: bool = True) -> Patient:
+    """Draw one patient; the same state of `rng` gives the same patient.
+
+    Args:
+        rng: Source of chance.
+        anomalies: Whether slips, fractures, protrusions, Modic changes, transitional vertebrae and the like may occur.
+    """
+    person = draw_variation(rng, anomalies=anomalies)
+    column = build_column(person, rng)
+    course = lay_course(person, column)
+    under, midline, outline = body.soft_tissues(person, column, course, rng)
+    solids = [*under, *midline, *bones.arches(person, column, rng), *canal(person, column, course, rng)]
+    solids += bones.discs(person, column, rng) + bones.bodies(person, column, rng)
+    return Patient(
+        person=person,
+        column=column,
+        solids=tuple(solids),
+        rotation=_lie(rng),
+        position=rng.normal(0, (6.0, 10.0, 12.0)),
+        outline=outline,
+        grain=int(rng.integers(0, 2**31)),
+    )
+
+
+def _lie(rng: np.random.Generator) -> np.ndarray:
+    """A rotation by a few degrees about each axis: nobody lies quite straight."""
+    rotation = np.eye(3)
+    for axis, angle in enumerate(np.radians(rng.normal(0, (3.5, 2.0, 2.0)))):
+        a, b = [(1, 2), (2, 0), (0, 1)][axis]
+        step = np.eye(3)
+        step[[a, b], [a, b]] = np.cos(angle)
+        step[a, b], step[b, a] = -np.sin(angle), np.sin(angle)
+        rotation = step @ rotation
+    return rotation

@@ -1,0 +1,224 @@
+"""Bones and discs: the chain of frames dressed with cortex, marrow, processes, nuclei and what ages them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lumbar.phantom.column import Column, Segment
+from lumbar.phantom.shapes import Block, Coat, Disc, Ellipsoid, Solid, Spot, Vertebra
+from lumbar.phantom.tissue import Tissue
+from lumbar.phantom.variation import Variation
+
+_MODIC = {1: Tissue.OEDEMA, 2: Tissue.FATTY_MARROW, 3: Tissue.SCLEROSIS}
+
+
+def bone(shell: float = 1.1) -> tuple[Coat, ...]:
+    """Cortex around marrow."""
+    return Coat(Tissue.CORTEX), Coat(Tissue.MARROW, inset=shell, softness=0.4)
+
+
+def discs(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
+    """The ten discs, to be painted before the bodies."""
+    return [_disc(person, segment, index, rng) for index, segment in enumerate(column.discs)]
+
+
+def _disc(person: Variation, segment: Segment, index: int, rng: np.random.Generator) -> Solid:
+    """Dark annulus, and inside it a nucleus that pales with the Pfirrmann grade (2001).
+
+    Nucleus and annulus share the length as measured by Zhong et al., Spine J 2014: the nucleus takes 64–72 % of it.
+    """
+    grade, form = person.grade[index], segment.form
+    water = float(np.clip((1.0, 0.85, 0.42, 0.14, 0.04)[grade - 1] + rng.normal(0, 0.06), 0, 1))
+    length = form.back * rng.uniform(0.62, 0.74)
+    tall = form.height * rng.uniform(0.85, 1.05) + 0.8
+    shift = rng.normal(1.0, 0.8)
+    core = Ellipsoid(form.width * 0.68, length, tall)
+    spots = [
+        Spot(core, (0, shift, 0), Tissue.FIBROUS, softness=2.5, strength=0.9, roughness=0.6),
+        Spot(core, (0, shift, 0), Tissue.NUCLEUS, softness=2.0, strength=water, roughness=0.8),
+    ]
+    if 1 < grade < 4 or rng.random() < 0.4:  # the intranuclear cleft
+        cleft = Ellipsoid(form.width * 0.5, length * rng.uniform(0.6, 0.9), 0.9)
+        spots.append(Spot(cleft, (0, shift, rng.normal(0, 0.3)), Tissue.FIBROUS, 0.8, rng.uniform(0.2, 0.6)))
+    if person.fissure[index]:
+        tear = Ellipsoid(4.0, 1.3, 1.6)
+        spots.append(Spot(tear, (rng.normal(0, 4), form.margin(0) - 2.4, rng.normal(0, 0.6)), Tissue.FLUID, 0.6, 0.8))
+    if grade == 5 and rng.random() < 0.4:  # a vacuum cleft
+        spots.append(Spot(Ellipsoid(form.width * 0.6, length * 0.8, 0.8), (0, -2.0, 0), Tissue.GAS, 0.6, 0.8))
+    return Solid(form, segment.centre, segment.axes, (Coat(Tissue.ANNULUS, softness=0.4),), tuple(spots))
+
+
+def bodies(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
+    """Vertebral bodies from T8 to L5, then the sacrum and coccyx."""
+    solids = [_body(person, segment, index, rng) for index, segment in enumerate(column.bodies)]
+    return solids + _sacrum(person, column, rng)
+
+
+def _body(person: Variation, segment: Segment, index: int, rng: np.random.Generator) -> Solid:
+    form = segment.form
+    spots = [_basivertebral(form, rng), *_patches(form, person, rng)]
+    for disc, side in ((index - 1, 1), (index, -1)):
+        if disc < 0:
+            continue
+        height = side * (form.top if side > 0 else form.bottom)
+        if person.modic[disc]:
+            spots.append(_modic(form, height, int(person.modic[disc]), rng))
+        if person.schmorl[disc, int(side > 0)]:
+            spots += _schmorl(form, height, rng)
+        if person.grade[disc] >= 4:
+            rim = Ellipsoid(form.width * 0.8, form.back * 0.9, 1.6)
+            spots.append(Spot(rim, (0, 0, height * 0.97), Tissue.SCLEROSIS, 1.5, rng.uniform(0.1, 0.6), 1.0))
+    if index == person.haemangioma:
+        size = rng.uniform(3.5, 9.0)
+        place = tuple(rng.uniform(-0.45, 0.45, 3) * (form.width, form.back, form.top))
+        spots.append(Spot(Ellipsoid(size, size, size * 0.9), place, Tissue.HAEMANGIOMA, 1.0, 0.9, 1.5))
+    if f"wedge fracture {segment.name}" in person.findings and rng.random() < 0.5:
+        band = Ellipsoid(form.width, form.back, form.top * rng.uniform(0.3, 0.7))
+        spots.append(Spot(band, (0, 0, form.top * 0.5), Tissue.OEDEMA, 4.0, rng.uniform(0.4, 0.9), 2.5))
+    return Solid(form, segment.centre, segment.axes, bone(), tuple(spots), roughness=0.25)
+
+
+def _basivertebral(form: Vertebra, rng: np.random.Generator) -> Spot:
+    """The vein's cleft in the middle of the posterior wall."""
+    cleft = Ellipsoid(5.0, rng.uniform(4.0, 9.0), rng.uniform(1.0, 2.2))
+    strength = rng.uniform(0.15, 0.9)
+    return Spot(cleft, (0, form.back * 0.92, rng.normal(0, 0.8)), Tissue.PLEXUS, 1.2, strength, 0.5)
+
+
+def _patches(form: Vertebra, person: Variation, rng: np.random.Generator) -> list[Spot]:
+    """Islands of fatty marrow, more of them with age; often a band along the endplates or around the vein."""
+    spots = []
+    for _ in range(rng.poisson(0.25 + person.age / 60)):
+        size = rng.uniform(2.0, 8.0)
+        place = tuple(rng.uniform(-0.8, 0.8, 3) * (form.width, form.back, form.top))
+        shape = Ellipsoid(size, size * rng.uniform(0.6, 1.3), size * rng.uniform(0.4, 1.1))
+        spots.append(Spot(shape, place, Tissue.FATTY_MARROW, 3.0, rng.uniform(0.15, 0.7), 2.0))
+    return spots
+
+
+def _modic(form: Vertebra, height: float, kind: int, rng: np.random.Generator) -> Spot:
+    front = rng.uniform(-1, 0.4)
+    shape = Ellipsoid(form.width * 0.9, form.back * rng.uniform(0.5, 1.1), abs(height) * rng.uniform(0.25, 0.75))
+    place = (rng.normal(0, 4), front * form.front * 0.5, height)
+    return Spot(shape, place, _MODIC[kind], 1.5, rng.uniform(0.5, 0.95), 1.5)
+
+
+def _schmorl(form: Vertebra, height: float, rng: np.random.Generator) -> list[Spot]:
+    place = (rng.normal(0, 5), rng.normal(0.2, 0.3) * form.back, height * 0.95)
+    size = rng.uniform(3.0, 6.5)
+    shape, rim = (Ellipsoid(size + e, size + e, rng.uniform(3.0, 5.5) + e) for e in (0, 1.2))
+    return [Spot(rim, place, Tissue.CORTEX, 0.5, 0.8), Spot(shape, place, Tissue.FIBROUS, 0.8, 0.9)]
+
+
+def _sacrum(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
+    solids = []
+    remnant = rng.uniform(0.0, 0.9) if person.lumbar_vertebrae != 4 else rng.uniform(0.8, 1.0)
+    for index, segment in enumerate(column.sacrum):
+        form = segment.form
+        spots = list(_patches(form, person, rng)) if index < 3 else []
+        if index == 0 and person.modic[-1]:
+            spots.append(_modic(form, form.top, int(person.modic[-1]), rng))
+        solids.append(Solid(form, segment.centre, segment.axes, bone(0.9), tuple(spots), roughness=0.3))
+        if index < 4:  # the ghost of the disc below
+            size = remnant * (1.0, 0.6, 0.4, 0.3)[index]
+            length = form.back * (1 - form.taper)
+            ghost = Ellipsoid(form.width * 0.5, length * (0.35 + 0.6 * size), 0.6 + 2.6 * size)
+            core = Spot(
+                Ellipsoid(form.width * 0.3, length * 0.5 * size + 0.5, 0.3 + 1.8 * size), (0, 0, 0), Tissue.NUCLEUS
+            )
+            place = segment.place(0, 0, -form.bottom - 0.6)
+            coats = (Coat(Tissue.ANNULUS, softness=0.5),)
+            solids.append(Solid(ghost, place, segment.axes, coats, (core,) if rng.random() < 0.5 * size else ()))
+    return solids
+
+
+def arches(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
+    """Pedicles, laminae, articular, transverse and spinous processes of every presacral vertebra, and the sacral arch."""
+    solids = []
+    for index, body in enumerate(column.bodies):
+        solids += _arch(person, body, index, rng)
+    for index, segment in enumerate(column.sacrum[:4]):
+        solids += _sacral_arch(person, segment, index, rng)
+    return solids
+
+
+def _arch(person: Variation, body: Segment, index: int, rng: np.random.Generator) -> list[Solid]:
+    """Sizes follow Panjabi et al., Spine 1992 (pedicles 15 mm tall, spinous processes 68–75 mm from the body's middle)."""
+    size, back = person.size, body.form.back
+    canal, half_width = person.canal_depth[index], person.canal_width[index] / 2
+    lumbar = index >= 5
+    behind = back + canal
+    length = (
+        (np.array([0, 0, 0, 24, 25, 28, 30, 31, 29, 23.0])[index] if index > 2 else 26) * size * rng.normal(1, 0.07)
+    )
+    height = (np.array([9, 9, 9, 15, 18, 22, 23, 23, 20, 15.0])[index]) * size * rng.normal(1, 0.08)
+    droop = (rng.normal(14, 4) if lumbar else rng.normal(38, 4)) if index > 3 else rng.normal(50, 4)
+    solids = []
+
+    def add(form, left, posterior, superior, turn=(0.0, 0.0, 0.0), roughness=0.6, shell=1.2):
+        solids.append(
+            Solid(form, body.place(left, posterior, superior), _turn(*turn) @ body.axes, bone(shell), (), roughness)
+        )
+
+    root = -8.0 if lumbar else -6.0
+    for side in (1, -1):
+        across = half_width + 5.0
+        add(Block(4.0 + 0.25 * max(index - 4, 0), 9.0, 7.2, 3.5), side * across, back + 5.5, 5.0)
+        add(Block(8.5, 3.6, 9.5, 3.0), side * half_width * 0.62, behind + 1.5, root + 1.5, (0, 0, -side * 38.0))
+        add(Block(3.8, 6.0, 8.5, 3.4), side * (half_width + 5.5), back + canal * 0.78, 12.5, (0, 0, side * 35.0))
+        add(Block(3.8, 5.5, 9.0, 3.4), side * (half_width + 1.0), behind + 1.0, -20.0, (0, 0, side * 35.0))
+        reach = (20.0 if lumbar else 12.0) * size * rng.normal(1, 0.1)
+        add(Block(reach / 2 + 3, 3.2, 5.0, 3.0), side * (across + 3 + reach / 2), back + 12.0, 5.0, (0, 0, side * 12.0))
+    add(
+        Block(2.8 + 0.15 * index * rng.uniform(0.6, 1.4), length / 2, height / 2, 3.0, flare=rng.uniform(-0.05, 0.3)),
+        rng.normal(0, 0.8),
+        behind + 2.0 + length / 2 * np.cos(np.radians(droop)),
+        root - 1.0 - length / 2 * np.sin(np.radians(droop)),
+        (droop, 0.0, rng.normal(0, 2.0)),
+        roughness=1.3,
+        shell=1.0,
+    )
+    return solids
+
+
+def _sacral_arch(person: Variation, segment: Segment, index: int, rng: np.random.Generator) -> list[Solid]:
+    """The median crest behind the sacral canal, and the side masses."""
+    form, canal = segment.form, (12.0, 9.0, 6.5, 4.5)[index]
+    crest = Block(3.5, 3.0 + (2.5, 2.0, 1.5, 1.0)[index], form.top * 0.9, 2.0)
+    behind = form.back + canal + 3.0
+    height = 0.0 if index else -5.0
+    solids = [Solid(crest, segment.place(0, behind, height), segment.axes, bone(0.9), (), 1.0)]
+    if index < 3:
+        for side in (1, -1):
+            wing = Block((24.0, 19.0, 14.0)[index] * person.size, form.back * 0.9 + 3, form.top * 1.02, 6.0)
+            centre = segment.place(side * (form.width * 0.8 + 20.0 - 4 * index), 4.0, 0.0)
+            solids.append(Solid(wing, centre, segment.axes, bone(1.0), (), 1.5))
+            plate = Block(9.0, 3.0, form.top * 0.85, 2.0)
+            centre = segment.place(side * 9.0, form.back + canal + 2.0, height)
+            solids.append(Solid(plate, centre, segment.axes, bone(0.9), (), 0.8))
+    return solids
+
+
+def spinous_tips(column: Column, person: Variation) -> np.ndarray:
+    """Where the spinous processes and the sacral crest end behind, body mm, shape (14, 3), from T8 downwards."""
+    tips = []
+    for index, body in enumerate(column.bodies):
+        reach = body.form.back + person.canal_depth[index] + (30.0, 28.0, 23.0)[max(0, index - 7)] * person.size
+        tips.append(body.place(0, reach, -14.0))
+    for segment, canal in zip(column.sacrum[:4], (17.0, 14.0, 10.0, 7.0), strict=True):
+        tips.append(segment.place(0, segment.form.back + canal, 0))
+    return np.array(tips)
+
+
+def _turn(pitch: float, roll: float, yaw: float) -> np.ndarray:
+    """Small rotation, degrees: pitch lowers the posterior end, roll lifts the left, yaw swings the left backwards."""
+    rotation = np.eye(3)
+    for axis, degrees in enumerate((pitch, roll, yaw)):
+        if degrees:
+            sin, cos = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+            a, b = ((1, 2), (0, 2), (0, 1))[axis]
+            step = np.eye(3)
+            step[a, a] = step[b, b] = cos
+            step[a, b], step[b, a] = (-sin, sin) if axis < 2 else (sin, -sin)
+            rotation = step @ rotation
+    return rotation

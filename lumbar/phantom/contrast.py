@@ -1,0 +1,150 @@
+"""Contrasts: how bright each tissue is, and what the scanner does to the picture.
+
+T1, T2 and STIR follow from the tissues' relaxation times and an echo and repetition time drawn from clinical ranges;
+"random" makes contrasts that no scanner has, so that a network learns shapes rather than greys (domain randomisation,
+Billot et al., Medical Image Analysis 2023).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from lumbar.phantom.tissue import COARSE_TEXTURE, FAT_FRACTION, FINE_TEXTURE, T1_MS, Tissue, spin_echo
+
+CONTRASTS = ("T1", "T2", "STIR", "random")
+"""Names that `draw_contrast` knows."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Brightness of every tissue and the scanner's effects.
+
+    Args:
+        name: "T1", "T2", "STIR", "random" or "ideal".
+        signal: Mean signal by `Tissue`, about 0 to 1000, float32.
+        fat: Share of that signal that comes from fat, by `Tissue`.
+        fine: Grain of a millimetre or two, standard deviation relative to the mean, by `Tissue`.
+        coarse: Unevenness over a centimetre, the same.
+        coil_depth: Depth below the back's skin at which the surface coil's gain has halved, mm; 0 for an even coil.
+        coil_height: Length of the coil's field towards head and feet, mm (standard deviation).
+        bias: Strength of a slow random shading, relative.
+        noise: Standard deviation of the noise in each of the two channels.
+        blur: Standard deviation of the point spread, pixels.
+        chemical_shift: How far fat lands from its place along the rows of pixels, mm.
+        gibbs: Share of the spatial frequencies kept by a sharp cut-off; 1 for no truncation.
+        ghost: Strength of the motion ghost, relative.
+        ghost_shift: How far the ghost lies from its origin, as a share of the picture.
+        clip: Signal above which the picture is white; infinite for none.
+        band: (from, to, what remains): a saturation band in front of the spine, mm before its front; empty for none.
+        borders: Black margins left, right, top and bottom, as shares of the room between the edge and the spine.
+        warp: How far the black margins bend (gradient correction), as a share of the picture.
+    """
+
+    name: str
+    signal: np.ndarray
+    fat: np.ndarray
+    fine: np.ndarray
+    coarse: np.ndarray
+    coil_depth: float = 0.0
+    coil_height: float = 150.0
+    bias: float = 0.0
+    noise: float = 0.0
+    blur: float = 0.0
+    chemical_shift: float = 0.0
+    gibbs: float = 1.0
+    ghost: float = 0.0
+    ghost_shift: float = 0.0
+    clip: float = float("inf")
+    band: tuple[float, float, float] | tuple[()] = ()
+    borders: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    warp: float = 0.0
+
+
+def ideal(signal: dict[Tissue, float], other: float = 0.0) -> Contrast:
+    """A contrast without grain or scanner: each tissue has exactly its signal, those not named have `other`."""
+    values = np.full(len(Tissue), other, dtype=np.float32)
+    for tissue, value in signal.items():
+        values[tissue] = value
+    nothing = np.zeros(len(Tissue), dtype=np.float32)
+    return Contrast("ideal", values, nothing, nothing, nothing)
+
+
+def draw_contrast(name: str, rng: np.random.Generator) -> Contrast:
+    """A contrast at random.
+
+    Args:
+        name: One of `CONTRASTS`.
+        rng: Source of chance.
+
+    Raises:
+        ValueError: If the name is not known.
+    """
+    if name not in CONTRASTS:
+        raise ValueError(f"contrast must be one of {', '.join(CONTRASTS)}; got {name!r}")
+    physical = _signals(name if name != "random" else str(rng.choice(CONTRASTS[:3])), rng)
+    spread = rng.lognormal(0, 0.13, len(Tissue))
+    signal = physical * spread
+    if name == "random":
+        signal = _randomised(signal, rng)
+    grain = rng.uniform(0.5, 1.6, 2)
+    contrast = Contrast(
+        name=name,
+        signal=signal.astype(np.float32),
+        fat=FAT_FRACTION.astype(np.float32),
+        fine=(FINE_TEXTURE * grain[0]).astype(np.float32),
+        coarse=(COARSE_TEXTURE * grain[1]).astype(np.float32),
+    )
+    return replace(contrast, **_scanner(rng))
+
+
+def _signals(name: str, rng: np.random.Generator) -> np.ndarray:
+    """Signal of every tissue for a sequence drawn from clinical ranges; fat or fluid, the brighter, near 800."""
+    if name == "T1":
+        signal = spin_echo(rng.uniform(420, 750), rng.uniform(8, 15))
+    elif name == "T2":
+        signal = spin_echo(rng.uniform(2600, 5200), rng.uniform(80, 125))
+    else:
+        inversion = T1_MS[Tissue.FAT] * np.log(2) * rng.uniform(0.88, 1.08)
+        signal = spin_echo(rng.uniform(3200, 6000), rng.uniform(30, 85), inversion)
+    bright = max(signal[Tissue.FAT], signal[Tissue.CSF])
+    return signal * (800 / bright)
+
+
+def _randomised(signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Somewhere between a real contrast and pure chance, sometimes turned upside down; air stays the darkest."""
+    chance = rng.uniform(20, 950, len(Tissue))
+    chance[[Tissue.CORTEX, Tissue.LIGAMENT]] *= rng.uniform(0.05, 1.0)
+    chance[[Tissue.FAT, Tissue.EPIDURAL_FAT, Tissue.MESENTERY]] = chance[Tissue.FAT] * rng.uniform(0.8, 1.2, 3)
+    if rng.random() < 0.2:
+        signal = np.abs(rng.uniform(700, 1000) - signal)
+    share = rng.beta(1.2, 1.2)
+    mixed = share * chance + (1 - share) * signal
+    mixed[[Tissue.AIR, Tissue.GAS]] = rng.uniform(0, 25, 2)
+    return mixed
+
+
+def _scanner(rng: np.random.Generator) -> dict:
+    """Effects of coil, receiver, reconstruction and patient, at rates guessed from looking at clinical pictures."""
+    happens = rng.random(8)
+    band = ()
+    if happens[0] < 0.45:
+        start = rng.uniform(4, 32)
+        band = (start, start + rng.choice([rng.uniform(35, 75), 400.0]), rng.uniform(0.02, 0.35))
+    borders = np.where(rng.random(4) < (0.45, 0.45, 0.12, 0.12), rng.beta(1.6, 1.6, 4), 0.0)
+    return {
+        "coil_depth": float(rng.uniform(45, 160)) if happens[1] < 0.92 else 0.0,
+        "coil_height": float(rng.uniform(120, 320)),
+        "bias": float(rng.uniform(0, 0.22)),
+        "noise": float(rng.gamma(2.0, 6.0)) + 1.5,
+        "blur": float(rng.uniform(0.35, 0.95)),
+        "chemical_shift": float(rng.normal(0, 1.0)) if happens[2] < 0.7 else 0.0,
+        "gibbs": float(rng.uniform(0.5, 0.9)) if happens[3] < 0.12 else 1.0,
+        "ghost": float(rng.uniform(0.02, 0.12)) if happens[4] < 0.12 else 0.0,
+        "ghost_shift": float(rng.uniform(0.08, 0.5)),
+        "clip": float(rng.uniform(450, 1100)) if happens[5] < 0.6 else float("inf"),
+        "band": band,
+        "borders": tuple(borders.tolist()),
+        "warp": float(rng.uniform(-0.03, 0.03)) if happens[6] < 0.5 else 0.0,
+    }

@@ -1,0 +1,108 @@
+"""What the synthetic patients are made of: tissues, and how their protons answer a scanner.
+
+Relaxation times are those of 1.5 T, in ms, rounded:
+
+- muscle, spinal cord, blood and cartilage: Stanisz et al., Magn Reson Med 2005;
+- subcutaneous fat, vertebral marrow, liver, kidney, uterus: de Bazelaire et al., Radiology 2004;
+- the longer T2 that fat and marrow show in fast spin echo trains: Pai et al., Magn Reson Imaging 2008;
+- hydrated and fibrous discs: the fall of T2 with the Pfirrmann grade (Marinelli et al., Spine 2009; rounded).
+
+Values without a citation above (gas, cortex, ligament, bowel content) are stand-ins with the known look of the tissue.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+
+class Tissue(IntEnum):
+    """Tissues that can be told apart on lumbar MR."""
+
+    AIR = 0
+    SKIN = 1
+    FAT = 2
+    MESENTERY = 3
+    EPIDURAL_FAT = 4
+    MUSCLE = 5
+    LIGAMENT = 6
+    INTERSPINOUS = 7
+    CORTEX = 8
+    MARROW = 9
+    ANNULUS = 10
+    NUCLEUS = 11
+    FIBROUS = 12
+    FACET = 13
+    CSF = 14
+    CORD = 15
+    ROOT = 16
+    ARTERY = 17
+    VEIN = 18
+    PLEXUS = 19
+    GAS = 20
+    FLUID = 21
+    CONTENT = 22
+    WALL = 23
+    ORGAN = 24
+    OEDEMA = 25
+    FATTY_MARROW = 26
+    SCLEROSIS = 27
+    HAEMANGIOMA = 28
+
+
+# Proton density (water = 1), T1, T2 (ms), fat fraction of the signal, fine and coarse texture (standard deviations
+# relative to the mean).
+_PROPERTIES: dict[Tissue, tuple[float, float, float, float, float, float]] = {
+    Tissue.AIR: (0.00, 1000, 10, 0.0, 0.00, 0.00),
+    Tissue.SKIN: (0.70, 900, 40, 0.0, 0.10, 0.10),
+    Tissue.FAT: (0.95, 300, 130, 1.0, 0.03, 0.04),
+    Tissue.MESENTERY: (0.80, 320, 110, 0.8, 0.08, 0.16),
+    Tissue.EPIDURAL_FAT: (0.90, 300, 125, 1.0, 0.06, 0.08),
+    Tissue.MUSCLE: (0.90, 1010, 46, 0.0, 0.10, 0.12),
+    Tissue.LIGAMENT: (0.40, 900, 28, 0.0, 0.10, 0.10),
+    Tissue.INTERSPINOUS: (0.75, 600, 62, 0.4, 0.25, 0.30),
+    Tissue.CORTEX: (0.10, 500, 15, 0.0, 0.05, 0.05),
+    Tissue.MARROW: (0.72, 470, 92, 0.5, 0.055, 0.07),
+    Tissue.ANNULUS: (0.55, 1000, 38, 0.0, 0.06, 0.08),
+    Tissue.NUCLEUS: (0.92, 1250, 135, 0.0, 0.05, 0.06),
+    Tissue.FIBROUS: (0.72, 1050, 60, 0.0, 0.07, 0.10),
+    Tissue.FACET: (0.90, 1200, 90, 0.0, 0.05, 0.05),
+    Tissue.CSF: (1.00, 4000, 1800, 0.0, 0.02, 0.03),
+    Tissue.CORD: (0.85, 745, 78, 0.0, 0.04, 0.03),
+    Tissue.ROOT: (0.85, 800, 90, 0.0, 0.05, 0.05),
+    Tissue.ARTERY: (0.12, 1441, 120, 0.0, 0.20, 0.30),
+    Tissue.VEIN: (0.22, 1441, 120, 0.0, 0.20, 0.30),
+    Tissue.PLEXUS: (0.85, 1200, 150, 0.2, 0.05, 0.10),
+    Tissue.GAS: (0.02, 1000, 20, 0.0, 0.05, 0.00),
+    Tissue.FLUID: (0.98, 3000, 600, 0.0, 0.03, 0.10),
+    Tissue.CONTENT: (0.70, 700, 60, 0.2, 0.15, 0.30),
+    Tissue.WALL: (0.85, 1000, 60, 0.0, 0.08, 0.10),
+    Tissue.ORGAN: (0.88, 900, 70, 0.0, 0.06, 0.08),
+    Tissue.OEDEMA: (0.85, 900, 125, 0.2, 0.06, 0.10),
+    Tissue.FATTY_MARROW: (0.88, 330, 120, 0.9, 0.05, 0.07),
+    Tissue.SCLEROSIS: (0.35, 600, 40, 0.3, 0.08, 0.10),
+    Tissue.HAEMANGIOMA: (0.95, 450, 150, 0.6, 0.14, 0.08),
+}
+
+_TABLE = np.array([_PROPERTIES[tissue] for tissue in Tissue], dtype=np.float64)
+
+PROTON_DENSITY, T1_MS, T2_MS, FAT_FRACTION, FINE_TEXTURE, COARSE_TEXTURE = _TABLE.T
+"""One value a tissue, indexed by `Tissue`; float64 arrays."""
+
+
+def spin_echo(tr_ms: float, te_ms: float, ti_ms: float | None = None) -> np.ndarray:
+    """Signal of every tissue in a (fast) spin echo, with an inversion `ti_ms` before it if given; water is at most 1.
+
+    Args:
+        tr_ms: Repetition time.
+        te_ms: (Effective) echo time.
+        ti_ms: Inversion time; fat vanishes where it is T1 times ln 2.
+
+    Returns:
+        float64 array indexed by `Tissue`.
+    """
+    recovery = 1 - np.exp(-tr_ms / T1_MS)
+    if ti_ms is not None:
+        recovery = np.abs(1 - 2 * np.exp(-ti_ms / T1_MS) + np.exp(-tr_ms / T1_MS))
+    return PROTON_DENSITY * recovery * np.exp(-te_ms / T2_MS)
