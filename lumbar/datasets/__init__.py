@@ -1,0 +1,97 @@
+"""Data sets on disk: one small reader per layout, each giving the same landmark table.
+
+>>> dataset = lumbar.datasets.load("data/my-patients")  # doctest: +SKIP
+>>> dataset.table.head()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from lumbar import landmarks
+from lumbar.datasets import kaggle, phantom_study
+from lumbar.datasets.dataset import Dataset, Reader
+from lumbar.errors import DatasetError
+
+__all__ = ["READERS", "Dataset", "Reader", "find_reader", "load"]
+
+READERS = (phantom_study.READER, kaggle.READER)
+"""The layouts we can read, tried in this order."""
+
+
+def load(path: str | Path) -> Dataset:
+    """Read a data set, whatever its layout.
+
+    Args:
+        path: The data set's folder (or the table in it).
+
+    Returns:
+        The data set. Its table keeps `landmarks.SCHEMA`; points of pictures that are not there are left out, and the
+        notes say how many.
+
+    Raises:
+        DatasetError: If the folder is of no layout we know, or none of its pictures is there.
+        TableError: If the table breaks the schema.
+    """
+    reader, root = find_reader(path)
+    dataset = reader.read(root)
+    there = present(dataset)
+    if not there.any():
+        raise DatasetError(
+            "the table is there, but none of the pictures it names",
+            file=root,
+            expected=f"for example {dataset.table['image'].iloc[0]}" if len(dataset.table) else "at least one row",
+            remedy=f"unpack the pictures too: {reader.looks_for}",
+        )
+    notes = dataset.notes + (() if there.all() else (_absent(dataset, there),))
+    table = landmarks.check(dataset.table[there].reset_index(drop=True))
+    return dataclasses.replace(dataset, table=table, notes=notes)
+
+
+def find_reader(path: str | Path) -> tuple[Reader, Path]:
+    """The reader for a folder, and the folder.
+
+    Raises:
+        DatasetError: If there is no such folder, or no reader recognises it.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise DatasetError(
+            "there is no such folder",
+            file=path,
+            remedy="check the path; `python -m lumbar phantom` makes a data set of synthetic patients",
+        )
+    root = path.parent if path.is_file() else path
+    for reader in READERS:
+        if reader.recognises(root):
+            return reader, root
+    raise DatasetError(
+        "this is not a data set we can read",
+        file=root,
+        found=_contents(root),
+        expected="\n    or ".join(f"{reader.looks_for} ({reader.layout})" for reader in READERS),
+        remedy="give the folder in which that file stands",
+    )
+
+
+def present(dataset: Dataset):
+    """For each row of the table whether its picture is there, a boolean Series."""
+    return dataset.table["image"].map(
+        {image: dataset.path(image).is_file() for image in dataset.table["image"].unique()}
+    )
+
+
+def _absent(dataset: Dataset, there) -> str:
+    pictures = dataset.table.assign(there=there).drop_duplicates("image")
+    counts = pictures.loc[~pictures["there"], "source"].value_counts().sort_index()
+    sources = ", ".join(f"{source} {count}" for source, count in counts.items())
+    return (
+        f"{counts.sum()} of {len(pictures)} pictures are not there ({sources}): "
+        f"their {(~there).sum()} points are left out"
+    )
+
+
+def _contents(root: Path) -> str:
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in root.iterdir())
+    return (", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")) or "an empty folder"

@@ -1,0 +1,110 @@
+"""What a reader gives: a landmark table, the folder its pictures lie in, and remarks for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import pandas as pd
+
+from lumbar.errors import DatasetError
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set on disk.
+
+    Args:
+        name: What to call it, for figures and reports.
+        root: Its folder; `image` in the table is a path below it.
+        table: Landmark table, see `lumbar.landmarks.SCHEMA`; extra columns are kept.
+        notes: What a person should know, e.g. how many pictures the table names that are not there.
+    """
+
+    name: str
+    root: Path
+    table: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    def path(self, image: str) -> Path:
+        """Where the picture of this name lies.
+
+        Raises:
+            DatasetError: If the name would lead out of the data set's folder.
+        """
+        return inside(self.root, image)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one layout is recognised and read.
+
+    Args:
+        layout: The layout's name.
+        looks_for: What must stand in the folder, for the message to someone whose folder lacks it.
+        recognises: Whether a folder is of this layout.
+        read: The whole table as it stands, unchecked, whether the pictures are there or not.
+    """
+
+    layout: str
+    looks_for: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path], Dataset]
+
+
+def inside(root: Path, image: str) -> Path:
+    """The path of `image` below `root`; a table is a stranger's file and must not name others.
+
+    Raises:
+        DatasetError: If the name is empty, absolute, or climbs out with "..".
+    """
+    windows, name = PureWindowsPath(image), PurePosixPath(str(image).replace("\\", "/"))
+    if not name.parts or name.is_absolute() or windows.drive or ".." in name.parts or "\0" in str(image):
+        raise DatasetError(
+            "the table names a picture outside of the data set's folder",
+            file=root,
+            field="image",
+            found=repr(image),
+            expected="a path below the folder",
+            remedy="do not use this table unless you know where it comes from",
+        )
+    return root / name
+
+
+def read_csv(file: Path, *, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
+    """A table with these columns; an empty cell is "" among the texts and NaN among the numbers.
+
+    Args:
+        file: Comma-separated, UTF-8.
+        text: Columns to read as text, exactly as they stand.
+        numbers: Columns to read as numbers; one that holds anything else stays text, for the schema to name the rows.
+
+    Returns:
+        DataFrame of all the file's columns; its index counts the rows from 0.
+
+    Raises:
+        DatasetError: If the file is no table or lacks one of the columns.
+    """
+    try:
+        table = pd.read_csv(
+            file,
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values={column: ["", "nan", "NaN"] for column in numbers},
+            encoding="utf-8-sig",
+            index_col=False,
+            low_memory=False,
+        )
+    except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' parser errors are ValueErrors
+        raise DatasetError("the table cannot be read", file=file, found=str(error).splitlines()[0]) from error
+    missing = [column for column in (*text, *numbers) if column not in table.columns]
+    if missing:
+        raise DatasetError(
+            "the table lacks columns",
+            file=file,
+            field=", ".join(missing),
+            found=", ".join(map(str, table.columns)),
+            expected=", ".join((*text, *numbers)),
+        )
+    return table

@@ -1,0 +1,186 @@
+"""Look through a data set before it is used: what it is, what is in it, and what is wrong with it, row by row.
+
+The engine of ``python -m lumbar check PATH``. Nothing is changed, and everything is looked at: a data set with a
+thousand faults gives one page, not the first error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from lumbar import landmarks, scans
+from lumbar.datasets import find_reader
+from lumbar.datasets.dataset import Dataset
+from lumbar.errors import DatasetError, ScanError
+
+COLUMNS = ("row", "image", "column", "problem")
+_SHOWN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What was found.
+
+    Args:
+        path: What was looked at.
+        layout: Name of the layout, "" if we know none like it.
+        summary: Lines (name, value) on what the data set holds.
+        problems: DataFrame of row (of the table, from 0; -1 for none in particular), image, column, problem.
+        notes: What the reader had to say.
+        refusal: Why the data set cannot be read at all, "" if it can.
+    """
+
+    path: Path
+    layout: str
+    summary: tuple[tuple[str, str], ...]
+    problems: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    refusal: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the data set can be read and nothing is wrong with it."""
+        return not self.refusal and self.problems.empty
+
+    def __str__(self) -> str:
+        if self.refusal:
+            return f"{self.path}: not a data set we can read\n\n{self.refusal}"
+        lines = [f"{self.path}: a data set we can read ({self.layout})", ""]
+        width = max(len(name) for name, _ in self.summary)
+        lines += [f"  {name:<{width}}  {value}" for name, value in self.summary]
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join([*lines, "", *self._problem_lines()])
+
+    def _problem_lines(self) -> list[str]:
+        if self.problems.empty:
+            return ["Nothing is wrong with it."]
+        lines = [f"{len(self.problems)} problem(s):"]
+        for problem, rows in self.problems.groupby("problem", sort=False):
+            lines.append(f"  {problem}: {len(rows)} time(s)")
+            # The table's header is line 1 of its file, row 0 is line 2.
+            shown = [
+                ", ".join(
+                    part
+                    for part in (f"line {row + 2}" if row >= 0 else "", image, column and f"column {column}")
+                    if part
+                )
+                for row, image, column in rows[["row", "image", "column"]].head(_SHOWN).itertuples(index=False)
+            ]
+            lines += [f"    {place}" for place in shown if place]
+            lines += [f"    … and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []
+        return lines
+
+
+def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
+    """Look through a data set.
+
+    Args:
+        path: Its folder.
+        progress: Whether to show a progress bar while the pictures are opened.
+
+    Returns:
+        The findings; a folder that is no data set gives one whose `refusal` says why.
+    """
+    layout = ""
+    try:
+        reader, root = find_reader(path)
+        layout = reader.layout
+        dataset = reader.read(root)
+        pictures = _look_at_pictures(dataset, progress=progress)
+    except DatasetError as error:
+        return Inspection(Path(path), layout, (), pd.DataFrame(columns=COLUMNS), refusal=str(error))
+    found = [_table_problems(dataset), _order_problems(dataset.table), _picture_problems(dataset, pictures)]
+    problems = pd.concat(found, ignore_index=True)
+    return Inspection(Path(path), layout, _summary(dataset, pictures), problems, dataset.notes)
+
+
+def _look_at_pictures(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
+    """Width, height (NaN if unknown) and fault ("" if none) of each picture of the table; the index is image."""
+    rows = []
+    names = dataset.table["image"].unique()
+    for image in tqdm(names, desc="pictures", disable=not progress, leave=False):
+        file, width, height, fault = dataset.path(image), np.nan, np.nan, ""
+        if not file.is_file():
+            fault = "the picture is not there"
+        else:
+            try:
+                height, width = scans.read(file).pixels.shape
+            except ScanError as error:
+                fault = f"the picture cannot be read ({error.problem})"
+        rows.append((image, width, height, fault))
+    return pd.DataFrame(rows, columns=["image", "width", "height", "fault"]).set_index("image")
+
+
+def _table_problems(dataset: Dataset) -> pd.DataFrame:
+    found = landmarks.problems(dataset.table)
+    images = dataset.table["image"].reindex(found["row"]).fillna("").to_numpy()
+    return found.assign(image=images)[list(COLUMNS)]
+
+
+def _order_problems(table: pd.DataFrame) -> pd.DataFrame:
+    """Upright pictures show the levels from the head down; a picture that does not is upside down or mislabelled."""
+    upright = table[table["view"] != "axial"].assign(
+        order=table["level"].map({level: order for order, level in enumerate(landmarks.LEVELS)}),
+        y=pd.to_numeric(table["y"], errors="coerce"),
+    )
+    upright = upright.dropna(subset=["order", "y"]).sort_values(["image", "order"])
+    above = upright.groupby("image")["y"].shift(1)
+    rows = upright.index[(upright["y"] <= above).to_numpy()]
+    return _problems(table, rows, "y", "the level lies above the one it should lie below")
+
+
+def _picture_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
+    table = dataset.table
+    seen = pictures.reindex(table["image"]).set_axis(table.index)
+    found = [
+        _problems(table, table.index[(seen["fault"] == fault) & ~table.duplicated("image")], "image", fault)
+        for fault in sorted(set(pictures["fault"]) - {""})
+    ]
+    for side in ("width", "height"):
+        stated = pd.to_numeric(table[side], errors="coerce")
+        differs = seen[side].notna() & (stated != seen[side]) & ~table.duplicated("image")
+        found.append(
+            _problems(table, table.index[differs], side, f"the picture has another {side} than the table says")
+        )
+    return pd.concat(found, ignore_index=True)
+
+
+def _problems(table: pd.DataFrame, rows: pd.Index, column: str, problem: str) -> pd.DataFrame:
+    images = table.loc[rows, "image"].to_numpy()
+    return pd.DataFrame({"row": rows, "image": images, "column": column, "problem": problem}, columns=COLUMNS)
+
+
+def _summary(dataset: Dataset, pictures: pd.DataFrame) -> tuple[tuple[str, str], ...]:
+    table = dataset.table
+    per_picture = table.drop_duplicates("image")
+    missing = pd.to_numeric(table["x"], errors="coerce").isna() | pd.to_numeric(table["y"], errors="coerce").isna()
+    absent = int((pictures["fault"] != "").sum())
+    fewer = table[table["view"] != "axial"].groupby("image")["level"].nunique().lt(len(landmarks.LEVELS)).sum()
+    return (
+        ("pictures", f"{len(pictures)}" + (f", {len(pictures) - absent} of them can be opened" if absent else "")),
+        ("patients", str(table["patient"].nunique())),
+        ("sources", _counts(per_picture["source"])),
+        ("views", _counts(per_picture["view"])),
+        ("contrasts", _counts(per_picture["contrast"])),
+        ("sizes", _sizes(per_picture)),
+        ("points", f"{len(table)}, {int(missing.sum())} of them missing (not visible or not marked)"),
+        ("levels", _counts(table["level"]) + (f"; {fewer} picture(s) without all five" if fewer else "")),
+    )
+
+
+def _counts(values: pd.Series) -> str:
+    """The values with how often each occurs; long lists are cut."""
+    counts = values.replace("", "unknown").value_counts(sort=False).sort_index()
+    shown = ", ".join(f"{value} {count}" for value, count in counts.head(8).items())
+    return shown + (f" and {len(counts) - 8} more" if len(counts) > 8 else "")
+
+
+def _sizes(per_picture: pd.DataFrame) -> str:
+    sizes = per_picture[["width", "height"]].apply(pd.to_numeric, errors="coerce")
+    low, high = sizes.min(), sizes.max()
+    return f"{low['width']:g} to {high['width']:g} wide, {low['height']:g} to {high['height']:g} high"

@@ -1,0 +1,113 @@
+"""One page of pictures, synthetic beside real if there are any, to judge by eye what the synthetic ones lack."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lumbar import datasets, scans
+from lumbar.datasets import Dataset
+from lumbar.errors import DatasetError
+from lumbar.geometry import SIZE, Affine
+
+_WINDOW = (0.5, 99.5)
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".dcm"}
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#F0E442")  # Okabe & Ito: told apart by colour-blind people too
+
+
+def contact_sheet(
+    dataset: str | Path | Dataset,
+    file: str | Path,
+    *,
+    beside: str | Path | Dataset | None = None,
+    count: int = 16,
+    view: str = "sagittal",
+    points: bool = False,
+) -> Path:
+    """Draw pictures of a data set on one PNG, optionally beside those of another.
+
+    The pictures are spread evenly over the data set, windowed and stretched to 256×256, as a network gets them.
+
+    Args:
+        dataset: The synthetic patients, or where they are.
+        file: PNG to write.
+        beside: A second data set, or any folder of pictures, for the right half of the page.
+        count: Pictures of each.
+        view: Which of the views of `lumbar.landmarks.VIEWS` to show (a folder without a table shows all it has).
+        points: Whether to mark the landmarks, where there is a table.
+
+    Returns:
+        `file`.
+
+    Raises:
+        DatasetError: If there is no picture to show.
+    """
+    halves = [dataset] if beside is None else [dataset, beside]
+    columns = int(np.ceil(np.sqrt(count)))
+    figure = Figure(figsize=(2 * columns * len(halves), 2 * int(np.ceil(count / columns)) + 0.4), layout="constrained")
+    for axes, half in zip(figure.subplots(1, len(halves), squeeze=False)[0], halves, strict=True):
+        name, pictures, marks = _chosen(half, count, view)
+        axes.imshow(_montage(pictures, columns), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_title(name)
+        axes.set_axis_off()
+        if points:
+            for index, xy in enumerate(marks):
+                corner = np.array([index % columns, index // columns]) * SIZE
+                colours = [_COLOURS[order % len(_COLOURS)] for order in range(len(xy))]
+                axes.scatter(*(xy + corner).T, s=8, c=colours, linewidths=0)
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
+    temporary.replace(file)
+    return file
+
+
+def _chosen(half: str | Path | Dataset, count: int, view: str) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
+    """(title, pictures uint8 (256, 256), points (k, 2) in the 256 frame) of one half of the page."""
+    dataset = half if isinstance(half, Dataset) else _opened(Path(half))
+    if dataset is None:
+        files = sorted(file for file in Path(half).rglob("*") if file.suffix.lower() in _SUFFIXES)
+        marks = [np.empty((0, 2))] * len(files)
+        name = Path(half).name
+    else:
+        table = dataset.table[dataset.table["view"] == view]
+        groups = {image: rows[["x", "y"]].to_numpy() for image, rows in table.groupby("image", sort=False)}
+        files, marks, name = [dataset.path(image) for image in groups], list(groups.values()), dataset.name
+    if not files:
+        raise DatasetError("there is no picture to show", file=str(half), expected=f"{view} pictures")
+    chosen = sorted(set(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)))
+    prepared = [_prepared(files[index], marks[index]) for index in chosen]
+    return f"{name} ({len(files)} pictures)", [picture for picture, _ in prepared], [xy for _, xy in prepared]
+
+
+def _opened(folder: Path) -> Dataset | None:
+    """The data set in a folder; None if it is a folder without a table."""
+    try:
+        datasets.find_reader(folder)
+    except DatasetError:
+        if folder.is_dir():
+            return None
+        raise
+    return datasets.load(folder)
+
+
+def _prepared(file: Path, xy_native: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    pixels = scans.read(file).pixels
+    height, width = pixels.shape
+    to_256 = Affine.stretch(width, height)
+    low, high = np.percentile(pixels, _WINDOW)
+    grey = np.clip((to_256.image(pixels) - low) * (255 / max(high - low, 1e-6)), 0, 255)
+    return grey.astype(np.uint8), to_256.points(xy_native)
+
+
+def _montage(pictures: list[np.ndarray], columns: int) -> np.ndarray:
+    rows = -(-len(pictures) // columns)
+    sheet = np.zeros((rows * SIZE, columns * SIZE), dtype=np.uint8)
+    for index, picture in enumerate(pictures):
+        top, left = SIZE * (index // columns), SIZE * (index % columns)
+        sheet[top : top + SIZE, left : left + SIZE] = picture
+    return sheet
