@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pandas as pd
+
 from lumbar import landmarks
 from lumbar.datasets import kaggle, phantom_study
 from lumbar.datasets.dataset import Dataset, Reader
@@ -41,7 +43,7 @@ def load(path: str | Path) -> Dataset:
         raise DatasetError(
             "the table is there, but none of the pictures it names",
             file=root,
-            expected=f"for example {dataset.table['image'].iloc[0]}" if len(dataset.table) else "at least one row",
+            expected=f"for example {dataset.table['image'].iloc[0]}",
             remedy=f"unpack the pictures too: {reader.looks_for}",
         )
     notes = dataset.notes + (() if there.all() else (_absent(dataset, there),))
@@ -75,14 +77,14 @@ def find_reader(path: str | Path) -> tuple[Reader, Path]:
     )
 
 
-def present(dataset: Dataset):
+def present(dataset: Dataset) -> pd.Series:
     """For each row of the table whether its picture is there, a boolean Series."""
     return dataset.table["image"].map(
         {image: dataset.path(image).is_file() for image in dataset.table["image"].unique()}
     )
 
 
-def _absent(dataset: Dataset, there) -> str:
+def _absent(dataset: Dataset, there: pd.Series) -> str:
     pictures = dataset.table.assign(there=there).drop_duplicates("image")
     counts = pictures.loc[~pictures["there"], "source"].value_counts().sort_index()
     sources = ", ".join(f"{source} {count}" for source, count in counts.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -84,18 +85,20 @@ def read_csv(file: Path, *, text: tuple[str, ...], numbers: tuple[str, ...]) -> 
         DataFrame of all the file's columns; its index counts the rows from 0.
 
     Raises:
-        DatasetError: If the file is no table or lacks one of the columns.
+        DatasetError: If the file is no table, has no rows, or lacks one of the columns.
     """
     try:
-        table = pd.read_csv(
-            file,
-            dtype=dict.fromkeys(text, str),
-            keep_default_na=False,
-            na_values={column: ["", "nan", "NaN"] for column in numbers},
-            encoding="utf-8-sig",
-            index_col=False,
-            low_memory=False,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with too many cells
+            table = pd.read_csv(
+                file,
+                dtype=dict.fromkeys(text, str),
+                keep_default_na=False,
+                na_values={column: ["", "nan", "NaN"] for column in numbers},
+                encoding="utf-8-sig",
+                index_col=False,
+                low_memory=False,
+            )
     except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' parser errors are ValueErrors
         raise DatasetError("the table cannot be read", file=file, found=str(error).splitlines()[0]) from error
     missing = [column for column in (*text, *numbers) if column not in table.columns]
@@ -107,4 +110,6 @@ def read_csv(file: Path, *, text: tuple[str, ...], numbers: tuple[str, ...]) -> 
             found=", ".join(map(str, table.columns)),
             expected=", ".join((*text, *numbers)),
         )
+    if table.empty:
+        raise DatasetError("the table has no rows", file=file)
     return table

@@ -95,7 +95,7 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
     except DatasetError as error:
         return Inspection(Path(path), layout, (), pd.DataFrame(columns=COLUMNS), refusal=str(error))
     found = [_table_problems(dataset), _order_problems(dataset.table), _picture_problems(dataset, pictures)]
-    problems = pd.concat(found, ignore_index=True)
+    problems = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
     return Inspection(Path(path), layout, _summary(dataset, pictures), problems, dataset.notes)
 
 

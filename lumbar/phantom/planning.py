@@ -1,7 +1,7 @@
 """Where an operator would put the slices: fields of view, matrices and planes, scattered as in practice.
 
-The sagittal numbers make prepared pictures resemble the public labels: there the five points span 115 ± 10 of 256
-rows, and their middle stands at (128 ± 16, 132 ± 11).
+The sagittal numbers make prepared pictures resemble the public labels: in those of MR the five points span 117 ± 11 of
+256 rows, and their middle stands at (128 ± 16, 128 ± 12); with CT the rows are 115 ± 10 and 132 ± 11.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def sagittal(patient: Patient, rng: np.random.Generator, slices: int = 1) -> lis
     superior = _turned(head - (head @ left) * left, np.cross(head, left), rng.normal(0, 1.5))
     middle = np.mean(list(points.values()), axis=0)
     middle = middle + ((frame.centre - middle) @ left) * left
-    at = np.clip(rng.normal((128, 132), (14, 9)), (75, 105), (180, 160))
-    protocol = _protocol(rng, field=np.clip(rng.normal(312, 18), 250, 380), at=at, thicknesses=(3.5, 5.0))
+    at = np.clip(rng.normal((128, 130), (16, 11)), (80, 100), (178, 160))
+    protocol = _protocol(rng, field=np.clip(rng.normal(278, 15), 230, 340), at=at, thicknesses=(3.5, 5.0))
     shifts = [(index - slices // 2) * protocol.spacing for index in range(slices)]
     levels = tuple(level for level, _ in points)
     row, column = np.cross(superior, left), -superior
