@@ -1,0 +1,34 @@
+"""Every plot of the project. Each function returns a figure that carries its text alternative (``figure.alt``).
+
+As the last line of a notebook cell a figure shows itself; from the middle of a cell, ``figures.display(figure)`` does.
+"""
+
+from lumbar.figures.data import intensities, landmark_cloud, one_picture, split_overview
+from lumbar.figures.network import parameters_by_layer, receptive_fields
+from lumbar.figures.pictures import augmentations, heatmaps, pictures_with_points, worst_cases
+from lumbar.figures.planes import planes
+from lumbar.figures.results import error_curves, errors_by_level, learning_curves, predicted_against_true
+from lumbar.figures.search import search_results
+from lumbar.figures.style import Drawing, display, use_house_style
+
+__all__ = [
+    "Drawing",
+    "augmentations",
+    "display",
+    "error_curves",
+    "errors_by_level",
+    "heatmaps",
+    "intensities",
+    "landmark_cloud",
+    "learning_curves",
+    "one_picture",
+    "parameters_by_layer",
+    "pictures_with_points",
+    "planes",
+    "predicted_against_true",
+    "receptive_fields",
+    "search_results",
+    "split_overview",
+    "use_house_style",
+    "worst_cases",
+]

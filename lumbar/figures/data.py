@@ -1,0 +1,150 @@
+"""What a data set is like: who is in it, where the landmarks lie, how bright the pictures are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from lumbar.figures.pictures import add_legend, mark_points, show_picture
+from lumbar.figures.style import BLACK, PART_COLOURS, Drawing, colour, listed, marker, names_for, styled
+from lumbar.geometry import SIZE
+from lumbar.landmarks import PARTS
+
+
+@styled
+def split_overview(table: pd.DataFrame, parts: pd.Series) -> Drawing:
+    """How many patients and pictures each part of a split has, source by source and view by view.
+
+    Args:
+        table: Landmark table, or any table with columns image, patient, source and view.
+        parts: The part each patient is in, as `lumbar.landmarks.split` gives it.
+    """
+    rows = table[["image", "patient", "source", "view"]].assign(part=table["patient"].map(parts))
+    people = _counted(rows.drop_duplicates("patient"), "source")
+    pictures = _counted(rows.drop_duplicates("image"), "view")
+    height = 1.5 + 0.5 * max(len(people), len(pictures))
+    figure = Drawing(figsize=(9.5, height))
+    panels = {"patients, by source": people, "pictures, by view": pictures}
+    for axes, (title, counts) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+        start = np.zeros(len(counts))
+        for part in [part for part in PARTS if part in counts]:
+            width = counts[part].to_numpy()
+            bars = axes.barh(counts.index, width, left=start, height=0.62, color=PART_COLOURS[part], label=part)
+            wide = [f"{value}" if value > 0.05 * counts.to_numpy().sum(axis=1).max() else "" for value in width]
+            axes.bar_label(bars, wide, label_type="center", color=BLACK if part == "validation" else "white")
+            start += width
+        axes.set(title=title)
+        axes.grid(visible=False, axis="y")
+        axes.margins(y=0.15)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    totals = [f"{people[part].sum()} for {part}" for part in PARTS if part in people]
+    images = [f"{pictures[part].sum()}" for part in PARTS if part in pictures]
+    figure.alt = f"Bar charts of the split: patients {', '.join(totals)}; pictures {', '.join(images)}."
+    return figure
+
+
+@styled
+def landmark_cloud(
+    points: np.ndarray, *, channels: Sequence[str] | None = None, background: np.ndarray | None = None
+) -> Drawing:
+    """Where the landmarks of all pictures lie in the 256 frame.
+
+    Args:
+        points: (N, K, 2) pixels of the 256 frame, NaN missing.
+        channels: K names.
+        background: (256, 256) a picture to lay them over, the mean picture for example.
+    """
+    points = np.asarray(points)
+    names = names_for(channels, points.shape[1])
+    figure = Drawing(figsize=(6.4, 5.2))
+    axes = figure.subplots()
+    if background is not None:
+        axes.imshow(background, cmap="gray", alpha=0.55)
+    for order, name in enumerate(names):
+        x, y = points[:, order].T
+        axes.scatter(x, y, s=14, color=colour(name), marker=marker(name), alpha=0.65, linewidths=0, label=name)
+    axes.set(xlim=(-0.5, SIZE - 0.5), ylim=(SIZE - 0.5, -0.5), aspect="equal", xlabel="x, pixels", ylabel="y, pixels")
+    legend = axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), markerscale=2)
+    for handle in legend.legend_handles:
+        handle.set_alpha(1)
+    known = [order for order in range(len(names)) if np.isfinite(points[:, order]).any()]
+    means = [
+        f"{names[order]} ({np.nanmean(points[:, order, 0]):.0f}, {np.nanmean(points[:, order, 1]):.0f})"
+        for order in known
+    ]
+    figure.alt = f"The landmarks of {len(points)} pictures in one frame; mean x and y in pixels: {', '.join(means)}."
+    return figure
+
+
+@styled
+def intensities(pictures: Mapping[str, np.ndarray], *, title: str = "") -> Drawing:
+    """How often each grey value occurs.
+
+    Args:
+        pictures: Name → array of grey values of any shape.
+        title: Title of the figure.
+    """
+    figure = Drawing(figsize=(7, 3.6))
+    axes = figure.subplots()
+    colours = sns.color_palette([each["color"] for each in _cycle(len(pictures))])
+    whole = all(np.asarray(values).dtype == np.uint8 for values in pictures.values())
+    for shade, (name, values) in zip(colours, pictures.items(), strict=True):
+        flat = np.asarray(values).ravel()
+        edges = np.linspace(0, 256, 65) if whole else np.linspace(flat.min(), flat.max(), 65)
+        share = 100 * np.histogram(flat, bins=edges)[0] / max(flat.size, 1)
+        axes.stairs(share, edges, color=shade, linewidth=1.8, label=name)
+        axes.stairs(share, edges, color=shade, alpha=0.18, fill=True)
+    axes.set(xlabel="grey value", ylabel="pixels, %", ylim=(0, None))
+    axes.margins(x=0)
+    if len(pictures) > 1:
+        axes.legend()
+    if title:
+        axes.set_title(title)
+    medians = [f"{name} {np.median(values):.0f}" for name, values in pictures.items()]
+    figure.alt = f"Histogram of grey values; medians: {', '.join(medians)}."
+    return figure
+
+
+def _counted(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    return pd.crosstab(rows[by], rows["part"])
+
+
+def _cycle(count: int) -> list[dict[str, str]]:
+    from lumbar.figures.style import STYLE
+
+    cycle = list(STYLE["axes.prop_cycle"])
+    return [cycle[order % len(cycle)] for order in range(count)]
+
+
+@styled
+def one_picture(
+    picture: np.ndarray, points: np.ndarray | None = None, *, channels: Sequence[str] | None = None, title: str = ""
+) -> Drawing:
+    """One picture with axes in pixels, large, to see what a coordinate means.
+
+    Args:
+        picture: (rows, columns) grey values.
+        points: (K, 2) pixels of the picture, NaN missing.
+        channels: K names.
+        title: Title of the figure.
+    """
+    names = () if points is None else names_for(channels, len(points))
+    figure = Drawing(figsize=(5.6, 5.8 if names else 5.4))
+    axes = figure.subplots()
+    show_picture(axes, picture, title)
+    axes.set_axis_on()
+    axes.grid(visible=False)
+    axes.set(xlabel="x, pixels (column)", ylabel="y, pixels (row)")
+    if names:
+        mark_points(axes, points, names, size=60)
+        shown = [name for name, point in zip(names, points, strict=True) if np.isfinite(point).all()]
+        add_legend(figure, shown)
+    else:
+        shown = []
+    rows, columns = picture.shape
+    marked = f" with {listed(shown)} marked" if shown else ""
+    figure.alt = f"{title + ': ' if title else ''}a grey picture of {columns} by {rows} pixels{marked}."
+    return figure

@@ -1,0 +1,78 @@
+"""What a network is made of, and how much of a picture it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from lumbar.figures.pictures import show_picture
+from lumbar.figures.style import BLUE, STYLE, Drawing, number, styled
+
+
+@styled
+def parameters_by_layer(counts: Mapping[str, int], *, title: str = "") -> Drawing:
+    """Where a network's weights sit.
+
+    Args:
+        counts: Layer name → number of weights, in the order a picture passes through them, for example
+            ``{layer.name: layer.count_params() for layer in model.layers}``; layers without weights are left out.
+        title: Title of the figure.
+    """
+    counts = {name: count for name, count in counts.items() if count}
+    total = sum(counts.values())
+    figure = Drawing(figsize=(7.4, 0.9 + 0.3 * len(counts)))
+    axes = figure.subplots()
+    bars = axes.barh(list(counts), list(counts.values()), color=BLUE, height=0.68)
+    axes.bar_label(
+        bars, [f"{count:,} ({100 * count / total:.1f} %)" for count in counts.values()], padding=4, fontsize=9
+    )
+    axes.set(xlabel=f"weights, {total:,} in all", xlim=(0, 1.3 * max(counts.values())))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    if title:
+        axes.set_title(title)
+    largest = max(counts, key=counts.get)
+    figure.alt = (
+        f"Bar chart of the {total:,} weights over {len(counts)} layers; most of them, "
+        f"{100 * counts[largest] / total:.0f} %, sit in {largest}."
+    )
+    return figure
+
+
+@styled
+def receptive_fields(
+    picture: np.ndarray, sides: Mapping[str, float], *, centre: tuple[float, float] | None = None
+) -> Drawing:
+    """How much of the picture one unit of each layer sees, as nested squares.
+
+    Args:
+        picture: (rows, columns) uint8, as the network gets it.
+        sides: Layer name → side of its receptive field, pixels.
+        centre: (x, y) of the unit's centre, pixels; the picture's centre if left out.
+    """
+    rows, columns = picture.shape
+    x, y = ((columns - 1) / 2, (rows - 1) / 2) if centre is None else centre
+    figure = Drawing(figsize=(7, 4.8))
+    axes = figure.subplots()
+    show_picture(axes, picture)
+    shades = [each["color"] for each in STYLE["axes.prop_cycle"]]
+    for order, (name, side) in enumerate(sides.items()):
+        box = Rectangle(
+            (x - side / 2, y - side / 2),
+            side,
+            side,
+            facecolor="none",
+            edgecolor=shades[order % len(shades)],
+            linewidth=2.2,
+            label=f"{name}: {number(side)} px",
+            clip_on=True,
+        )
+        axes.add_patch(box)
+    axes.plot(x, y, "+", color="white", markersize=9)
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+    seen = ", ".join(f"{name} {number(side)}" for name, side in sides.items())
+    figure.alt = f"Nested squares on a picture: the side, in pixels, of what one unit of each layer sees: {seen}."
+    return figure

@@ -1,0 +1,189 @@
+"""How training went, and how far off the answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from lumbar.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    VERMILION,
+    Drawing,
+    colour,
+    marker,
+    names_for,
+    number,
+    styled,
+)
+from lumbar.geometry import SIZE
+
+STRIP_POINTS = 400
+"""Single points drawn a level at most; more would only make a smear."""
+
+
+@styled
+def learning_curves(history: pd.DataFrame, *, title: str = "") -> Drawing:
+    """Loss, error and learning rate, epoch by epoch.
+
+    Args:
+        history: A run's history.csv: columns epoch, loss, val_loss, mae_px, val_mae_px, learning_rate; a panel whose
+            columns are missing is left out.
+        title: Title of the whole figure.
+    """
+    panels = {
+        "loss": "loss (logarithmic)",
+        "mae_px": "mean error per axis, pixels of 256",
+        "learning_rate": "learning rate (logarithmic)",
+    }
+    panels = {name: label for name, label in panels.items() if name in history}
+    figure = Drawing(figsize=(4.2 * len(panels), 3.4))
+    epochs = history["epoch"] if "epoch" in history else pd.Series(range(1, len(history) + 1))
+    for axes, (name, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        dots = "." if len(history) < 15 else None
+        axes.plot(epochs, history[name], color=BLUE, marker=dots, label="training")
+        if f"val_{name}" in history:
+            validation = history[f"val_{name}"]
+            axes.plot(epochs, validation, color=ORANGE, marker=dots, linestyle="--", label="validation")
+            if validation.notna().any():
+                best = validation.idxmin()
+                axes.scatter(epochs[best], validation[best], s=80, facecolors="none", edgecolors=VERMILION, zorder=3)
+                axes.plot([], [], "o", markerfacecolor="none", color=VERMILION, label=f"best: {validation[best]:.3g}")
+            axes.legend()
+        axes.set(xlabel="epoch", title=label, yscale="linear" if name == "mae_px" else "log")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    if title:
+        figure.suptitle(title)
+    figure.alt = _learning_in_words(history, epochs, panels)
+    return figure
+
+
+def _learning_in_words(history: pd.DataFrame, epochs: pd.Series, panels: Mapping[str, str]) -> str:
+    text = f"Learning curves over {len(history)} epochs."
+    for name in panels:
+        text += f" {name.replace('_', ' ')} from {number(history[name].iloc[0])} to {number(history[name].iloc[-1])}"
+        if f"val_{name}" in history and history[f"val_{name}"].notna().any():
+            best = history[f"val_{name}"].idxmin()
+            text += f", on validation at best {number(history[f'val_{name}'][best])} in epoch {int(epochs[best])}"
+        text += "."
+    return text
+
+
+@styled
+def predicted_against_true(
+    true: np.ndarray, predicted: np.ndarray, *, channels: Sequence[str] | None = None
+) -> Drawing:
+    """Every predicted coordinate over the true one; a perfect network stays on the diagonal.
+
+    Args:
+        true: (N, K, 2) pixels of the 256 frame, NaN missing.
+        predicted: (N, K, 2), the same.
+        channels: K names.
+    """
+    names = names_for(channels, np.shape(true)[1])
+    figure = Drawing(figsize=(9, 4.6))
+    correlations = []
+    for axis, (axes, letter) in enumerate(zip(figure.subplots(1, 2), "xy", strict=True)):
+        axes.plot([0, SIZE], [0, SIZE], color=GREY, linewidth=1.2, linestyle="--", zorder=1)
+        for order, name in enumerate(names):
+            look = {"s": 16, "alpha": 0.6, "color": colour(name), "marker": marker(name), "linewidths": 0}
+            axes.scatter(true[:, order, axis], predicted[:, order, axis], label=name, **look)
+        there = np.isfinite(true[..., axis])
+        along, answered = true[..., axis][there], predicted[..., axis][there]
+        varied = len(along) > 1 and along.std() > 0 and answered.std() > 0
+        correlations.append(np.corrcoef(along, answered)[0, 1] if varied else np.nan)
+        everything = np.concatenate([along, answered])
+        low, high = (everything.min() - 5, everything.max() + 5) if len(everything) else (0, SIZE)
+        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal", title=f"{letter}, pixels of 256")
+        axes.set(xlabel=f"true {letter}", ylabel=f"predicted {letter}")
+    handles = axes.get_legend_handles_labels()
+    legend = figure.legend(*handles, loc="outside right center", markerscale=2)
+    for handle in legend.legend_handles:
+        handle.set_alpha(1)
+    figure.alt = (
+        "Scatter plots of predicted over true coordinates; the correlation is "
+        f"{number(correlations[0])} along x and {number(correlations[1])} along y."
+    )
+    return figure
+
+
+@styled
+def error_curves(
+    radial: Mapping[str, np.ndarray],
+    *,
+    unit: str = "px",
+    limit: float | None = None,
+    marks: Sequence[float] = (2, 3, 5, 10),
+) -> Drawing:
+    """For each predictor the share of points that lie within r of the truth, over r.
+
+    Args:
+        radial: Name → radial errors of any shape, NaN left out; the first is drawn as the main one.
+        unit: "px" (pixels of the 256 frame) or "mm".
+        limit: Largest r; by default where the first predictor has 99 % of its points, but at least the last mark.
+        marks: Radii at which thin lines stand, those of the tables.
+    """
+    sorted_errors = {name: np.sort(np.asarray(each)[np.isfinite(each)]) for name, each in radial.items()}
+    main = next(iter(sorted_errors.values()))
+    limit = max(1.2 * max(marks), np.quantile(main, 0.99) if len(main) else 0) if limit is None else limit
+    figure = Drawing(figsize=(7.4, 4.4))
+    axes = figure.subplots()
+    for each in marks:
+        axes.axvline(each, color="#CCCCCC", linewidth=0.9, linestyle=":", zorder=0)
+    for order, (name, errors) in enumerate(sorted_errors.items()):
+        share = 100 * np.arange(len(errors) + 1) / max(len(errors), 1)
+        look = {
+            "linewidth": 2.8 if order == 0 else 1.8,
+            "linestyle": ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))][order % 5],
+        }
+        axes.step(np.concatenate([[0], errors, [limit]]), np.append(share, share[-1]), where="post", label=name, **look)
+    axes.set(xlim=(0, limit), ylim=(0, 101), ylabel="points within r, %")
+    axes.set_xlabel(f"r, {'pixels of 256' if unit == 'px' else unit}")
+    axes.legend(loc="best")
+    middle = marks[len(marks) // 2]
+    shares = [
+        f"{name} {number(100 * np.mean(errors <= middle))} %" for name, errors in sorted_errors.items() if len(errors)
+    ]
+    figure.alt = f"Share of points within a radius; within {middle:g} {unit}: {', '.join(shares)}."
+    return figure
+
+
+@styled
+def errors_by_level(radial: np.ndarray, *, channels: Sequence[str] | None = None, unit: str = "px") -> Drawing:
+    """Radial errors, one box a landmark: median, middle half, whiskers at 5 % and 95 %, single points behind.
+
+    Args:
+        radial: (N, K) radial errors, NaN missing.
+        channels: K names.
+        unit: What they are in, "px" (pixels of the 256 frame) or "mm".
+    """
+    names = names_for(channels, np.shape(radial)[1])
+    kept = [np.asarray(column)[np.isfinite(column)] for column in np.transpose(radial)]
+    figure = Drawing(figsize=(max(1.3 * len(names), 4.5), 4.2))
+    axes = figure.subplots()
+    chosen = np.random.default_rng(0)
+    for place, (name, errors) in enumerate(zip(names, kept, strict=True)):
+        some = chosen.choice(errors, STRIP_POINTS, replace=False) if len(errors) > STRIP_POINTS else errors
+        look = {"color": colour(name), "size": 3, "alpha": 0.5, "jitter": 0.22, "zorder": 1}
+        sns.stripplot(x=np.full(len(some), place), y=some, native_scale=True, legend=False, ax=axes, **look)
+    # Matplotlib's own boxes: seaborn 0.13 still asks for them in a way that matplotlib has given up.
+    axes.boxplot(
+        kept,
+        positions=range(len(names)),
+        orientation="vertical",
+        widths=0.5,
+        whis=(5, 95),
+        showfliers=False,
+        medianprops={"color": VERMILION, "linewidth": 2.2},
+        boxprops={"linewidth": 1.4},
+    )
+    axes.set_xticks(range(len(names)), [f"{name}\nn = {len(errors)}" for name, errors in zip(names, kept, strict=True)])
+    axes.set(xlabel="", ylabel=f"radial error, {'pixels of 256' if unit == 'px' else unit}", ylim=(0, None))
+    axes.grid(visible=False, axis="x")
+    medians = [f"{name} {number(np.median(errors))}" for name, errors in zip(names, kept, strict=True) if len(errors)]
+    figure.alt = f"Box plots of the radial error for each landmark; medians in {unit}: {', '.join(medians)}."
+    return figure
