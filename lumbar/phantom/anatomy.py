@@ -15,10 +15,10 @@ from lumbar.landmarks import LEVELS
 from lumbar.phantom import body, bones
 from lumbar.phantom.canal import canal, lay_course
 from lumbar.phantom.column import Column, build_column
-from lumbar.phantom.shapes import Solid, Tube
+from lumbar.phantom.shapes import Ellipsoid, Solid, Tube
 from lumbar.phantom.variation import Variation, draw_variation
 
-SUBARTICULAR_OUTWARD = 0.42
+SUBARTICULAR_OUTWARD = 0.39
 """Where the subarticular points lie: this share of the canal's width to either side of the middle."""
 
 SUBARTICULAR_BEHIND_MM = 2.0
@@ -77,14 +77,22 @@ class Patient:
         return self.person.findings
 
     @cached_property
-    def boxes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of each solid the box that holds it: centres (n, 3), axes (n, 3, 3), half extents (n, 3), body mm."""
+    def boxes(self) -> tuple[np.ndarray, ...]:
+        """Of each solid the box that holds it, body mm, and what a slice's thickness does to it.
+
+        Returns:
+            Centres (n, 3), axes (n, 3, 3), half extents (n, 3), roundness (n,), and 1 where faces are flat (n,).
+        """
+        tubes = [isinstance(solid.form, Tube) for solid in self.solids]
         centres = [
-            (solid.form.low + solid.form.high) / 2 if isinstance(solid.form, Tube) else solid.centre
-            for solid in self.solids
+            (solid.form.low + solid.form.high) / 2 if tube else solid.centre
+            for solid, tube in zip(self.solids, tubes, strict=True)
         ]
         reaches = [solid.form.reach + solid.roughness * 2.5 for solid in self.solids]
-        return np.array(centres), np.array([solid.axes for solid in self.solids]), np.array(reaches)
+        roundness = [solid.form.roundness for solid in self.solids]
+        flat = [not isinstance(solid.form, (Tube, Ellipsoid)) for solid in self.solids]
+        axes = [solid.axes for solid in self.solids]
+        return tuple(np.array(values, dtype=float) for values in (centres, axes, reaches, roundness, flat))
 
     def landmarks_mm(self, view: str) -> dict[tuple[str, str], np.ndarray]:
         """The points that a picture of this view is labelled with, in patient mm.

@@ -196,19 +196,34 @@ def _organs(trunk: Trunk, person: Variation, rng: np.random.Generator) -> list[S
 def _bowel(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
     """Loops with gas, fluid or stool, scattered in front of the spine."""
     solids = []
-    for _ in range(int(rng.integers(14, 34))):
+    for _ in range(int(rng.integers(8, 20))):
         height = rng.uniform(-190, 190)
         row = int((height + REACH) / STEP)
-        back, front = trunk.front[row] - 34.0, trunk.belly[row] + trunk.belly_fat + 16.0
+        back, front = trunk.front[row] - 30.0, trunk.belly[row] + trunk.belly_fat + 14.0
         if back - front < 20:
             continue
-        size = rng.uniform(7, 20, 3) * (1, 1, rng.uniform(0.7, 1.6))
-        place = np.array([rng.normal(0, 45), rng.uniform(front, back), height])
-        inner = Tissue(rng.choice([Tissue.GAS, Tissue.FLUID, Tissue.CONTENT, Tissue.MUSCLE], p=(0.3, 0.15, 0.35, 0.2)))
-        coats = (Coat(Tissue.WALL, softness=1.0), Coat(inner, inset=rng.uniform(1.5, 3.5), softness=1.0))
-        turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
-        solids.append(Solid(Ellipsoid(*size), place, turn, coats, (), rng.uniform(1.0, 4.0)))
+        inner = Tissue(rng.choice(_FILLINGS, p=(0.25, 0.15, 0.3, 0.3)))
+        solids += _loop(np.array([rng.normal(0, 40), rng.uniform(front, back), height]), inner, rng)
     return solids
+
+
+_FILLINGS = (Tissue.GAS, Tissue.FLUID, Tissue.CONTENT, Tissue.MUSCLE)
+
+
+def _loop(place: np.ndarray, inner: Tissue, rng: np.random.Generator) -> list[Solid]:
+    """A piece of gut: a few bulges in a bent row, all of the wall first, then what is in it."""
+    wall, filling, thick = [], [], rng.uniform(1.2, 3.0)
+    radius, way, turn = rng.uniform(5, 15), rng.normal(size=3) * (0.6, 1, 1), rng.normal(size=3)
+    way /= np.linalg.norm(way)
+    axes = np.linalg.qr(np.stack([way, turn, rng.normal(size=3)], axis=1))[0].T
+    for _ in range(int(rng.integers(1, 6))):
+        size = radius * rng.uniform(0.75, 1.2, 3)
+        for layer, tissue, less in ((wall, Tissue.WALL, 0.0), (filling, inner, thick)):
+            layer.append(Solid(Ellipsoid(*(size - less)), place, axes, (Coat(tissue, softness=0.8),), (), 1.5))
+        place = place + way * radius * 1.1
+        way = way + turn * 0.25
+        way /= np.linalg.norm(way)
+    return wall + filling
 
 
 def _pelvis(trunk: Trunk, person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
@@ -216,7 +231,7 @@ def _pelvis(trunk: Trunk, person: Variation, column: Column, rng: np.random.Gene
     promontory, s3 = column.sacrum[0], column.sacrum[2]
     solids = []
     for side in (1, -1):
-        wing = Block(7.0, 42.0, 62.0, 6.0)
+        wing = Block(9.0, 42.0, 62.0, 8.0)
         turn = np.array(
             [[0.86, side * 0.42, side * 0.28], [-side * 0.44, 0.9, 0.0], [-side * 0.25, -side * 0.12, 0.96]]
         )
@@ -235,14 +250,21 @@ def _pelvis(trunk: Trunk, person: Variation, column: Column, rng: np.random.Gene
         shape = Ellipsoid(size * 1.2, size, size * 1.5)
         turn = np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
         solids.append(Solid(shape, place, turn, (Coat(Tissue.ORGAN, softness=1.0),), (cavity,), 2.0))
-    for step in range(6):
-        size = rng.uniform(7, 15)
-        inner = Tissue(rng.choice([Tissue.GAS, Tissue.CONTENT, Tissue.MUSCLE], p=(0.45, 0.35, 0.2)))
-        hollow = column.sacrum[min(step + 1, 5)]
-        place = hollow.place(rng.normal(0, 8), -hollow.form.front - size - rng.uniform(5, 16), 0)
-        coats = (Coat(Tissue.WALL, softness=0.8), Coat(inner, inset=2.2, softness=0.8))
-        solids.append(Solid(Ellipsoid(size, size, size * rng.uniform(0.9, 1.6)), place, hollow.axes, coats, (), 2.0))
-    return solids
+    return solids + _rectum(column, rng)
+
+
+def _rectum(column: Column, rng: np.random.Generator) -> list[Solid]:
+    """A gut in the sacrum's hollow: all of its wall first, then what is in it."""
+    wall, filling = [], []
+    inner = Tissue(rng.choice([Tissue.GAS, Tissue.CONTENT, Tissue.MUSCLE], p=(0.45, 0.35, 0.2)))
+    size, gap = rng.uniform(7, 13), rng.uniform(5, 16)
+    for step in np.arange(1.0, 5.0, 0.5):
+        hollow, radius = column.sacrum[int(step)], size * rng.uniform(0.6, 1.4)
+        place = hollow.place(rng.normal(0, 5), -hollow.form.front - radius - gap, -(step % 1) * 20)
+        for layer, tissue, less in ((wall, Tissue.WALL, 0.0), (filling, inner, 2.5)):
+            form = Ellipsoid(radius - less, radius - less, radius * 1.2 - less)
+            layer.append(Solid(form, place, hollow.axes, (Coat(tissue, softness=0.8),), (), 1.5))
+    return wall + filling
 
 
 def _vessels(trunk: Trunk, person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from lumbar.phantom.column import Column, Segment
-from lumbar.phantom.shapes import Block, Coat, Disc, Ellipsoid, Solid, Spot, Vertebra
+from lumbar.phantom.shapes import Block, Coat, Ellipsoid, Plate, Solid, Spot, Vertebra
 from lumbar.phantom.tissue import Tissue
 from lumbar.phantom.variation import Variation
 
@@ -28,18 +30,18 @@ def _disc(person: Variation, segment: Segment, index: int, rng: np.random.Genera
     Nucleus and annulus share the length as measured by Zhong et al., Spine J 2014: the nucleus takes 64–72 % of it.
     """
     grade, form = person.grade[index], segment.form
-    water = float(np.clip((1.0, 0.85, 0.42, 0.14, 0.04)[grade - 1] + rng.normal(0, 0.06), 0, 1))
-    length = form.back * rng.uniform(0.62, 0.74)
-    tall = form.height * rng.uniform(0.85, 1.05) + 0.8
+    water = float(np.clip((0.95, 0.68, 0.32, 0.1, 0.03)[grade - 1] + rng.normal(0, 0.07), 0, 1))
+    length = form.back * rng.uniform(0.62, 0.76)
+    tall = form.height * rng.uniform(0.95, 1.3) + 1.2
     shift = rng.normal(1.0, 0.8)
-    core = Ellipsoid(form.width * 0.68, length, tall)
+    outer, core = Ellipsoid(form.width * 0.75, length * 1.12, tall * 1.1), Ellipsoid(form.width * 0.68, length, tall)
     spots = [
-        Spot(core, (0, shift, 0), Tissue.FIBROUS, softness=2.5, strength=0.9, roughness=0.6),
-        Spot(core, (0, shift, 0), Tissue.NUCLEUS, softness=2.0, strength=water, roughness=0.8),
+        Spot(outer, (0, shift, 0), Tissue.FIBROUS, softness=3.5, strength=rng.uniform(0.6, 1.0), roughness=0.8),
+        Spot(core, (0, shift, 0), Tissue.NUCLEUS, softness=rng.uniform(2.5, 5.0), strength=water, roughness=1.0),
     ]
     if 1 < grade < 4 or rng.random() < 0.4:  # the intranuclear cleft
-        cleft = Ellipsoid(form.width * 0.5, length * rng.uniform(0.6, 0.9), 0.9)
-        spots.append(Spot(cleft, (0, shift, rng.normal(0, 0.3)), Tissue.FIBROUS, 0.8, rng.uniform(0.2, 0.6)))
+        cleft = Ellipsoid(form.width * 0.5, length * rng.uniform(0.6, 0.95), rng.uniform(0.7, 1.4))
+        spots.append(Spot(cleft, (0, shift, rng.normal(0, 0.3)), Tissue.ANNULUS, 1.2, rng.uniform(0.15, 0.7), 0.4))
     if person.fissure[index]:
         tear = Ellipsoid(4.0, 1.3, 1.6)
         spots.append(Spot(tear, (rng.normal(0, 4), form.margin(0) - 2.4, rng.normal(0, 0.6)), Tissue.FLUID, 0.6, 0.8))
@@ -88,6 +90,9 @@ def _basivertebral(form: Vertebra, rng: np.random.Generator) -> Spot:
 def _patches(form: Vertebra, person: Variation, rng: np.random.Generator) -> list[Spot]:
     """Islands of fatty marrow, more of them with age; often a band along the endplates or around the vein."""
     spots = []
+    if person.endplate_fat > 0:  # brighter towards both endplates
+        core = Ellipsoid(form.width * 1.1, form.back * 1.15, form.top * 0.75)
+        spots.append(Spot(core, (0, 0, 0), Tissue.RED_MARROW, 5.0, person.endplate_fat, 1.5))
     for _ in range(rng.poisson(0.25 + person.age / 60)):
         size = rng.uniform(2.0, 8.0)
         place = tuple(rng.uniform(-0.8, 0.8, 3) * (form.width, form.back, form.top))
@@ -164,18 +169,22 @@ def _arch(person: Variation, body: Segment, index: int, rng: np.random.Generator
     for side in (1, -1):
         across = half_width + 5.0
         add(Block(4.0 + 0.25 * max(index - 4, 0), 9.0, 7.2, 3.5), side * across, back + 5.5, 5.0)
-        add(Block(8.5, 3.6, 9.5, 3.0), side * half_width * 0.62, behind + 1.5, root + 1.5, (0, 0, -side * 38.0))
-        add(Block(3.8, 6.0, 8.5, 3.4), side * (half_width + 5.5), back + canal * 0.78, 12.5, (0, 0, side * 35.0))
-        add(Block(3.8, 5.5, 9.0, 3.4), side * (half_width + 1.0), behind + 1.0, -20.0, (0, 0, side * 35.0))
+        add(Block(8.5, 4.0, 9.8, 3.4), side * half_width * 0.62, behind + 1.5, root + 1.5, (0, 0, -side * 38.0))
+        add(Block(4.4, 7.0, 9.0, 4.0), side * (half_width + 5.5), back + canal * 0.78, 12.5, (0, 0, side * 35.0))
+        add(Block(4.6, 6.5, 9.5, 4.0), side * (half_width + 1.0), behind + 1.0, -20.0, (0, 0, side * 35.0))
+        ganglion = Ellipsoid(4.5, 3.0, 4.0)
+        place = body.place(side * (half_width + 5.0), back + 4.0, -body.form.bottom + 2.0)
+        fat = Solid(Ellipsoid(8.0, 7.0, 9.0), place, body.axes, (Coat(Tissue.EPIDURAL_FAT, softness=1.5),))
+        solids += [fat, Solid(ganglion, place, body.axes, (Coat(Tissue.ROOT, softness=0.8),))]
         reach = (20.0 if lumbar else 12.0) * size * rng.normal(1, 0.1)
         add(Block(reach / 2 + 3, 3.2, 5.0, 3.0), side * (across + 3 + reach / 2), back + 12.0, 5.0, (0, 0, side * 12.0))
     add(
-        Block(2.8 + 0.15 * index * rng.uniform(0.6, 1.4), length / 2, height / 2, 3.0, flare=rng.uniform(-0.05, 0.3)),
+        Plate(2.8 + 0.15 * index * rng.uniform(0.6, 1.4), length / 2, height / 2, flare=rng.uniform(-0.05, 0.22)),
         rng.normal(0, 0.8),
         behind + 2.0 + length / 2 * np.cos(np.radians(droop)),
         root - 1.0 - length / 2 * np.sin(np.radians(droop)),
         (droop, 0.0, rng.normal(0, 2.0)),
-        roughness=1.3,
+        roughness=1.8,
         shell=1.0,
     )
     return solids
@@ -210,6 +219,7 @@ def spinous_tips(column: Column, person: Variation) -> np.ndarray:
     return np.array(tips)
 
 
+@lru_cache(maxsize=256)
 def _turn(pitch: float, roll: float, yaw: float) -> np.ndarray:
     """Small rotation, degrees: pitch lowers the posterior end, roll lifts the left, yaw swings the left backwards."""
     rotation = np.eye(3)

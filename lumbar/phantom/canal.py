@@ -47,7 +47,7 @@ def lay_course(person: Variation, column: Column) -> Course:
         places += [size] * 4
     for index, segment in enumerate(column.sacrum[:6]):
         form = segment.form
-        size = (13.0, 10.0, 7.5, 5.0, 3.0, 1.0)[index], (29.0, 23.0, 17.0, 12.0, 8.0, 2.0)[index]
+        size = (14.0, 11.5, 8.0, 5.0, 3.0, 1.0)[index], (29.0, 23.0, 17.0, 12.0, 8.0, 2.0)[index]
         wall += [segment.place(0, form.back * (1 + form.taper), form.top), segment.place(0, form.back, 0)]
         wall += [segment.place(0, form.back * (1 - form.taper), -form.bottom)]
         places += [size] * 3
@@ -78,6 +78,13 @@ def canal(person: Variation, column: Column, course: Course, rng: np.random.Gene
     bone_depth = course.depth * slant
     space = _tube(course, course.wall + bone_depth / 2, course.width / 2, bone_depth / 2 + 0.5, 0.5)
     solids = [_painted(space, Coat(Tissue.EPIDURAL_FAT, softness=0.6))]
+    front = np.maximum(course.smooth, course.wall)
+    thick = rng.uniform(0.6, 1.3)
+    solids.append(
+        _painted(
+            _tube(course, front, course.width * 0.3, thick * slant, 0.3), Coat(Tissue.LIGAMENT, softness=0.3)
+        )
+    )
     solids += _fat_pads(column, person, rng)
 
     end = _level(column, 5 + person.sac_end)
@@ -88,11 +95,11 @@ def canal(person: Variation, column: Column, course: Course, rng: np.random.Gene
     middle = sac.y + sac.b * 0.12
     spindle = _tube(course, middle, 4.6 * cord + 0.01, (3.7 * cord + 0.01) * slant, 0.0, z > top)
     tail = _tube(course, sac.y + sac.b * 0.40, sac.a * 0.85, sac.b * 0.58, 0.3, (z > end) & (z < top + 25))
-    amount = rng.normal(0.0, 0.35)
+    amount = rng.normal(0.45, 0.4)
     solids.append(
         _painted(tail, Coat(Tissue.ROOT, inset=0.5, softness=1.5, strength=0.85, grain="roots", amount=amount))
     )
-    few = Coat(Tissue.ROOT, inset=0.5, softness=1.0, strength=0.7, grain="roots", amount=amount - 1.2)
+    few = Coat(Tissue.ROOT, inset=0.5, softness=1.0, strength=0.7, grain="roots", amount=amount - 1.0)
     solids.append(_painted(_part(sac, (z > end) & (z < top + 10)), few))
     solids.append(_painted(spindle, Coat(Tissue.CORD, softness=0.5)))
     return solids
@@ -102,9 +109,9 @@ def _sac(person: Variation, column: Column, course: Course, end: float, rng: np.
     """The thecal sac: close to the wall behind the lumbar discs, leaving it at L5/S1, ending in the sacrum."""
     z, slant = course.z, course.slant
     below = np.clip((column.discs[-1].centre[2] + 12.0 - z) / 60.0, 0, 1)
-    gap = 0.8 + rng.uniform(1.5, 7.0) * below
-    fullness = rng.uniform(0.74, 0.92) - 0.25 * below
-    depth = course.depth * fullness * np.clip((z - end) / 30.0, 0, 1) ** 0.5
+    gap = 0.5 + rng.uniform(0.5, 5.0) * np.sin(np.pi * np.clip(below, 0, 1)) ** 2
+    fullness = rng.uniform(0.78, 0.95) - 0.1 * below
+    depth = course.depth * fullness * np.clip((z - end) / rng.uniform(15.0, 45.0), 0, 1) ** 0.6
     for disc, height in zip(column.discs, person.grade, strict=True):  # thick flava and facets narrow it at worn discs
         dip = max(0, height - 2) * rng.uniform(0.0, 0.14)
         depth = depth * (1 - dip * np.exp(-0.5 * ((z - disc.centre[2]) / 6.0) ** 2))
@@ -127,7 +134,7 @@ def _fat_pads(column: Column, person: Variation, rng: np.random.Generator) -> li
                     flavum, disc.place(side * 6.5, back + 1.0, -3.0), disc.axes, (Coat(Tissue.LIGAMENT, softness=0.6),)
                 )
             )
-        pad = Ellipsoid(6.0 * size, 5.0 * size, 10.0 * size)
+        pad = Ellipsoid(6.0 * size, 4.8 * size, 11.0 * size)
         coats = (Coat(Tissue.LIGAMENT, softness=0.4), Coat(Tissue.EPIDURAL_FAT, inset=1.0, softness=0.6))
         solids.append(Solid(pad, disc.place(0, back - 0.5, -4.0), disc.axes, coats, (), 0.8))
     return solids

@@ -147,7 +147,7 @@ def _sacrum(person: Variation, rng: np.random.Generator) -> list[Segment]:
             width=_SACRAL_WIDTH[index] * person.width[-1],
             front=mean_depth / 2,
             back=mean_depth / 2,
-            top=(height - gap) / 2,
+            top=height / 2 if index == 0 else (height - gap) / 2,
             bottom=(height - gap) / 2,
             top_slope=-np.tan(np.radians(np.clip(wall + shrink - top, -50, 50))),
             bottom_slope=-np.tan(np.radians(np.clip(wall + shrink - bottom, -50, 50))),

@@ -32,6 +32,7 @@ class Contrast:
         bias: Strength of a slow random shading, relative.
         noise: Standard deviation of the noise in each of the two channels.
         blur: Standard deviation of the point spread, pixels.
+        sharpen: Strength of the reconstruction's edge enhancement.
         chemical_shift: How far fat lands from its place along the rows of pixels, mm.
         gibbs: Share of the spatial frequencies kept by a sharp cut-off; 1 for no truncation.
         ghost: Strength of the motion ghost, relative.
@@ -52,6 +53,7 @@ class Contrast:
     bias: float = 0.0
     noise: float = 0.0
     blur: float = 0.0
+    sharpen: float = 0.0
     chemical_shift: float = 0.0
     gibbs: float = 1.0
     ghost: float = 0.0
@@ -134,16 +136,17 @@ def _scanner(rng: np.random.Generator) -> dict:
         band = (start, start + rng.choice([rng.uniform(35, 75), 400.0]), rng.uniform(0.02, 0.35))
     borders = np.where(rng.random(4) < (0.45, 0.45, 0.12, 0.12), rng.beta(1.6, 1.6, 4), 0.0)
     return {
-        "coil_depth": float(rng.uniform(45, 160)) if happens[1] < 0.92 else 0.0,
+        "coil_depth": float(rng.uniform(35, 130)) if happens[1] < 0.92 else 0.0,
         "coil_height": float(rng.uniform(120, 320)),
         "bias": float(rng.uniform(0, 0.22)),
         "noise": float(rng.gamma(2.0, 6.0)) + 1.5,
-        "blur": float(rng.uniform(0.35, 0.95)),
-        "chemical_shift": float(rng.normal(0, 1.0)) if happens[2] < 0.7 else 0.0,
+        "blur": float(rng.uniform(0.1, 0.75)),
+        "sharpen": float(rng.uniform(0.2, 1.3)) if happens[7] < 0.65 else 0.0,
+        "chemical_shift": float(rng.normal(0, 1.0)) if happens[2] < 0.45 else 0.0,
         "gibbs": float(rng.uniform(0.5, 0.9)) if happens[3] < 0.12 else 1.0,
         "ghost": float(rng.uniform(0.02, 0.12)) if happens[4] < 0.12 else 0.0,
         "ghost_shift": float(rng.uniform(0.08, 0.5)),
-        "clip": float(rng.uniform(450, 1100)) if happens[5] < 0.6 else float("inf"),
+        "clip": float(rng.uniform(420, 1100)) if happens[5] < 0.75 else float("inf"),
         "band": band,
         "borders": tuple(borders.tolist()),
         "warp": float(rng.uniform(-0.03, 0.03)) if happens[6] < 0.5 else 0.0,

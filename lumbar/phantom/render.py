@@ -1,8 +1,8 @@
 """Cut a patient along any plane and scan the cut.
 
 Painter's algorithm: every solid that the plane meets is painted over what lies there, inside the rectangle of pixels it
-can reach, with edges as soft as a pixel is wide. A slice's thickness is sampled at two depths (the two-point Gauss rule
-for a slab), every second pixel at the one and the others at the other; the smallest blur of the scanner merges them.
+can reach, with edges as soft as a pixel is wide. A slice's thickness shows in two ways: what fills only part of the
+slab is laid on with that part of its strength, and surfaces that slope through the slab get softer edges.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lumbar.phantom import scanner
 from lumbar.phantom.anatomy import Patient
 from lumbar.phantom.contrast import Contrast
 from lumbar.phantom.shapes import Coat, Solid, Spot, Tube
-from lumbar.phantom.texture import grain
+from lumbar.phantom.texture import even_grain, grain
 from lumbar.phantom.tissue import Tissue
 
 # name: size of the grain along x, y, z in mm; steepness of the threshold
@@ -29,13 +29,22 @@ _PATTERNS = {
 }
 
 
-class Box(NamedTuple):
-    """A rectangle of pixels: rows top to bottom, columns left to right, the ends excluded."""
+class Cut(NamedTuple):
+    """A solid that the slice meets.
 
-    top: int
-    bottom: int
-    left: int
-    right: int
+    Args:
+        solid: What is cut.
+        rows: Rows of pixels it can reach.
+        columns: Columns of pixels it can reach.
+        share: How much of the slab's thickness it fills, 0 to 1.
+        slope: How far its outline moves through the slab, mm.
+    """
+
+    solid: Solid
+    rows: slice
+    columns: slice
+    share: float
+    slope: float
 
 
 def render(
@@ -64,8 +73,8 @@ def render(
     """
     view = _View(patient, plane, width, height, thickness)
     canvas = _Canvas(view, contrast, patient.grain)
-    for solid, box in view.visible():
-        canvas.paint(solid, box)
+    for cut in view.cuts():
+        canvas.paint(cut)
     return _scanned(canvas.picture(), view, contrast, rng)
 
 
@@ -79,48 +88,48 @@ class _View:
         self.row_step = plane.along_column @ patient.rotation * plane.pixel_height
         self.normal = plane.normal @ patient.rotation
         self.pixel = float(np.sqrt(plane.pixel_width * plane.pixel_height))
-        self.half_slab = thickness / np.sqrt(12)
+        self.thickness = thickness
         self.columns = np.arange(width, dtype=np.float32)[None, :]
         self.rows = np.arange(height, dtype=np.float32)[:, None]
-        parity = (np.arange(height)[:, None] + np.arange(width)[None, :]) % 2
-        self.depth = ((2 * parity - 1) * self.half_slab).astype(np.float32)
-        self.whole = Box(0, height, 0, width)
-        self.x, self.y, self.z = self.local(np.zeros(3), np.eye(3), self.whole)
+        self.x, self.y, self.z = self.local(np.zeros(3), np.eye(3), slice(None), slice(None))
 
-    def visible(self) -> list[tuple[Solid, Box]]:
-        """The solids that the slice meets, in painting order, with the pixels they can reach."""
-        centres, axes, reaches = self.patient.boxes
-        relative = centres - self.origin
+    def cuts(self) -> list[Cut]:
+        """The solids that the slice meets, in painting order."""
+        centres, axes, reaches, roundness, flat = self.patient.boxes
         directions = np.stack([self.column_step, self.row_step, self.normal])
         lengths = np.linalg.norm(directions, axis=1)
         units = directions / lengths[:, None]
-        middle = relative @ units.T  # (n, 3): along the columns, along the rows, out of the plane; mm
-        spread = np.abs(axes @ units.T) * reaches[:, :, None]
-        half = spread.sum(axis=1) + 1.5 * self.pixel
-        hit = np.abs(middle[:, 2]) <= half[:, 2] + self.half_slab
-        low = np.floor((middle[:, :2] - half[:, :2]) / lengths[:2]).astype(int)
-        high = np.ceil((middle[:, :2] + half[:, :2]) / lengths[:2]).astype(int) + 1
+        middle = (centres - self.origin) @ units.T  # (n, 3) mm: along the columns, along the rows, out of the plane
+        turned = np.abs(axes @ units.T)  # (n, own axes, 3)
+        half = (turned * reaches[:, :, None]).sum(axis=1)
+        low = np.floor((middle[:, :2] - half[:, :2]) / lengths[:2] - 1.5).astype(int)
+        high = np.ceil((middle[:, :2] + half[:, :2]) / lengths[:2] + 2.5).astype(int)
         low, high = np.maximum(low, 0), np.minimum(high, (self.width, self.height))
-        hit &= (high > low).all(axis=1)
+
+        off, deep = np.abs(middle[:, 2]), half[:, 2]
+        slab = max(self.thickness, 0.01) / 2
+        share = np.clip((np.minimum(off + slab, deep) - np.maximum(off - slab, -deep)) / (2 * slab), 0, 1)
+        curved = roundness * off / np.sqrt(np.maximum(deep**2 - off**2, (0.25 * deep) ** 2))
+        tilted = np.sort(turned[:, :, 2], axis=1)[:, 1] * flat
+        slope = self.thickness * np.minimum(curved + tilted, 1.5)
+        hit = (share > 0.02) & (high > low).all(axis=1)
         return [
-            (self.patient.solids[index], Box(low[index, 1], high[index, 1], low[index, 0], high[index, 0]))
+            Cut(
+                self.patient.solids[index],
+                slice(low[index, 1], high[index, 1]),
+                slice(low[index, 0], high[index, 0]),
+                float(share[index]),
+                float(slope[index]),
+            )
             for index in np.flatnonzero(hit)
         ]
 
-    def local(self, centre: np.ndarray, axes: np.ndarray, box: Box) -> list[np.ndarray]:
-        """Coordinates of the box's pixels in a solid's own axes: three float32 arrays, mm."""
-        start, right, down, out = (
-            axes @ v for v in (self.origin - centre, self.column_step, self.row_step, self.normal)
-        )
-        rows, columns = self.rows[box.top : box.bottom], self.columns[:, box.left : box.right]
-        depth = self.depth[box.top : box.bottom, box.left : box.right]
-        places = []
-        for axis in range(3):
-            place = (rows * np.float32(down[axis]) + np.float32(start[axis])) + columns * np.float32(right[axis])
-            if abs(out[axis]) * self.half_slab > 0.02:
-                place += depth * np.float32(out[axis])
-            places.append(place)
-        return places
+    def local(self, centre: np.ndarray, axes: np.ndarray, rows: slice, columns: slice) -> list[np.ndarray]:
+        """Coordinates of a rectangle of pixels in a solid's own axes: three float32 arrays, mm."""
+        start, right, down = (self.origin - centre) @ axes.T, axes @ self.column_step, axes @ self.row_step
+        along_rows = self.rows[rows] * down.astype(np.float32) + start.astype(np.float32)
+        along_columns = self.columns[:, columns] * right.astype(np.float32)[:, None]
+        return [along_rows[:, axis, None] + along_columns[axis] for axis in range(3)]
 
 
 class _Canvas:
@@ -134,33 +143,41 @@ class _Canvas:
         self.coarse = self._field((9.0, 8.0, 9.0), 2)
 
     def _field(self, scale: tuple[float, float, float], salt: int) -> np.ndarray:
-        return grain(self.view.x, self.view.y, self.view.z, scale, self.seed % 100_000 + salt)
+        return even_grain(self.view.x, self.view.y, self.view.z, scale, self.seed % 100_000 + salt)
 
-    def paint(self, solid: Solid, box: Box) -> None:
+    def paint(self, cut: Cut) -> None:
         """Lay a solid's coats and spots over what is there."""
-        part = np.s_[box.top : box.bottom, box.left : box.right]
-        place = self.view.local(solid.centre, solid.axes, box)
-        distance = solid.form.distance(*place)
+        solid, part = cut.solid, (cut.rows, cut.columns)
+        place = self.view.local(solid.centre, solid.axes, cut.rows, cut.columns)
+        distance = self._distance(solid, place)
         if solid.roughness:
-            distance = distance + np.float32(solid.roughness) * self.coarse[part]
+            distance += np.float32(solid.roughness) * self.coarse[part]
         covered = None
         for coat in solid.coats:
-            covered = self._coverage(distance, coat)
+            covered = self._coverage(distance, coat, cut.slope, cut.share)
             if covered is None:
                 return
             if coat.grain:
-                covered = covered * self._pattern(coat, solid, place)
+                covered *= self._pattern(coat, solid, part)
             self._blend(part, covered, coat.tissue)
         for spot in solid.spots:
             self._paint_spot(part, place, covered, spot)
 
-    def _coverage(self, distance: np.ndarray, coat: Coat) -> np.ndarray | None:
-        width = np.float32(-1 / (self.view.pixel + coat.softness))
+    def _distance(self, solid: Solid, place: list[np.ndarray]) -> np.ndarray:
+        rows, columns = place[0].shape
+        if not (isinstance(solid.form, Tube) and solid.form.stout and rows * columns > 3000):
+            return solid.form.distance(*place)
+        # The surface of a wide column is so smooth that every fourth pixel tells enough.
+        coarse = solid.form.distance(*(axis[::4, ::4] for axis in place))
+        return enlarged(coarse, 4, columns, rows)
+
+    def _coverage(self, distance: np.ndarray, coat: Coat, slope: float, share: float) -> np.ndarray | None:
+        width = np.float32(-1 / (self.view.pixel + coat.softness + slope))
         covered = distance * width
-        covered += np.float32(0.5) + np.float32(coat.inset) * width
+        covered += np.float32(0.5 + coat.inset * width)
         np.clip(covered, 0, 1, out=covered)
-        if coat.strength < 1:
-            covered *= np.float32(coat.strength)
+        if coat.strength * share < 1:
+            covered *= np.float32(coat.strength * share)
         return covered if covered.any() else None
 
     def _paint_spot(self, part, place, covered: np.ndarray, spot: Spot) -> None:
@@ -169,12 +186,13 @@ class _Canvas:
         )
         if spot.roughness:
             distance += np.float32(spot.roughness) * self.coarse[part]
-        inside = self._coverage(distance, Coat(spot.tissue, softness=spot.softness, strength=spot.strength))
+        inside = self._coverage(distance, Coat(spot.tissue, softness=spot.softness, strength=spot.strength), 0.0, 1.0)
         if inside is not None:
-            self._blend(part, inside * covered, spot.tissue)
+            inside *= covered
+            self._blend(part, inside, spot.tissue)
 
-    def _pattern(self, coat: Coat, solid: Solid, place: list[np.ndarray]) -> np.ndarray:
-        x, y, z = place
+    def _pattern(self, coat: Coat, solid: Solid, part) -> np.ndarray:
+        x, y, z = self.view.x[part], self.view.y[part], self.view.z[part]
         if coat.grain == "septa":
             lines = grain(x, y, z, (14.0, 3.0, 16.0), self.seed % 100_000 + 7)
             return np.clip(1 - np.abs(lines) * np.float32(4.0), 0, 1)
@@ -188,13 +206,15 @@ class _Canvas:
         contrast = self.contrast
         value = contrast.signal[tissue]
         if contrast.fine[tissue] or contrast.coarse[tissue]:
-            value = value * (1 + contrast.fine[tissue] * self.fine[part] + contrast.coarse[tissue] * self.coarse[part])
+            grainy = self.fine[part] * (contrast.fine[tissue] * value)
+            grainy += self.coarse[part] * (contrast.coarse[tissue] * value)
+            grainy += value
+            value = grainy
         if self.fat is None:
-            self.water[part] += covered * (value - self.water[part])
-            return
-        share = contrast.fat[tissue]
-        self.water[part] += covered * (value * (1 - share) - self.water[part])
-        self.fat[part] += covered * (value * share - self.fat[part])
+            _lay(self.water[part], covered, value)
+        else:
+            _lay(self.water[part], covered, value * (1 - contrast.fat[tissue]))
+            _lay(self.fat[part], covered, value * contrast.fat[tissue])
 
     def picture(self) -> np.ndarray:
         """Water and fat together, fat moved by the chemical shift."""
@@ -203,53 +223,55 @@ class _Canvas:
         return self.water + scanner.shifted(self.fat, self.contrast.chemical_shift / self.view.plane.pixel_width)
 
 
+def _lay(below: np.ndarray, covered: np.ndarray, value: np.ndarray | np.float32) -> None:
+    change = value - below
+    change *= covered
+    below += change
+
+
+def enlarged(field: np.ndarray, step: int, width: int, height: int) -> np.ndarray:
+    """A field known on every `step`-th pixel, from the first on, for all pixels: (height, width) float32."""
+    matrix = np.array([[1 / step, 0, 0], [0, 1 / step, 0]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(field, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
 def _scanned(picture: np.ndarray, view: _View, contrast: Contrast, rng: np.random.Generator) -> np.ndarray:
     if contrast.name == "ideal":
         return picture
-    if view.half_slab:
-        picture = cv2.sepFilter2D(picture, -1, _MERGE, _MERGE)
-    outline = view.patient.outline
-    # Slow fields are worked out on every eighth pixel.
-    x, y, z = (field[::8, ::8] for field in (view.x, view.y, view.z))
-    skin, front = (np.interp(z, outline.z, table).astype(np.float32) for table in (outline.skin, outline.front))
-    gain = scanner.sensitivity(skin - y, z + 10, contrast)
-    if contrast.band and abs(view.normal[1]) < 0.5:
-        start, end, remains = contrast.band
-        ahead = front - y
-        inside = np.clip((ahead - start) / 5, 0, 1) * np.clip((end - ahead) / 5, 0, 1)
-        gain = gain * (1 - np.float32(1 - remains) * inside.astype(np.float32))
-    picture = picture * _enlarged(gain, view)
+    picture *= enlarged(_gain(view, contrast), 8, view.width, view.height)
     if contrast.bias:
         picture *= scanner.shading(view.height, view.width, contrast.bias, rng)
     if contrast.blur > 0.3:
         picture = cv2.GaussianBlur(picture, (0, 0), contrast.blur)
+    if contrast.sharpen:
+        picture = scanner.sharpened(picture, contrast.sharpen)
     if contrast.gibbs < 1:
         picture = scanner.truncated(picture, contrast.gibbs)
     if contrast.ghost:
         picture = scanner.ghosted(picture, contrast.ghost, contrast.ghost_shift)
     if contrast.noise:
         picture = scanner.noisy(picture, contrast.noise, rng)
-    picture = np.minimum(picture, np.float32(contrast.clip))
-    return scanner.black_borders(picture, _margins(view, contrast), contrast.warp).astype(np.float32)
+    np.minimum(picture, np.float32(contrast.clip), out=picture)
+    return scanner.black_borders(picture, _margins(view, contrast), contrast.warp)
 
 
-_MERGE = np.array([0.25, 0.5, 0.25], dtype=np.float32)
-
-
-def _enlarged(field: np.ndarray, view: _View) -> np.ndarray:
-    rows, columns = field.shape
-    matrix = np.array([[1 / 8, 0, 0], [0, 1 / 8, 0]])
-    return cv2.warpAffine(
-        np.ascontiguousarray(field, dtype=np.float32),
-        matrix,
-        (view.width, view.height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+def _gain(view: _View, contrast: Contrast) -> np.ndarray:
+    """Sensitivity of the coil, less what a saturation band takes away, on every eighth pixel."""
+    outline = view.patient.outline
+    y, z = (np.ascontiguousarray(field[::8, ::8]) for field in (view.y, view.z))
+    skin, front = (np.interp(z, outline.z, table).astype(np.float32) for table in (outline.skin, outline.front))
+    gain = scanner.sensitivity(skin - y, z + 10, contrast)
+    if contrast.band and abs(view.normal[1]) < 0.5:
+        start, end, remains = contrast.band
+        ahead = front - y
+        inside = np.clip((ahead - start) / 5, 0, 1) * np.clip((end - ahead) / 5, 0, 1)
+        gain *= 1 - (1 - remains) * inside
+    return gain.astype(np.float32)
 
 
 def _margins(view: _View, contrast: Contrast) -> np.ndarray:
-    """Black margins in pixels: shares of the room that the discs leave (30 mm at the sides, 15 mm above and below)."""
+    """Black margins in pixels: shares of the room around the discs (45 mm kept at the sides, 25 mm above and below)."""
     points = np.array(list(view.patient.landmarks_mm("coronal").values()))
     pixels = view.plane.to_pixels(points)
     side, end = 45 / view.plane.pixel_width, 25 / view.plane.pixel_height

@@ -8,7 +8,7 @@ elsewhere: they decide soft edges a pixel wide, nothing more.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -16,7 +16,12 @@ from lumbar.phantom.tissue import Tissue
 
 
 class Form(Protocol):
-    """A shape about its own origin."""
+    """A shape about its own origin.
+
+    `roundness` says how soft a thick slice makes its outline: 1 for a ball, 0 for a prism cut across.
+    """
+
+    roundness: ClassVar[float]
 
     @property
     def reach(self) -> np.ndarray:
@@ -84,6 +89,8 @@ class Solid:
 class Ellipsoid:
     """Half axes a (left), b (posterior), c (superior), mm."""
 
+    roundness: ClassVar[float] = 1.0
+
     a: float
     b: float
     c: float
@@ -93,8 +100,14 @@ class Ellipsoid:
         return np.array([self.a, self.b, self.c])
 
     def distance(self, left, posterior, superior):  # noqa: D102
-        ratio = np.sqrt((left / self.a) ** 2 + (posterior / self.b) ** 2 + (superior / self.c) ** 2)
-        return (ratio - 1) * np.float32(min(self.a, self.b, self.c))
+        scale = min(self.a, self.b, self.c)
+        ratio = np.square(left * np.float32(1 / self.a))
+        ratio += np.square(posterior * np.float32(1 / self.b))
+        ratio += np.square(superior * np.float32(1 / self.c))
+        np.sqrt(ratio, out=ratio)
+        ratio -= np.float32(1)
+        ratio *= np.float32(scale)
+        return ratio
 
 
 @dataclass(frozen=True)
@@ -108,6 +121,8 @@ class Block:
         radius: Of the rounding, mm.
         flare: Change of half height from the middle to the back, relative.
     """
+
+    roundness: ClassVar[float] = 0.3
 
     a: float
     b: float
@@ -130,6 +145,38 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Plate:
+    """A thin plate with a rounded outline, as a spinous process is: wider behind than in front by `flare`.
+
+    Args:
+        a: Half thickness, mm.
+        b: Half length along posterior, mm.
+        c: Half height in its middle, mm.
+        flare: Change of half height from the middle to the back, relative.
+    """
+
+    roundness: ClassVar[float] = 0.1
+
+    a: float
+    b: float
+    c: float
+    flare: float = 0.0
+
+    @property
+    def reach(self) -> np.ndarray:  # noqa: D102
+        return np.array([self.a, self.b, self.c * (1 + abs(self.flare))])
+
+    def distance(self, left, posterior, superior):  # noqa: D102
+        along = posterior * np.float32(1 / self.b)
+        across = superior / (np.float32(self.c) + np.float32(self.c * self.flare) * np.clip(along, -1, 1))
+        along, across = along * along, across * across
+        outline = (np.sqrt(np.sqrt(along * along * along + across * across * across + 1e-6)) - 1) * np.float32(
+            0.7 * min(self.b, self.c)
+        )
+        return rounded(outline, np.abs(left) - np.float32(self.a), min(self.a, 2.0))
+
+
+@dataclass(frozen=True)
 class Vertebra:
     """A vertebral body (or a segment of the sacrum).
 
@@ -147,6 +194,8 @@ class Vertebra:
         taper: Growth of the footprint from the middle to the top, relative (sacrum: it shrinks downwards).
         lip: How far the rims stick out at their edges (osteophytes), mm.
     """
+
+    roundness: ClassVar[float] = 0.3
 
     width: float
     front: float
@@ -199,6 +248,8 @@ class Disc:
         hernia_width: Its spread (standard deviation), mm.
     """
 
+    roundness: ClassVar[float] = 0.3
+
     width: float
     front: float
     back: float
@@ -245,6 +296,8 @@ class Tube:
         squareness: 0 for an ellipse, 1 for a rounded rectangle.
     """
 
+    roundness: ClassVar[float] = 0.25
+
     z: np.ndarray
     x: np.ndarray
     y: np.ndarray
@@ -270,6 +323,11 @@ class Tube:
     @property
     def reach(self) -> np.ndarray:  # noqa: D102
         return (self.high - self.low) / 2
+
+    @property
+    def stout(self) -> bool:
+        """Whether the column is nowhere thinner than 8 mm."""
+        return bool(min(self.tables[2].min(), self.tables[3].min()) > 4.0)
 
     def _rows(self, superior: np.ndarray) -> np.ndarray:
         first, last, count = self.z[0], self.z[-1], len(self.z)

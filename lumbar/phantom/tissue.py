@@ -49,40 +49,42 @@ class Tissue(IntEnum):
     FATTY_MARROW = 26
     SCLEROSIS = 27
     HAEMANGIOMA = 28
+    RED_MARROW = 29
 
 
 # Proton density (water = 1), T1, T2 (ms), fat fraction of the signal, fine and coarse texture (standard deviations
 # relative to the mean).
 _PROPERTIES: dict[Tissue, tuple[float, float, float, float, float, float]] = {
     Tissue.AIR: (0.00, 1000, 10, 0.0, 0.00, 0.00),
-    Tissue.SKIN: (0.70, 900, 40, 0.0, 0.10, 0.10),
+    Tissue.SKIN: (0.70, 900, 40, 0.0, 0.00, 0.00),
     Tissue.FAT: (0.95, 300, 130, 1.0, 0.03, 0.04),
-    Tissue.MESENTERY: (0.80, 320, 110, 0.8, 0.08, 0.16),
+    Tissue.MESENTERY: (0.80, 320, 110, 0.8, 0.12, 0.20),
     Tissue.EPIDURAL_FAT: (0.90, 300, 125, 1.0, 0.06, 0.08),
     Tissue.MUSCLE: (0.90, 1010, 46, 0.0, 0.10, 0.12),
-    Tissue.LIGAMENT: (0.40, 900, 28, 0.0, 0.10, 0.10),
+    Tissue.LIGAMENT: (0.40, 900, 28, 0.0, 0.00, 0.00),
     Tissue.INTERSPINOUS: (0.75, 600, 62, 0.4, 0.25, 0.30),
-    Tissue.CORTEX: (0.10, 500, 15, 0.0, 0.05, 0.05),
-    Tissue.MARROW: (0.72, 470, 92, 0.5, 0.055, 0.07),
+    Tissue.CORTEX: (0.10, 500, 15, 0.0, 0.00, 0.00),
+    Tissue.MARROW: (0.72, 470, 92, 0.5, 0.08, 0.10),
     Tissue.ANNULUS: (0.55, 1000, 38, 0.0, 0.06, 0.08),
-    Tissue.NUCLEUS: (0.92, 1250, 135, 0.0, 0.05, 0.06),
+    Tissue.NUCLEUS: (0.90, 1250, 118, 0.0, 0.05, 0.06),
     Tissue.FIBROUS: (0.72, 1050, 60, 0.0, 0.07, 0.10),
     Tissue.FACET: (0.90, 1200, 90, 0.0, 0.05, 0.05),
     Tissue.CSF: (1.00, 4000, 1800, 0.0, 0.02, 0.03),
     Tissue.CORD: (0.85, 745, 78, 0.0, 0.04, 0.03),
-    Tissue.ROOT: (0.85, 800, 90, 0.0, 0.05, 0.05),
+    Tissue.ROOT: (0.82, 800, 76, 0.0, 0.05, 0.05),
     Tissue.ARTERY: (0.12, 1441, 120, 0.0, 0.20, 0.30),
     Tissue.VEIN: (0.22, 1441, 120, 0.0, 0.20, 0.30),
     Tissue.PLEXUS: (0.85, 1200, 150, 0.2, 0.05, 0.10),
-    Tissue.GAS: (0.02, 1000, 20, 0.0, 0.05, 0.00),
+    Tissue.GAS: (0.02, 1000, 20, 0.0, 0.00, 0.00),
     Tissue.FLUID: (0.98, 3000, 600, 0.0, 0.03, 0.10),
     Tissue.CONTENT: (0.70, 700, 60, 0.2, 0.15, 0.30),
-    Tissue.WALL: (0.85, 1000, 60, 0.0, 0.08, 0.10),
+    Tissue.WALL: (0.85, 1000, 60, 0.0, 0.00, 0.00),
     Tissue.ORGAN: (0.88, 900, 70, 0.0, 0.06, 0.08),
     Tissue.OEDEMA: (0.85, 900, 125, 0.2, 0.06, 0.10),
     Tissue.FATTY_MARROW: (0.88, 330, 120, 0.9, 0.05, 0.07),
     Tissue.SCLEROSIS: (0.35, 600, 40, 0.3, 0.08, 0.10),
     Tissue.HAEMANGIOMA: (0.95, 450, 150, 0.6, 0.14, 0.08),
+    Tissue.RED_MARROW: (0.72, 620, 72, 0.3, 0.07, 0.08),
 }
 
 _TABLE = np.array([_PROPERTIES[tissue] for tissue in Tissue], dtype=np.float64)

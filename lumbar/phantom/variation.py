@@ -102,6 +102,7 @@ class Variation:
     fissure: np.ndarray
     lip: np.ndarray
     haemangioma: int
+    endplate_fat: float
     findings: tuple[str, ...]
 
 
@@ -157,6 +158,7 @@ def draw_variation(rng: np.random.Generator, *, anomalies: bool = True) -> Varia
         sac_end=float(np.clip(rng.normal(1.5, 0.45), 0.2, 2.9)),
         grade=grade,
         haemangioma=haemangioma,
+        endplate_fat=float(rng.uniform(0.1, 0.8)) if rng.random() < 0.5 else 0.0,
         findings=tuple(findings),
         **changes,
     )
@@ -173,7 +175,7 @@ def _grades(rng: np.random.Generator, age: float) -> np.ndarray:
     """Pfirrmann grades 1–5 of the ten discs; a share of people that grows with age has one of 3 or more."""
     grades = np.where(rng.random(len(VERTEBRAE)) < np.clip((age - 15) / 30, 0.1, 0.95), 2, 1)
     if rng.random() < rate("degeneration", age):
-        severity = np.concatenate([np.full(5, 0.15), _LOWER_DISCS]) * rng.uniform(0.3, 1) * (0.5 + age / 80)
+        severity = np.concatenate([np.full(5, 0.3), _LOWER_DISCS]) * rng.uniform(0.3, 1.3) * (0.6 + age / 70)
         worn = rng.random(len(VERTEBRAE)) < severity
         worn[rng.choice(np.arange(5, 10), p=_LOWER_DISCS / _LOWER_DISCS.sum())] = True
         extra = rng.choice(3, len(VERTEBRAE), p=(0.45, 0.37, 0.18))
