@@ -30,10 +30,13 @@ def _notes(root: Path) -> tuple[str, ...]:
         return ()
     try:
         content = json.loads(recipe.read_text(encoding="utf-8"))
-        settings = ", ".join(f"{name} {value}" for name, value in content["settings"].items())
+        settings = {
+            name: " ".join(map(str, value)) if isinstance(value, list) else value
+            for name, value in content["settings"].items()
+        }
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return (f"{RECIPE} cannot be read: how these patients were made is not known",)
-    return (f"synthetic patients ({settings})",)
+    return (f"synthetic patients ({', '.join(f'{name} {value}' for name, value in settings.items())})",)
 
 
 READER = Reader(

@@ -74,7 +74,7 @@ def _chosen(half: str | Path | Dataset, count: int, view: str) -> tuple[str, lis
         marks = [np.empty((0, 2))] * len(files)
         name = Path(half).name
     else:
-        table = dataset.table[dataset.table["view"] == view]
+        table = dataset.table[dataset.table["view"] == view].sort_values(["level", "side"], kind="stable")
         groups = {image: rows[["x", "y"]].to_numpy() for image, rows in table.groupby("image", sort=False)}
         files, marks, name = [dataset.path(image) for image in groups], list(groups.values()), dataset.name
     if not files:

@@ -85,7 +85,6 @@ def _common() -> dict[str, Any]:
         "Manufacturer": "lumbar phantom",
         "ReferringPhysicianName": None,
         "PatientBirthDate": None,
-        "PatientSex": None,
         "PatientPosition": "HFS",
         "BodyPartExamined": "LSPINE",
         "PositionReferenceIndicator": None,

@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
+from lumbar.datasets.phantom_study import RECIPE, TABLE
 from lumbar.errors import DatasetError, SettingsError
 from lumbar.landmarks import SCHEMA, SIDES
 from lumbar.phantom import dicom, planning
@@ -51,7 +52,6 @@ SERIES = {
 }
 """Series that can be written: name of the folder → (series description as in RSNA 2024, view)."""
 
-RECIPE, TABLE = "phantom.json", "landmarks.csv"
 COLUMNS = (
     *SCHEMA.columns,
     *("study", "series", "instance", "x_mm", "y_mm", "z_mm", "lumbar_vertebrae", "findings"),
@@ -168,7 +168,7 @@ def _write_series(
     )
     name = patient_name(settings.seed, number)
     study = dicom.uid(VERSION, *(value for key, value in to_dict(settings).items() if key != "patients"), name)
-    header = _header(name, study, number) | dicom.acquisition(contrast_name)
+    header = _header(name, study, number, patient) | dicom.acquisition(contrast_name)
     header |= {"SeriesInstanceUID": dicom.uid(study, series), "SeriesNumber": order, "SeriesDescription": description}
     (folder / series).mkdir()
     for instance, cut in enumerate(cuts, start=1):
@@ -192,10 +192,12 @@ def _contrast_name(series: str, settings: PhantomSettings, rng: np.random.Genera
     return "T1" if series == "sagittal-t1" else "STIR" if series == "sagittal-t2" and stir else "T2"
 
 
-def _header(name: str, study: str, number: int) -> dict[str, Any]:
+def _header(name: str, study: str, number: int, patient: Patient) -> dict[str, Any]:
     return {
         "PatientID": name,
         "PatientName": name.replace("-", "^", 1),
+        "PatientSex": "M" if patient.person.male else "F",
+        "PatientAge": f"{int(patient.person.age):03d}Y",
         "StudyInstanceUID": study,
         "StudyID": str(number),
         "StudyDescription": "Lumbar spine, synthetic",
