@@ -3,7 +3,10 @@
 import filecmp
 import json
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +209,19 @@ def test_prepared_pictures_lie_like_the_public_labels():
     assert points.mean(axis=(0, 1)) == pytest.approx([128, 132], abs=4)
     assert np.ptp(points[..., 1], axis=1).std() == pytest.approx(10.5, abs=2)
     assert points.mean(axis=1).std(axis=0) == pytest.approx([16, 11], abs=2)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_writer_killed_without_warning_leaves_nothing_half_done(tmp_path):
+    out, settings = tmp_path / "set", PhantomSettings(patients=12, series=("sagittal-t2",))
+    call = f"from lumbar.phantom.study import *; write_dataset({str(out)!r}, {settings!r}, workers=2)"
+    with subprocess.Popen([sys.executable, "-c", call], stderr=subprocess.DEVNULL) as writer:
+        while not (out / "phantom-7-0003").is_dir():
+            time.sleep(0.01)
+        writer.send_signal(signal.SIGKILL)
+    assert not (out / "landmarks.csv").exists()
+    write_dataset(out, settings, workers=1, progress=False)
+    whole = write_dataset(tmp_path / "whole", settings, workers=1, progress=False)
+    written = {name: content for name, content in files_below(out).items() if ".tmp/" not in name}
+    assert written == files_below(whole)

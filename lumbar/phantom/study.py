@@ -14,19 +14,15 @@ any number of processes, and the first patients of a large set are those of a sm
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
@@ -34,6 +30,7 @@ from tqdm.auto import tqdm
 from lumbar.datasets.phantom_study import RECIPE, TABLE
 from lumbar.errors import DatasetError, SettingsError
 from lumbar.landmarks import SCHEMA, SIDES
+from lumbar.parallel import in_parallel
 from lumbar.phantom import dicom, planning
 from lumbar.phantom.anatomy import Patient, draw_patient
 from lumbar.phantom.contrast import draw_contrast
@@ -109,7 +106,7 @@ def write_dataset(
     _remove_stale(out)
     bar = tqdm(total=len(names), initial=len(names) - len(missing), desc="patients", disable=not progress)
     with bar:
-        for _ in _in_parallel(partial(write_study, out, settings), missing, workers):
+        for _ in in_parallel(partial(write_study, out, settings), missing, workers):
             bar.update()
     _gather(out, names)
     return out
@@ -256,25 +253,6 @@ def _remove_stale(out: Path) -> None:
     for folder in out.glob(".phantom-*.tmp"):
         if time.time() - folder.stat().st_mtime > _STALE_AFTER_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _in_parallel(task, numbers: list[int], workers: int | None) -> Iterator[Path]:
-    """Results of `task` over `numbers`, in order, from several fresh processes if there is enough to do."""
-    workers = min(workers or os.cpu_count() or 1, len(numbers))
-    if workers <= 1:
-        yield from map(task, numbers)
-        return
-    # Fresh processes ("spawn") are safe beside TensorFlow's threads, and alike on all systems.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
-    try:
-        yield from pool.map(task, numbers)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
 
 
 def _gather(out: Path, names: list[str]) -> None:

@@ -1,0 +1,42 @@
+"""Work shared out gives the results of work done alone, in order, and errors come home."""
+
+import os
+
+import pytest
+
+from lumbar.errors import ScanError
+from lumbar.parallel import in_parallel
+
+
+def square(number):
+    return number * number
+
+
+def where(_):
+    return os.getpid()
+
+
+def refuse(number):
+    if number == 2:
+        raise ScanError("no picture", file="2.dcm", remedy="look again")
+    return number
+
+
+@pytest.mark.parametrize(("workers", "chunk"), [(1, 1), (2, 1), (2, 3)])
+def test_results_come_in_the_order_of_the_items(workers, chunk):
+    assert list(in_parallel(square, range(7), workers, chunk=chunk)) == [0, 1, 4, 9, 16, 25, 36]
+
+
+def test_several_workers_are_other_processes_and_one_is_this():
+    assert os.getpid() not in set(in_parallel(where, range(4), 2))
+    assert set(in_parallel(where, range(4), 1)) == {os.getpid()}
+
+
+def test_nothing_to_do_is_no_error():
+    assert list(in_parallel(square, [])) == []
+
+
+def test_an_error_comes_home_whole():
+    with pytest.raises(ScanError) as raised:
+        list(in_parallel(refuse, range(4), 2))
+    assert (raised.value.file, raised.value.remedy) == ("2.dcm", "look again")
