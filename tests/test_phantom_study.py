@@ -17,7 +17,7 @@ import SimpleITK
 
 from lumbar import datasets
 from lumbar.errors import DatasetError, SettingsError
-from lumbar.phantom import planning, study
+from lumbar.phantom import planning, series, study
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.study import PhantomSettings, write_dataset, write_study
 
@@ -177,11 +177,17 @@ def test_an_even_number_of_slices_is_refused():
         PhantomSettings(slices=4)
 
 
+@pytest.mark.parametrize("names", [(), ("sagittal-t1", "sagittal-t1")])
+def test_a_series_is_written_once(names):
+    with pytest.raises(SettingsError, match="once"):
+        PhantomSettings(series=names)
+
+
 def test_a_point_outside_of_the_picture_is_missing_not_clamped():
     patient = draw_patient(np.random.default_rng(3))
     cut = planning.sagittal(patient, np.random.default_rng(3))[0]
     low = planning.Cut(cut.plane, cut.width, 40, cut.thickness, cut.spacing, cut.levels)
-    rows = pd.DataFrame(study._points(low, "sagittal", patient))
+    rows = pd.DataFrame(series.points(low, "sagittal", patient))
     assert rows["x"].isna().sum() >= 4
     assert (rows["x"].isna() == rows["y"].isna()).all()
     assert rows["x_mm"].notna().all()
