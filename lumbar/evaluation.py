@@ -1,0 +1,236 @@
+"""Measure a run on patients it was not trained on, beside predictors that know nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lumbar import accuracy, figures, places
+from lumbar.errors import RunError
+from lumbar.geometry import Affine
+from lumbar.landmarks import PARTS
+from lumbar.report import as_text, labels, points_table
+from lumbar.settings import setting, to_dict, write_json
+
+if TYPE_CHECKING:
+    from lumbar.preprocess import Prepared
+
+BATCH = 64
+"""Pictures given to the network at once; the answers do not depend on it."""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Settings of an evaluation."""
+
+    run: Path | None = setting(None, "run folder, or its name under runs/; the newest trained one if left out")
+    part: str = setting("test", "part of the split to measure on", choices=PARTS)
+    bootstrap: int = setting(2000, "resamples of the patients for the 95 % intervals; 0 for none", at_least=0)
+    seed: int = setting(0, "seed of the resampling", at_least=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What an evaluation found; printed, it is a table.
+
+    Args:
+        run: The run folder.
+        metrics: What stands in metrics.json.
+        predictions: What stands in predictions.csv: one row a point.
+        errors: The network's errors.
+        figures: The pictures written, by name: predicted_against_true, error_curves, errors_by_level, worst_cases.
+    """
+
+    run: Path
+    metrics: dict[str, Any]
+    predictions: pd.DataFrame
+    errors: accuracy.Errors
+    figures: dict[str, figures.Drawing] = field(repr=False)
+
+    def table(self) -> str:
+        """The table for the screen."""
+        return as_text(self.metrics)
+
+    __str__ = table
+
+
+def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
+    """Measure a run's best network on one part of its split, and write what was found into the run folder.
+
+    Written are metrics.json, predictions.csv and one PNG a figure; the names get ``_train`` or ``_validation`` added if
+    the part is not the test part. Each look at the test patients is noted in metrics.json: who chooses settings by them
+    has no test patients any more.
+
+    Args:
+        settings: Which run, which part.
+        progress: Show a progress bar.
+
+    Raises:
+        RunError: If there is no such run, it has no trained network, or the network does not answer with numbers.
+    """
+    from lumbar.training import load_settings, prepared_parts
+
+    run = run_folder(settings.run)
+    trained_with = load_settings(run)
+    parts = prepared_parts(trained_with)
+    part = parts[settings.part]
+    predicted = predict(run / "best.keras", part, progress=progress)
+    patients, views = part.index["patient"].tolist(), part.index["view"].tolist()
+
+    def score(points: np.ndarray) -> tuple[accuracy.Errors, dict[str, Any]]:
+        found = accuracy.errors(part.points, points, part.mm_per_pixel, views, part.channels)
+        shifted = accuracy.level_shifts(part.points, points, part.channels)
+        shifted = shifted[np.isfinite(shifted)]
+        numbers = accuracy.summary(found, patients, bootstrap=settings.bootstrap, seed=settings.seed)
+        return found, {**numbers, "level_shift_share": float(np.mean(shifted != 0)) if len(shifted) else None}
+
+    errors, network = score(predicted)
+    trivial = {name: score(points) for name, points in accuracy.baselines(parts["train"].points, len(views)).items()}
+    groups = {
+        kind: accuracy.by_group(errors, patients, names, bootstrap=settings.bootstrap, seed=settings.seed)
+        for kind, names in labels(part).items()
+    }
+    metrics = {
+        "run": run.name,
+        "part": settings.part,
+        "synthetic_share": float(np.mean(parts["train"].index["source"] == "phantom")),
+        **_training_in_short(run, trained_with),
+        "test_looks": _looks(run, settings.part),
+        "network": network,
+        "baselines": {name: numbers for name, (_, numbers) in trivial.items()},
+        "groups": groups,
+        "settings": to_dict(settings),
+    }
+    predictions = points_table(part, predicted, errors)
+    drawn = _draw(part, predicted, errors, {name: found.radial_px for name, (found, _) in trivial.items()})
+    _write(run, settings.part, metrics, predictions, drawn)
+    return Results(run, metrics, predictions, errors, drawn)
+
+
+def run_folder(run: Path | None) -> Path:
+    """The folder of a trained run.
+
+    Args:
+        run: The folder, its name under runs/, or None for the newest one.
+
+    Raises:
+        RunError: If there is none, or it holds no trained network.
+    """
+    if run is None:
+        trained = sorted(places.runs().glob("*/best.keras"), key=lambda file: file.stat().st_mtime)
+        if not trained:
+            raise RunError("there is no trained run yet", file=places.runs(), remedy="train one: python train.py")
+        return trained[-1].parent
+    folder = next((each for each in (Path(run), places.runs() / run) if each.is_dir()), None)
+    if folder is None:
+        raise RunError("there is no such run", file=run, remedy=f"choose one of those in {places.runs()}")
+    if not (folder / "best.keras").is_file():
+        raise RunError(
+            "the run has no trained network",
+            file=folder / "best.keras",
+            remedy="finish its training: the same train command goes on where it stopped",
+        )
+    return folder
+
+
+def predict(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarray:
+    """A saved network's answers.
+
+    Args:
+        network: The .keras file; it may hold nothing but registered layers (no code of its own is run).
+        part: N prepared pictures.
+        progress: Show a progress bar.
+
+    Returns:
+        float64 (N, K, 2) pixels of the 256 frame.
+
+    Raises:
+        RunError: If the network answers with other landmarks than the pictures have, or with something not a number.
+    """
+    from tqdm.auto import trange
+
+    from lumbar import losses, metrics, models  # noqa: F401  registers what the file may name
+    from lumbar.backend import keras
+    from lumbar.batches import Batches
+
+    model = keras.saving.load_model(network, compile=False, safe_mode=True)
+    if tuple(model.output_shape[1:]) != (len(part.channels), 2):
+        raise RunError(
+            "the network answers with other landmarks than these pictures have",
+            file=network,
+            found=model.output_shape[1:],
+            expected=(len(part.channels), 2),
+        )
+    batches = Batches(part, BATCH, seed=0, shuffle=False, augment=None)
+    steps = trange(len(batches), desc="predicting", unit="batch", disable=not progress)
+    unit = np.concatenate([keras.ops.convert_to_numpy(model.predict_on_batch(batches[step][0])) for step in steps])
+    if not np.isfinite(unit).all():
+        raise RunError(
+            "the network answers with something that is not a number",
+            file=network,
+            remedy="its training went astray: train anew with a smaller learning rate",
+        )
+    return Affine.unit().inverse().points(unit)
+
+
+def _training_in_short(run: Path, trained_with: Any) -> dict[str, Any]:
+    from lumbar.training import read_history
+
+    history = read_history(run)
+    validation = history["val_loss"]
+    return {
+        "model": trained_with.model,
+        "epochs_asked": trained_with.epochs,
+        "epochs_trained": len(history),
+        "best_epoch": int(history["epoch"][validation.idxmin()]) if validation.notna().any() else None,
+    }
+
+
+def _looks(run: Path, part: str) -> list[dict[str, str]]:
+    """When the test patients were looked at, and with which network; a look at them now is added."""
+    file = run / "metrics.json"
+    looks = json.loads(file.read_text(encoding="utf-8")).get("test_looks", []) if file.is_file() else []
+    if part == "test":
+        network = hashlib.sha256((run / "best.keras").read_bytes()).hexdigest()[:12]
+        looks.append({"when": datetime.now(UTC).isoformat(timespec="seconds"), "network": network})
+    return looks
+
+
+def _draw(
+    part: Prepared, predicted: np.ndarray, errors: accuracy.Errors, trivial: dict[str, np.ndarray]
+) -> dict[str, figures.Drawing]:
+    named = {"channels": part.channels}
+    titles = (part.index["patient"] + " " + part.index["view"] + " " + part.index["contrast"]).str.strip().tolist()
+    return {
+        "predicted_against_true": figures.predicted_against_true(part.points, predicted, **named),
+        "error_curves": figures.error_curves({"network": errors.radial_px, **trivial}),
+        "errors_by_level": figures.errors_by_level(errors.radial_px, **named),
+        "worst_cases": figures.worst_cases(part.images, part.points, predicted, titles=titles, **named),
+    }
+
+
+def _write(run: Path, part: str, metrics: dict, predictions: pd.DataFrame, drawn: dict[str, figures.Drawing]) -> None:
+    added = "" if part == "test" else f"_{part}"
+    write_json(run / f"metrics{added}.json", metrics)
+    _renamed(run / f"predictions{added}.csv", lambda path: predictions.to_csv(path, index=False))
+    for name, drawing in drawn.items():
+        drawing.savefig(run / f"{name}{added}.png")
+
+
+def _renamed(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write under a temporary name first."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

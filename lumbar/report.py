@@ -1,0 +1,172 @@
+"""What an evaluation reports: a row for each point, the groups looked at, and a table for the screen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lumbar import accuracy
+from lumbar.geometry import Affine
+from lumbar.landmarks import LEVELS
+
+if TYPE_CHECKING:
+    from lumbar.preprocess import Prepared
+
+HEADINGS = (
+    ("", ""),
+    ("mean radial error", "px [95 %]"),
+    ("median", "px"),
+    ("MAE/axis", "px"),
+    ("MAE/axis", "unit"),
+    ("mean radial error", "mm [95 %]"),
+    ("within", "5 px"),
+    ("within", "4 mm"),
+)
+"""Column headings, two lines each. px: pixels of the 256×256 picture; unit: fractions of the picture's side."""
+
+
+def as_text(metrics: dict[str, Any]) -> str:
+    """The table.
+
+    Args:
+        metrics: What `lumbar.evaluation.evaluate` writes to metrics.json.
+    """
+    network = metrics["network"]
+    rows = [_row("network", network)] + [_row(name, numbers) for name, numbers in metrics["baselines"].items()]
+    levels = [_row(f"  {name}", numbers) for name, numbers in metrics["groups"]["level"].items()]
+    body = _aligned([*zip(*HEADINGS, strict=True), *rows, *([("network by level",) + ("",) * 7, *levels])])
+    return "\n".join([*_opening(metrics), "", body, "", *_closing(metrics)])
+
+
+def points_table(part: Prepared, predicted: np.ndarray, errors: accuracy.Errors) -> pd.DataFrame:
+    """One row a landmark of each picture: what was true, what was predicted, how far apart.
+
+    Args:
+        part: N prepared pictures with K landmarks.
+        predicted: (N, K, 2) pixels of the 256 frame.
+        errors: Of these predictions.
+
+    Returns:
+        DataFrame with columns image, patient, source, view, contrast, level, side; x_256, y_256 (true, pixels of the
+        256 frame), predicted_x_256, predicted_y_256; x, y, predicted_x, predicted_y (native pixels); radial_px (of the
+        256 frame), radial_mm. NaN where there is no true point.
+    """
+    to_native = [Affine(matrix) for matrix in part.to_native]
+    native = np.stack([affine.points(xy) for affine, xy in zip(to_native, part.points, strict=True)])
+    predicted_native = np.stack([affine.points(xy) for affine, xy in zip(to_native, predicted, strict=True)])
+    picture, landmark = np.nonzero(accuracy.belongs(part.index["view"], part.channels))
+    table = part.index[["image", "patient", "source", "view", "contrast", "level"]].iloc[picture].reset_index(drop=True)
+    names = pd.Series(part.channels)[landmark].reset_index(drop=True)
+    table["level"] = names.where(names.isin(LEVELS), table["level"])
+    table["side"] = names.where(~names.isin(LEVELS), "")
+    for prefix, points, suffix in (
+        ("", part.points, "_256"),
+        ("predicted_", predicted, "_256"),
+        ("", native, ""),
+        ("predicted_", predicted_native, ""),
+    ):
+        for axis, letter in enumerate("xy"):
+            table[f"{prefix}{letter}{suffix}"] = points[picture, landmark, axis]
+    return table.assign(radial_px=errors.radial_px[picture, landmark], radial_mm=errors.radial_mm[picture, landmark])
+
+
+def labels(part: Prepared) -> dict[str, np.ndarray]:
+    """The groups that are reported on: level, side (of axial points), view, source and contrast.
+
+    Args:
+        part: N prepared pictures with K landmarks.
+
+    Returns:
+        Kind → (N,) or (N, K) text; "" belongs to no group.
+    """
+    names = np.asarray(part.channels, dtype=object)
+    is_level = np.isin(names, LEVELS)
+    belongs = accuracy.belongs(part.index["view"], part.channels)
+    level = np.where(is_level, names, part.index["level"].to_numpy(dtype=object)[:, None])
+    found = {"level": np.where(belongs, level, ""), "side": np.where(belongs & ~is_level, names, "")}
+    return found | {kind: part.index[kind].to_numpy(dtype=object) for kind in ("view", "source", "contrast")}
+
+
+def _opening(metrics: dict[str, Any]) -> list[str]:
+    network = metrics["network"]
+    counts = (
+        f"{metrics['part']} part: {_count(network['patients'], 'patient')}, {_count(network['images'], 'picture')}, "
+        f"{_count(network['points'], 'point')} ({network['missing']} missing)"
+    )
+    best = f", the best after epoch {metrics['best_epoch']}" if metrics["best_epoch"] is not None else ""
+    lines = [
+        f"Run {metrics['run']}: {metrics['model']} network, {_count(metrics['epochs_trained'], 'epoch')} trained{best}",
+        counts[0].upper() + counts[1:],
+    ]
+    if metrics["synthetic_share"] == 1:
+        lines.append("Trained on synthetic patients: the numbers tell nothing about real ones.")
+    elif metrics["synthetic_share"] > 0:
+        lines.append(
+            f"Trained on synthetic patients in part: {100 * metrics['synthetic_share']:.0f} % of the pictures."
+        )
+    return lines
+
+
+def _closing(metrics: dict[str, Any]) -> list[str]:
+    network = metrics["network"]
+    lines = [
+        "px: pixels of the 256×256 picture; unit: fractions of its side; mm: in the patient",
+        "MAE/axis: mean of |dx| and |dy|; radial: distance from the true point",
+        f"Loss (mean squared error in unit coordinates): {_number(network['mse_unit'])} unit²",
+    ]
+    if metrics["settings"]["bootstrap"]:
+        lines.append(f"95 % intervals: {metrics['settings']['bootstrap']} bootstrap resamples of the patients")
+    if network["level_shift_share"] is not None:
+        lines.append(f"Pictures whose points fit a neighbouring level better: {_percent(network['level_shift_share'])}")
+    if metrics["part"] == "test":
+        looks = metrics["test_looks"]
+        networks = len({look["network"] for look in looks})
+        lines.append(
+            f"The test patients were looked at {_count(len(looks), 'time')} in this run, "
+            f"with {_count(networks, 'network')}"
+            + (": settings chosen by such looks make the numbers too good" if networks > 1 else "")
+        )
+    return lines
+
+
+def _row(name: str, numbers: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        name,
+        _bounded(numbers, "radial_mean_px"),
+        _number(numbers["radial_median_px"]),
+        _number(numbers["mae_px"]),
+        _number(numbers["mae_unit"]),
+        _bounded(numbers, "radial_mean_mm"),
+        _percent(numbers["pck_5px"]),
+        _percent(numbers["sdr_4mm"]),
+    )
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for name, *cells in rows:
+        padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        lines.append("  ".join([name.ljust(widths[0]), *padded]).rstrip())
+    return "\n".join(lines)
+
+
+def _bounded(numbers: dict[str, Any], name: str) -> str:
+    interval = numbers[f"{name}_interval"]
+    return _number(numbers[name]) + (f" [{_number(interval[0])}, {_number(interval[1])}]" if interval else "")
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
