@@ -1,0 +1,128 @@
+"""Random changes of a prepared picture that move its points along, drawn anew for each picture and epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from lumbar.geometry import SIZE, Affine
+from lumbar.landmarks import SIDES
+from lumbar.settings import setting
+
+
+@dataclass(frozen=True)
+class AugmentSettings:
+    """How far a picture may be changed; every amount is scaled by `strength`, and strength 0 changes nothing."""
+
+    strength: float = setting(1.0, "scales every amount below; 0 turns augmentation off", at_least=0)
+    shift: float = setting(16.0, "largest shift along each axis, pixels", at_least=0)
+    rotation: float = setting(10.0, "largest rotation, degrees", at_least=0)
+    scale: float = setting(0.15, "largest change of size, as a share", at_least=0)
+    stretch: float = setting(0.1, "largest change of proportions, as a share", at_least=0)
+    elastic: float = setting(2.0, "typical elastic displacement, pixels", at_least=0)
+    flip: float = setting(0.0, "probability of mirroring left and right (axial points swap sides)", at_least=0)
+    brightness: float = setting(0.15, "largest shift of brightness, share of the range", at_least=0)
+    contrast: float = setting(0.25, "largest change of contrast, as a share", at_least=0)
+    gamma: float = setting(0.35, "largest change of gamma, natural logarithm", at_least=0)
+    bias: float = setting(0.3, "largest slow change of brightness across the picture, as a share", at_least=0)
+    blur: float = setting(0.8, "largest blur, standard deviation in pixels", at_least=0)
+    noise: float = setting(0.05, "largest noise, standard deviation as a share of the range", at_least=0)
+
+
+def augment(
+    picture: np.ndarray,
+    points: np.ndarray,
+    rng: np.random.Generator,
+    settings: AugmentSettings = AugmentSettings(),  # noqa: B008 (frozen)
+    channels: Sequence[str] = (),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Change a picture and its points by the same random amounts.
+
+    Args:
+        picture: uint8, shape (256, 256).
+        points: shape (K, 2), pixels of the 256 frame; NaN where missing.
+        rng: Source of chance; the same state gives the same result.
+        settings: How far to go.
+        channels: Names of the K points; needed for a flip to swap the patient's sides.
+
+    Returns:
+        Picture and points in the same form; a point that left the picture is NaN.
+    """
+    if settings.strength == 0:
+        return picture, points
+    picture, points = _move(picture, points, rng, settings, channels)
+    picture = _shade(picture, rng, settings)
+    outside = ((points < -0.5) | (points > SIZE - 0.5)).any(axis=-1)
+    return picture, np.where(outside[:, None], np.nan, points)
+
+
+def _move(picture, points, rng, settings, channels):
+    """One affine map for shift, rotation, scale, proportions and mirror, and an elastic field on top."""
+    amount = settings.strength
+    middle = ((SIZE - 1) / 2, (SIZE - 1) / 2)
+    scale = np.exp(rng.uniform(-1, 1) * np.log1p(settings.scale * amount))
+    stretch = np.exp(rng.uniform(-0.5, 0.5) * np.log1p(settings.stretch * amount))
+    change = (
+        Affine.scaling(scale * stretch, scale / stretch, about=middle)
+        .then(Affine.rotation(rng.uniform(-1, 1) * settings.rotation * amount, about=middle))
+        .then(Affine.translation(*rng.uniform(-1, 1, 2) * settings.shift * amount))
+    )
+    if rng.random() < settings.flip * min(amount, 1):
+        change = Affine.flip_horizontal(SIZE).then(change)
+        if set(SIDES) <= set(channels):
+            order = list(range(len(channels)))
+            left, right = (list(channels).index(side) for side in SIDES)
+            order[left], order[right] = right, left
+            points = points[order]
+    if settings.elastic == 0:
+        return change.image(picture), change.points(points)
+    field = _smooth_field(rng, settings.elastic * amount)
+    back = change.inverse().matrix.astype(np.float32)
+    columns, rows = np.meshgrid(np.arange(SIZE, dtype=np.float32), np.arange(SIZE, dtype=np.float32))
+    columns, rows = columns + field[..., 0], rows + field[..., 1]
+    source = [back[axis, 0] * columns + back[axis, 1] * rows + back[axis, 2] for axis in (0, 1)]
+    moved = cv2.remap(picture, source[0], source[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return moved, _against_field(change.points(points), field)
+
+
+def _smooth_field(rng, size):
+    """Displacements (256, 256, 2) in pixels, of standard deviation `size` or so, smooth over some forty pixels."""
+    coarse = rng.normal(0, size, (7, 7, 2)).astype(np.float32)
+    return cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+
+
+def _against_field(points, field):
+    """Where points lie in a picture that was read at ``pixel + field[pixel]``: solve p + field(p) = point for p."""
+    guess = points.copy()
+    for _ in range(8):  # the field changes by far less than a pixel per pixel: this converges fast
+        there = cv2.remap(
+            field,
+            guess[None].astype(np.float32)[..., 0],
+            guess[None].astype(np.float32)[..., 1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )[0]
+        guess = points - there
+    return np.where(np.isnan(points), np.nan, guess)
+
+
+def _shade(picture, rng, settings):
+    """Brightness, contrast and gamma in one table of 256 values; then bias field, blur and noise."""
+    amount = settings.strength
+    brightness, contrast, gamma, blur, noise = rng.uniform((-1, -1, -1, 0, 0), 1)
+    values = np.linspace(0, 1, 256) ** np.exp(gamma * settings.gamma * amount)
+    values = (values - 0.5) * (1 + contrast * settings.contrast * amount) + 0.5
+    values += brightness * settings.brightness * amount
+    shaded = cv2.LUT(picture, np.clip(values, 0, 1).astype(np.float32) * 255)
+    if settings.bias:
+        coarse = rng.uniform(-1, 1, (3, 3)).astype(np.float32) * settings.bias * amount
+        shaded *= 1 + cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+    if blur * settings.blur * amount > 0.3:
+        shaded = cv2.GaussianBlur(shaded, (5, 5), blur * settings.blur * amount)
+    if settings.noise:
+        deviation = np.float32(noise * settings.noise * amount * 255)
+        shaded += rng.standard_normal(shaded.shape, dtype=np.float32) * deviation
+    return np.clip(shaded, 0, 255, out=shaded).astype(np.uint8)

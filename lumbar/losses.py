@@ -1,0 +1,55 @@
+"""Losses on unit coordinates in which a missing landmark (NaN) counts for nothing."""
+
+from __future__ import annotations
+
+from lumbar.backend import keras
+
+ops = keras.ops
+
+
+def present_and_filled(y_true, y_pred):
+    """Which points are there, and the targets with the missing ones replaced by the predictions.
+
+    Replaced, not multiplied by zero: NaN times zero is NaN, in the gradient too.
+
+    Args:
+        y_true: (batch, points, 2) unit coordinates, NaN where missing.
+        y_pred: (batch, points, 2) unit coordinates.
+
+    Returns:
+        (batch, points, 2) of 0 and 1, and the filled targets of the same shape.
+    """
+    missing = ops.isnan(y_true)
+    return ops.cast(ops.logical_not(missing), y_pred.dtype), ops.where(missing, ops.stop_gradient(y_pred), y_true)
+
+
+class _Masked(keras.losses.Loss):
+    """Mean of an elementwise error over the coordinates that are present."""
+
+    def __init__(self, name=None, reduction="sum", **kwargs):
+        # Each call returns one number already: the mean over present coordinates of the whole batch.
+        super().__init__(name=name or type(self).__name__.lower(), reduction="sum", **kwargs)
+
+    def call(self, y_true, y_pred):
+        present, target = present_and_filled(y_true, y_pred)
+        total = ops.sum(self.error(target - y_pred))
+        return total / ops.maximum(ops.sum(present), 1)
+
+
+@keras.saving.register_keras_serializable("lumbar")
+class MaskedMSE(_Masked):
+    """Mean squared error, the documented loss; unit coordinates squared."""
+
+    def error(self, difference):
+        return ops.square(difference)
+
+
+@keras.saving.register_keras_serializable("lumbar")
+class MaskedL1(_Masked):
+    """Mean absolute error; unit coordinates. Less impressed by single large errors than MSE."""
+
+    def error(self, difference):
+        return ops.abs(difference)
+
+
+LOSSES = {"mse": MaskedMSE, "l1": MaskedL1}

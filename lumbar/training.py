@@ -1,0 +1,274 @@
+"""Train a network and leave a run: a folder with its settings, history, checkpoints and split.
+
+A run that was stopped goes on at the epoch it had finished, and ends with the weights it would have had without the
+break: order, augmentation and dropout follow from (seed, epoch), and ``last.keras`` holds the optimizer's state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lumbar import landmarks, places
+from lumbar.errors import RunError
+from lumbar.settings import from_dict, setting, to_dict, write_json
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+    from lumbar.preprocess import Prepared
+
+FRACTIONS = (0.7, 0.15, 0.15)
+"""Shares of the patients for training, validation and test."""
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "baseline": {"loss": "mse", "schedule": "constant", "width": 8, "depth": 5, "dropout": 0.3},
+    "heatmap": {"loss": "l1", "schedule": "cosine", "width": 32, "depth": 4, "dropout": 0.0},
+}
+"""What a setting left open means for each network: as documented for the baseline, as measured for the heatmap."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Settings of a training; the defaults are the documented ones."""
+
+    data: Path | None = setting(None, "folder of a data set; synthetic patients, made on first use, if left out")
+    patients: int = setting(400, "synthetic patients to make if no data are given", at_least=7)
+    patients_seed: int = setting(7, "another seed, other synthetic patients", at_least=0)
+    views: tuple[str, ...] = setting(("sagittal",), "planes to train on", choices=landmarks.VIEWS)
+    fit: str = setting("stretch", "how a picture becomes square", choices=("stretch", "letterbox"))
+    model: str = setting("baseline", "network", choices=tuple(RECIPES))
+    depth: int | None = setting(None, "halvings of the picture inside the network (default: the network's)", at_least=1)
+    width: int | None = setting(None, "filters of the first convolution (default: the network's)", at_least=1)
+    activation: str = setting("relu", "activation function", choices=("relu", "gelu", "silu", "elu"))
+    batch_norm: bool = setting(True, "batch normalisation after each convolution")
+    dropout: float | None = setting(
+        None, "share of units switched off in training (default: the network's)", at_least=0
+    )
+    epochs: int = setting(50, "passes over the training pictures", at_least=1)
+    batch_size: int = setting(32, "pictures a step", at_least=1)
+    learning_rate: float = setting(0.001, "step size of Adam (its peak, if scheduled)", at_least=0)
+    loss: str | None = setting(None, "loss on unit coordinates (default: the network's)", choices=("mse", "l1"))
+    schedule: str | None = setting(
+        None, "course of the learning rate (default: the network's)", choices=("constant", "cosine")
+    )
+    augmentation: float = setting(1.0, "strength of augmentation; 0 for none", at_least=0)
+    seed: int = setting(0, "of split, weights, order, augmentation and dropout", at_least=0)
+    tensorboard: bool = setting(True, "write a TensorBoard log into the run's folder")
+    name: str | None = setting(None, "name of the run's folder under runs/ (default: made from the settings)")
+
+    def __post_init__(self):
+        for name, value in RECIPES[self.model].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+
+
+def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
+    """Train a network, or finish a training that was stopped.
+
+    The run's folder holds ``config.json`` (settings, package versions, data, patients of each part), ``split.csv``,
+    ``history.csv`` (see `read_history`), ``best.keras`` (lowest validation error), ``last.keras``,
+    ``learning_curves.png`` and ``tensorboard/``. A finished run with the same settings is returned at once.
+
+    Args:
+        settings: What to train on what.
+        progress: Show progress bars.
+
+    Returns:
+        The run's folder.
+
+    Raises:
+        RunError: If the folder holds a run with other settings, or the loss stops being a number.
+        LumbarError: If the data cannot be read.
+    """
+    run = places.runs() / (settings.name or default_name(settings))
+    config = json.loads((run / "config.json").read_text("utf-8")) if (run / "config.json").is_file() else None
+    if config and load_settings(run) != settings:
+        raise RunError(
+            "this folder holds a run with other settings",
+            file=run,
+            found=str(_differences(load_settings(run), settings)),
+            remedy="choose another name, or remove the folder",
+        )
+    if config and len(read_history(run)) == settings.epochs and (run / "learning_curves.png").is_file():
+        return run
+    parts = prepared_parts(settings, progress=progress)
+    _write_config(run, settings, parts)
+    _fit(run, settings, parts, progress)
+    _draw(run)
+    return run
+
+
+def default_name(settings: TrainingSettings) -> str:
+    """A run's name made from its settings, so that other settings have another name."""
+    digest = hashlib.sha256(json.dumps(to_dict(settings), sort_keys=True).encode()).hexdigest()[:8]
+    return f"{settings.model}-{'-'.join(settings.views)}-{digest}"
+
+
+def load_settings(run: Path) -> TrainingSettings:
+    """The settings a run was trained with.
+
+    Raises:
+        RunError: If the folder is not a run.
+    """
+    path = run / "config.json"
+    if not path.is_file():
+        raise RunError("there is no run in this folder", file=run, expected=path.name, remedy="run `python train.py`")
+    return from_dict(TrainingSettings, json.loads(path.read_text(encoding="utf-8"))["settings"])
+
+
+def read_history(run: Path) -> pd.DataFrame:
+    """What each epoch brought.
+
+    Returns:
+        DataFrame with columns epoch (from 1), loss, mae_px, val_loss, val_mae_px (mean absolute error per axis, pixels
+        of the 256 frame; the training values are means over the epoch, with augmentation and dropout), learning_rate
+        (at the epoch's end) and seconds. Empty if no epoch is finished.
+    """
+    import pandas as pd
+
+    path = run / "history.csv"
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=list(HISTORY))
+
+
+def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict[str, Prepared]:
+    """Pictures and points of each part of the split, the same whenever the settings are the same.
+
+    Args:
+        settings: Of the training; data, patients, views, fit and seed matter here.
+        progress: Show progress bars.
+
+    Returns:
+        "train", "validation" and "test" → Prepared.
+
+    Raises:
+        LumbarError: If the data cannot be read or are too few to split.
+    """
+    from lumbar import datasets, preprocess
+
+    dataset = datasets.load(_data_folder(settings, progress))
+    prepared = preprocess.prepare(
+        dataset,
+        preprocess.PreprocessSettings(fit=settings.fit),
+        views=settings.views,
+        cache=places.data() / "prepared",
+        progress=progress,
+    )
+    part_of = landmarks.split(prepared.index, FRACTIONS, settings.seed)
+    parts = prepared.index["patient"].map(part_of)
+    landmarks.check_split(prepared.index["patient"], parts)
+    return {part: prepared.select((parts == part).to_numpy()) for part in landmarks.PARTS}
+
+
+def _data_folder(settings: TrainingSettings, progress: bool) -> Path:
+    if settings.data is not None:
+        return settings.data
+    from lumbar import phantom
+
+    folder = places.data() / f"phantom-{settings.patients}-{settings.patients_seed}"
+    wanted = phantom.PhantomSettings(patients=settings.patients, seed=settings.patients_seed)
+    return phantom.write_dataset(folder, wanted, progress=progress)
+
+
+HISTORY = ("epoch", "loss", "mae_px", "val_loss", "val_mae_px", "learning_rate", "seconds")
+
+
+def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], progress: bool) -> None:
+    from lumbar.augment import AugmentSettings
+    from lumbar.backend import keras
+    from lumbar.batches import Batches
+    from lumbar.checkpoints import RunKeeper
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(settings.seed)
+    batches = Batches(
+        parts["train"],
+        settings.batch_size,
+        seed=settings.seed,
+        shuffle=True,
+        augment=AugmentSettings(strength=settings.augmentation),
+    )
+    keeper = RunKeeper(run, settings, batches, progress)
+    model = keeper.restored() or _compiled(settings, parts["train"].channels, steps=len(batches))
+    callbacks = [keeper]
+    if settings.tensorboard and keras.backend.backend() == "tensorflow":
+        callbacks.append(keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False))
+    model.fit(
+        batches,
+        validation_data=Batches(parts["validation"], settings.batch_size),
+        epochs=settings.epochs,
+        initial_epoch=keeper.finished_epochs,
+        callbacks=callbacks,
+        verbose=0,
+        shuffle=False,  # the batches see to that themselves
+    )
+
+
+def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int) -> keras.Model:
+    from lumbar import losses, metrics, models
+    from lumbar.backend import keras
+
+    names = ("depth", "width", "activation", "batch_norm", "dropout")
+    model = models.build(settings.model, len(channels), **{name: getattr(settings, name) for name in names})
+    rate: Any = settings.learning_rate
+    if settings.schedule == "cosine":
+        warm_up = min(steps * settings.epochs // 10, 2 * steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 20, steps * settings.epochs - warm_up, warmup_target=rate, warmup_steps=warm_up, alpha=0.01
+        )
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        loss=losses.LOSSES[settings.loss](),
+        metrics=[metrics.MeanAbsoluteErrorPixels()],
+    )
+    return model
+
+
+def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepared]) -> None:
+    import pandas as pd
+
+    run.mkdir(parents=True, exist_ok=True)
+    index = pd.concat([prepared.index.assign(part=part) for part, prepared in parts.items()])
+    split = index[["patient", "source", "part"]].drop_duplicates().sort_values("patient")
+    split.to_csv(run / "split.csv", index=False)
+    write_json(
+        run / "config.json",
+        {
+            "settings": to_dict(settings),
+            "data": {
+                "pictures": index["part"].value_counts().to_dict(),
+                "patients": split["part"].value_counts().to_dict(),
+                "sources": sorted(split["source"].unique()),
+                "fingerprint": _fingerprint(parts),
+            },
+            "versions": {
+                name: importlib.metadata.version(name) for name in ("keras", "numpy", "opencv-python-headless")
+            },
+        },
+    )
+
+
+def _fingerprint(parts: dict[str, Prepared]) -> str:
+    digest = hashlib.sha256()
+    for prepared in parts.values():
+        digest.update(prepared.images.tobytes())
+        digest.update(prepared.points.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _draw(run: Path) -> None:
+    from lumbar import figures
+
+    temporary = run / ".learning_curves.png"
+    figures.learning_curves(read_history(run)).savefig(temporary)
+    temporary.replace(run / "learning_curves.png")
+
+
+def _differences(one: TrainingSettings, other: TrainingSettings) -> dict[str, tuple[Any, Any]]:
+    a, b = to_dict(one), to_dict(other)
+    return {name: (a[name], b[name]) for name in a if a[name] != b[name]}
