@@ -1,0 +1,143 @@
+import json
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lumbar import evaluation
+from lumbar.errors import RunError
+from lumbar.evaluation import EvaluationSettings, evaluate, run_folder
+from lumbar.geometry import Affine
+from lumbar.landmarks import LEVELS, SIDES, channels
+
+VIEWS = ("sagittal", "axial")
+FIGURES = ("predicted_against_true", "error_curves", "errors_by_level", "worst_cases")
+
+
+def prepared(patients: int, source: str = "phantom"):
+    """Each patient's sagittal and axial picture, 512×320 pixels of 0.5×0.75 mm, one sagittal point missing."""
+    count = 2 * patients
+    view = np.tile(VIEWS, patients)
+    points = np.full((count, 7, 2), np.nan)
+    points[::2, :5] = np.stack([np.full(5, 120.0), 50 + 30.0 * np.arange(5)], axis=-1)
+    points[1::2, 5:] = [[150.0, 120.0], [100.0, 120.0]]
+    points += np.random.default_rng(0).normal(0, 2, (count, 1, 2))
+    points[0, 0] = np.nan
+    index = pd.DataFrame(
+        {
+            "image": [f"{number}.dcm" for number in range(count)],
+            "patient": np.repeat([f"p{number}" for number in range(patients)], 2),
+            "source": source,
+            "view": view,
+            "contrast": "T2",
+            "level": np.where(view == "axial", "L3/L4", ""),
+        }
+    )
+    return SimpleNamespace(
+        images=np.zeros((count, 256, 256), np.uint8),
+        index=index,
+        points=points,
+        to_native=np.tile(Affine.stretch(512, 320).inverse().matrix, (count, 1, 1)),
+        mm_per_pixel=np.tile([512 / 256 * 0.5, 320 / 256 * 0.75], (count, 1)),
+        channels=channels(VIEWS),
+    )
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A trained run whose network is always 3 pixels too far right and 4 too low; epochs 2 and 3 were trained."""
+    parts = {part: prepared(count) for part, count in (("train", 6), ("validation", 3), ("test", 4))}
+    training = ModuleType("lumbar.training")
+    training.load_settings = lambda run: SimpleNamespace(model="baseline", epochs=50)
+    training.prepared_parts = lambda settings: parts
+    training.read_history = lambda run: pd.DataFrame({"epoch": [1, 2, 3], "val_loss": [0.3, 0.1, 0.2]})
+    monkeypatch.setitem(sys.modules, "lumbar.training", training)
+    monkeypatch.setattr(
+        evaluation,
+        "predict",
+        lambda network, part, progress: np.nan_to_num(part.points, nan=7.0) + np.array([3.0, 4.0]),
+    )
+    folder = tmp_path / "runs" / "first"
+    folder.mkdir(parents=True)
+    (folder / "best.keras").write_bytes(b"weights")
+    monkeypatch.setenv("LUMBAR_HOME", str(tmp_path))
+    return folder
+
+
+def test_a_run_is_measured_and_everything_is_written(run):
+    results = evaluate(EvaluationSettings(run=run, bootstrap=50), progress=False)
+    written = json.loads((run / "metrics.json").read_text())
+    assert written["network"]["radial_mean_px"] == pytest.approx(5)
+    assert written["network"]["mae_mm"] == pytest.approx((3 * 1.0 + 4 * 0.9375) / 2)
+    assert (written["network"]["points"], written["network"]["missing"]) == (27, 1)
+    assert (written["epochs_trained"], written["best_epoch"]) == (3, 2)
+    assert set(written["baselines"]) == {"mean per landmark", "mean point", "image centre", "always zero"}
+    assert set(written["groups"]["level"]) == set(LEVELS)
+    assert written["groups"]["level"]["L3/L4"]["points"] == 4 + 8, "axial points belong to the level their slice shows"
+    assert set(written["groups"]["side"]) == set(SIDES)
+    assert sorted(file.name for file in run.iterdir()) == sorted(
+        ["best.keras", "metrics.json", "predictions.csv", *(f"{name}.png" for name in FIGURES)]
+    )
+    assert all(figure.alt for figure in results.figures.values())
+
+
+def test_predictions_are_written_in_both_frames(run):
+    evaluate(EvaluationSettings(run=run, bootstrap=0), progress=False)
+    table = pd.read_csv(run / "predictions.csv", keep_default_na=False, na_values=[""])
+    assert len(table) == 4 * (5 + 2)
+    one = table.query("image == '1.dcm' and side == 'left'").iloc[0]
+    assert one["level"] == "L3/L4"
+    back = Affine.stretch(512, 320).points([one["predicted_x"], one["predicted_y"]])
+    assert back == pytest.approx([one["predicted_x_256"], one["predicted_y_256"]])
+    assert one["predicted_x"] - one["x"] == pytest.approx(3 * 512 / 256)
+    assert one["radial_mm"] == pytest.approx(np.hypot(3, 4 * 0.9375))
+    missing = table[table["x"].isna()]
+    assert missing[["image", "level"]].to_numpy().tolist() == [["0.dcm", "L1/L2"]]
+    assert missing["predicted_x"].notna().all(), "what was answered is worth knowing there too"
+
+
+def test_the_table_says_who_was_measured_in_which_units(run):
+    text = str(evaluate(EvaluationSettings(run=run, bootstrap=50), progress=False))
+    for part in ("4 patients", "8 pictures", "27 points (1 missing)", "3 epochs trained", "px [95 %]", "mm [95 %]"):
+        assert part in text
+    assert "Trained on synthetic patients" in text
+    assert "5.00 [5.00, 5.00]" in text
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_looks_at_the_test_patients_are_counted(run):
+    settings = EvaluationSettings(run=run, bootstrap=0)
+    assert "looked at 1 time in this run, with 1 network" in str(evaluate(settings, progress=False))
+    evaluate(EvaluationSettings(run=run, part="validation", bootstrap=0), progress=False)
+    assert "looked at 2 times in this run, with 1 network" in str(evaluate(settings, progress=False))
+    (run / "best.keras").write_bytes(b"other weights")
+    assert "3 times in this run, with 2 networks: settings chosen" in str(evaluate(settings, progress=False))
+
+
+def test_another_part_leaves_the_test_results_alone(run):
+    evaluate(EvaluationSettings(run=run, bootstrap=0), progress=False)
+    before = (run / "metrics.json").read_bytes()
+    text = str(evaluate(EvaluationSettings(run=run, part="validation", bootstrap=0), progress=False))
+    assert "looked at" not in text
+    assert (run / "metrics.json").read_bytes() == before
+    assert json.loads((run / "metrics_validation.json").read_text())["network"]["patients"] == 3
+
+
+def test_the_newest_trained_run_is_taken_if_none_is_named(run):
+    (run.parent / "unfinished").mkdir()
+    assert run_folder(None) == run == run_folder("first") == run_folder(run)
+
+
+@pytest.mark.parametrize(("name", "words"), [("unfinished", "no trained network"), ("absent", "no such run")])
+def test_a_run_that_cannot_be_measured_is_refused(run, name, words):
+    (run.parent / "unfinished").mkdir()
+    with pytest.raises(RunError, match=words):
+        run_folder(name)
+
+
+def test_without_any_run_the_remedy_is_to_train(tmp_path, monkeypatch):
+    monkeypatch.setenv("LUMBAR_HOME", str(tmp_path))
+    with pytest.raises(RunError, match=r"train one: python train\.py"):
+        run_folder(None)
