@@ -83,16 +83,17 @@ class Patient:
         Returns:
             Centres (n, 3), axes (n, 3, 3), half extents (n, 3), roundness (n,), and 1 where faces are flat (n,).
         """
-        tubes = [isinstance(solid.form, Tube) for solid in self.solids]
-        centres = [
-            (solid.form.low + solid.form.high) / 2 if tube else solid.centre
-            for solid, tube in zip(self.solids, tubes, strict=True)
-        ]
-        reaches = [solid.form.reach + solid.roughness * 2.5 for solid in self.solids]
-        roundness = [solid.form.roundness for solid in self.solids]
-        flat = [not isinstance(solid.form, (Tube, Ellipsoid)) for solid in self.solids]
-        axes = [solid.axes for solid in self.solids]
-        return tuple(np.array(values, dtype=float) for values in (centres, axes, reaches, roundness, flat))
+        solids = self.solids
+        centres = np.array([s.form.centre if isinstance(s.form, Tube) else s.centre for s in solids])
+        reaches = np.array([s.form.reach for s in solids])
+        # Noise moves a surface by up to three times the roughness, an ellipsoid's long ends by more in proportion.
+        ends = np.array([3.0 * s.roughness / (s.form.thinnest if isinstance(s.form, Ellipsoid) else 1) for s in solids])
+        balls = np.array([isinstance(s.form, Ellipsoid) for s in solids])
+        reaches = reaches + ends[:, None] * np.where(balls[:, None], reaches, 1.0)
+        roundness = np.array([s.form.roundness for s in solids])
+        tubes = np.array([isinstance(s.form, Tube) for s in solids])
+        flat = (~balls & ~tubes).astype(float)
+        return centres, np.array([s.axes for s in solids]), reaches, roundness, flat
 
     def landmarks_mm(self, view: str) -> dict[tuple[str, str], np.ndarray]:
         """The points that a picture of this view is labelled with, in patient mm.
@@ -191,7 +192,7 @@ def draw_patient(rng: np.random.Generator, *, anomalies: bool = True) -> Patient
 def _lie(rng: np.random.Generator) -> np.ndarray:
     """A rotation by a few degrees about each axis: nobody lies quite straight."""
     rotation = np.eye(3)
-    for axis, angle in enumerate(np.radians(rng.normal(0, (3.5, 2.0, 2.0)))):
+    for axis, angle in enumerate(np.radians(rng.normal((-3.5, 0, 0), (3.0, 2.0, 2.0)))):
         a, b = [(1, 2), (2, 0), (0, 1)][axis]
         step = np.eye(3)
         step[[a, b], [a, b]] = np.cos(angle)

@@ -10,11 +10,14 @@ import numpy as np
 from scipy import ndimage
 
 from lumbar.phantom.bones import bone, spinous_tips
-from lumbar.phantom.canal import STEP, Course
+from lumbar.phantom.canal import Course
 from lumbar.phantom.column import Column
 from lumbar.phantom.shapes import Block, Coat, Ellipsoid, Solid, Spot, Tube
 from lumbar.phantom.tissue import Tissue
 from lumbar.phantom.variation import Variation
+
+STEP = 1.0
+"""Spacing of the tables over z, mm; the soft tissues are smooth."""
 
 REACH = 300.0
 """How far the body is drawn above and below the middle of L3, mm."""
@@ -40,7 +43,7 @@ class Trunk:
         self.tip = np.maximum(table(tips[:, 2], tips[:, 1], 9.0), self.canal + 6.0) + 1.0
         self.low = low
 
-        fat = rng.uniform(5.0, 16.0) + 14.0 * person.fatness * rng.uniform(0.5, 1.3)
+        fat = rng.uniform(5.0, 16.0) + 18.0 * person.fatness * rng.uniform(0.5, 1.4)
         bump = rng.uniform(0.0, 1.0) * np.exp(-0.5 * ((z - rng.uniform(-90, -30)) / 35.0) ** 2)
         cover = fat * (0.75 + 0.5 * bump) + np.minimum(low, 2.0) * rng.uniform(4.0, 18.0)
         skin = ndimage.gaussian_filter1d(self.tip + cover, 22.0 / STEP, mode="nearest")
@@ -64,7 +67,7 @@ def soft_tissues(
         What is painted before the bones, what is painted after the arches (midline ligaments), and the shared tables.
     """
     trunk = Trunk(person, column, course, rng)
-    under = [*_wall(trunk), *_muscles(trunk, person, column, rng), *_organs(trunk, person, rng)]
+    under = [*_wall(trunk, rng), *_muscles(trunk, person, column, rng), *_organs(trunk, person, rng)]
     under += [*_bowel(trunk, rng), *_pelvis(trunk, person, column, rng), *_vessels(trunk, person, column, rng)]
     return under, _midline(trunk, rng), trunk
 
@@ -77,11 +80,11 @@ def _tube(trunk: Trunk, x, y, a, b, *coats: Coat, square: float = 0.0, keep=None
     return Solid(Tube(*tables, squareness=square), np.zeros(3), np.eye(3), coats, (), roughness)
 
 
-def _wall(trunk: Trunk) -> list[Solid]:
+def _wall(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
     middle, deep = (trunk.skin + trunk.belly) / 2, (trunk.skin - trunk.belly) / 2
     inner_back, inner_front = trunk.tip + 1.0, trunk.belly + trunk.belly_fat
     inner, inner_deep = (inner_back + inner_front) / 2, (inner_back - inner_front) / 2
-    cavity_front, cavity_back = inner_front + 11.0, trunk.canal + 2.0
+    cavity_front, cavity_back = inner_front + rng.uniform(3.0, 12.0), trunk.canal + 2.0
     side = trunk.half_width - 8.0 - 0.7 * trunk.belly_fat
     septa = Coat(Tissue.LIGAMENT, inset=2.5, strength=0.5, grain="septa", amount=0.0)
     return [
@@ -114,8 +117,8 @@ def _wall(trunk: Trunk) -> list[Solid]:
             side - 14.0,
             (cavity_back - cavity_front) / 2,
             Coat(Tissue.MESENTERY, softness=1.0),
-            Coat(Tissue.CONTENT, inset=4.0, softness=6.0, strength=0.55, grain="lumps", amount=-0.2),
-            Coat(Tissue.WALL, inset=4.0, softness=2.0, strength=0.6, grain="lumps2", amount=-0.9),
+            Coat(Tissue.CONTENT, inset=8.0, softness=6.0, strength=0.8, grain="lumps", amount=rng.uniform(-1.6, -0.3)),
+            Coat(Tissue.WALL, inset=6.0, softness=2.0, strength=0.8, grain="lumps2", amount=rng.uniform(-2.2, -1.0)),
             square=0.4,
             roughness=2.0,
         ),
@@ -158,7 +161,7 @@ def _muscles(trunk: Trunk, person: Variation, column: Column, rng: np.random.Gen
         )
         solids.append(
             _tube(
-                trunk, trunk.x + side * 13.0, y, 13.0, depth * 0.97, fascia, muscle, streaks, square=0.5, roughness=1.0
+                trunk, trunk.x + side * 16.5, y, 12.0, depth * 0.97, fascia, muscle, streaks, square=0.5, roughness=1.0
             )
         )
     return solids
@@ -169,7 +172,7 @@ def _midline(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
     z, y = trunk.z, (trunk.canal + trunk.tip) / 2
     depth = np.maximum(trunk.tip - trunk.canal, 3.0) / 2
     between = Coat(Tissue.INTERSPINOUS, softness=2.0, strength=0.9)
-    fat = Coat(Tissue.FAT, softness=1.0, strength=0.7, grain="streaks", amount=rng.uniform(-1.2, 0.3))
+    fat = Coat(Tissue.FAT, softness=1.0, strength=0.7, grain="streaks", amount=rng.uniform(-2.0, 0.4))
     keep = z > -210
     thick = rng.uniform(1.0, 2.2) * np.clip(1.3 - trunk.low, 0.35, 1)
     return [
@@ -196,7 +199,7 @@ def _organs(trunk: Trunk, person: Variation, rng: np.random.Generator) -> list[S
 def _bowel(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
     """Loops with gas, fluid or stool, scattered in front of the spine."""
     solids = []
-    for _ in range(int(rng.integers(8, 20))):
+    for _ in range(int(rng.integers(7, 17))):
         height = rng.uniform(-190, 190)
         row = int((height + REACH) / STEP)
         back, front = trunk.front[row] - 30.0, trunk.belly[row] + trunk.belly_fat + 14.0
@@ -216,13 +219,15 @@ def _loop(place: np.ndarray, inner: Tissue, rng: np.random.Generator) -> list[So
     radius, way, turn = rng.uniform(5, 15), rng.normal(size=3) * (0.6, 1, 1), rng.normal(size=3)
     way /= np.linalg.norm(way)
     axes = np.linalg.qr(np.stack([way, turn, rng.normal(size=3)], axis=1))[0].T
-    for _ in range(int(rng.integers(1, 6))):
-        size = radius * rng.uniform(0.75, 1.2, 3)
-        for layer, tissue, less in ((wall, Tissue.WALL, 0.0), (filling, inner, thick)):
-            layer.append(Solid(Ellipsoid(*(size - less)), place, axes, (Coat(tissue, softness=0.8),), (), 1.5))
+    count = int(rng.integers(1, 6))
+    sizes = (radius * rng.uniform(0.75, 1.2, (count, 3))).tolist()
+    outer, within = (Coat(Tissue.WALL, softness=0.8),), (Coat(inner, softness=0.8),)
+    for a, b, c in sizes:
+        wall.append(Solid(Ellipsoid(a, b, c), place, axes, outer, (), 1.5))
+        filling.append(Solid(Ellipsoid(a - thick, b - thick, c - thick), place, axes, within, (), 1.5))
         place = place + way * radius * 1.1
         way = way + turn * 0.25
-        way /= np.linalg.norm(way)
+        way /= np.sqrt(way @ way)
     return wall + filling
 
 

@@ -14,9 +14,10 @@ from lumbar.phantom.variation import Variation
 _MODIC = {1: Tissue.OEDEMA, 2: Tissue.FATTY_MARROW, 3: Tissue.SCLEROSIS}
 
 
+@lru_cache(maxsize=16)
 def bone(shell: float = 1.1) -> tuple[Coat, ...]:
     """Cortex around marrow."""
-    return Coat(Tissue.CORTEX), Coat(Tissue.MARROW, inset=shell, softness=0.4)
+    return Coat(Tissue.CORTEX), Coat(Tissue.MARROW, inset=shell, softness=0.5)
 
 
 def discs(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
@@ -30,7 +31,7 @@ def _disc(person: Variation, segment: Segment, index: int, rng: np.random.Genera
     Nucleus and annulus share the length as measured by Zhong et al., Spine J 2014: the nucleus takes 64–72 % of it.
     """
     grade, form = person.grade[index], segment.form
-    water = float(np.clip((0.95, 0.68, 0.32, 0.1, 0.03)[grade - 1] + rng.normal(0, 0.07), 0, 1))
+    water = float(np.clip((0.9, 0.6, 0.28, 0.08, 0.02)[grade - 1] + rng.normal(0, 0.07), 0, 1))
     length = form.back * rng.uniform(0.62, 0.76)
     tall = form.height * rng.uniform(0.95, 1.3) + 1.2
     shift = rng.normal(1.0, 0.8)
@@ -117,7 +118,7 @@ def _schmorl(form: Vertebra, height: float, rng: np.random.Generator) -> list[Sp
 
 def _sacrum(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
     solids = []
-    remnant = rng.uniform(0.0, 0.9) if person.lumbar_vertebrae != 4 else rng.uniform(0.8, 1.0)
+    remnant = rng.uniform(0.1, 1.0) if person.lumbar_vertebrae != 4 else rng.uniform(0.8, 1.0)
     for index, segment in enumerate(column.sacrum):
         form = segment.form
         spots = list(_patches(form, person, rng)) if index < 3 else []
@@ -127,9 +128,9 @@ def _sacrum(person: Variation, column: Column, rng: np.random.Generator) -> list
         if index < 4:  # the ghost of the disc below
             size = remnant * (1.0, 0.6, 0.4, 0.3)[index]
             length = form.back * (1 - form.taper)
-            ghost = Ellipsoid(form.width * 0.5, length * (0.35 + 0.6 * size), 0.6 + 2.6 * size)
+            ghost = Ellipsoid(form.width * 0.5, length * (0.35 + 0.6 * size), 0.7 + 3.0 * size)
             core = Spot(
-                Ellipsoid(form.width * 0.3, length * 0.5 * size + 0.5, 0.3 + 1.8 * size), (0, 0, 0), Tissue.NUCLEUS
+                Ellipsoid(form.width * 0.3, length * 0.5 * size + 0.5, 0.3 + 2.0 * size), (0, 0, 0), Tissue.NUCLEUS
             )
             place = segment.place(0, 0, -form.bottom - 0.6)
             coats = (Coat(Tissue.ANNULUS, softness=0.5),)
@@ -138,9 +139,9 @@ def _sacrum(person: Variation, column: Column, rng: np.random.Generator) -> list
 
 
 def arches(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
-    """Pedicles, laminae, articular, transverse and spinous processes of every presacral vertebra, and the sacral arch."""
+    """Pedicles, laminae, articular, transverse and spinous processes from T9 down, and the sacral arch."""
     solids = []
-    for index, body in enumerate(column.bodies):
+    for index, body in list(enumerate(column.bodies))[1:]:  # no picture reaches the arch of T8
         solids += _arch(person, body, index, rng)
     for index, segment in enumerate(column.sacrum[:4]):
         solids += _sacral_arch(person, segment, index, rng)
@@ -148,21 +149,21 @@ def arches(person: Variation, column: Column, rng: np.random.Generator) -> list[
 
 
 def _arch(person: Variation, body: Segment, index: int, rng: np.random.Generator) -> list[Solid]:
-    """Sizes follow Panjabi et al., Spine 1992 (pedicles 15 mm tall, spinous processes 68–75 mm from the body's middle)."""
+    """Sizes follow Panjabi et al., Spine 1992: pedicles 15 mm tall, spinous processes 68–75 mm long with the canal."""
     size, back = person.size, body.form.back
     canal, half_width = person.canal_depth[index], person.canal_width[index] / 2
     lumbar = index >= 5
     behind = back + canal
     length = (
-        (np.array([0, 0, 0, 24, 25, 28, 30, 31, 29, 23.0])[index] if index > 2 else 26) * size * rng.normal(1, 0.07)
+        (np.array([0, 0, 0, 24, 26, 30, 32, 32, 30, 24.0])[index] if index > 2 else 26) * size * rng.normal(1, 0.07)
     )
-    height = (np.array([9, 9, 9, 15, 18, 22, 23, 23, 20, 15.0])[index]) * size * rng.normal(1, 0.08)
+    height = (np.array([9, 9, 9, 15, 19, 24, 25, 25, 22, 16.0])[index]) * size * rng.normal(1, 0.08)
     droop = (rng.normal(14, 4) if lumbar else rng.normal(38, 4)) if index > 3 else rng.normal(50, 4)
     solids = []
 
-    def add(form, left, posterior, superior, turn=(0.0, 0.0, 0.0), roughness=0.6, shell=1.2):
+    def add(form, left, posterior, superior, turn=(0.0, 0.0, 0.0), roughness=0.9, spots=()):
         solids.append(
-            Solid(form, body.place(left, posterior, superior), _turn(*turn) @ body.axes, bone(shell), (), roughness)
+            Solid(form, body.place(left, posterior, superior), _turn(*turn) @ body.axes, bone(0.8), spots, roughness)
         )
 
     root = -8.0 if lumbar else -6.0
@@ -180,14 +181,25 @@ def _arch(person: Variation, body: Segment, index: int, rng: np.random.Generator
         add(Block(reach / 2 + 3, 3.2, 5.0, 3.0), side * (across + 3 + reach / 2), back + 12.0, 5.0, (0, 0, side * 12.0))
     add(
         Plate(2.8 + 0.15 * index * rng.uniform(0.6, 1.4), length / 2, height / 2, flare=rng.uniform(-0.05, 0.22)),
-        rng.normal(0, 0.8),
-        behind + 2.0 + length / 2 * np.cos(np.radians(droop)),
+        rng.normal(0, 1.6),
+        behind + 1.0 + length / 2 * np.cos(np.radians(droop)),
         root - 1.0 - length / 2 * np.sin(np.radians(droop)),
         (droop, 0.0, rng.normal(0, 2.0)),
-        roughness=1.8,
-        shell=1.0,
+        roughness=1.5,
+        spots=_spinous_marrow(length, height, rng),
     )
     return solids
+
+
+def _spinous_marrow(length: float, height: float, rng: np.random.Generator) -> tuple[Spot, ...]:
+    """Uneven marrow: red islands, and sclerosis where worn processes touch."""
+    spots = []
+    for _ in range(int(rng.integers(1, 3))):
+        place = (0.0, rng.uniform(-0.4, 0.4) * length, rng.uniform(-0.45, 0.45) * height)
+        shape = Ellipsoid(6.0, length * rng.uniform(0.15, 0.45), height * rng.uniform(0.15, 0.4))
+        tissue = Tissue(rng.choice([Tissue.RED_MARROW, Tissue.SCLEROSIS, Tissue.FATTY_MARROW], p=(0.4, 0.4, 0.2)))
+        spots.append(Spot(shape, place, tissue, 3.0, rng.uniform(0.2, 0.8), 1.5))
+    return tuple(spots)
 
 
 def _sacral_arch(person: Variation, segment: Segment, index: int, rng: np.random.Generator) -> list[Solid]:

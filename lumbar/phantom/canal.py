@@ -81,9 +81,7 @@ def canal(person: Variation, column: Column, course: Course, rng: np.random.Gene
     front = np.maximum(course.smooth, course.wall)
     thick = rng.uniform(0.6, 1.3)
     solids.append(
-        _painted(
-            _tube(course, front, course.width * 0.3, thick * slant, 0.3), Coat(Tissue.LIGAMENT, softness=0.3)
-        )
+        _painted(_tube(course, front, course.width * 0.3, thick * slant, 0.3), Coat(Tissue.LIGAMENT, softness=0.3))
     )
     solids += _fat_pads(column, person, rng)
 
@@ -134,9 +132,9 @@ def _fat_pads(column: Column, person: Variation, rng: np.random.Generator) -> li
                     flavum, disc.place(side * 6.5, back + 1.0, -3.0), disc.axes, (Coat(Tissue.LIGAMENT, softness=0.6),)
                 )
             )
-        pad = Ellipsoid(6.0 * size, 4.8 * size, 11.0 * size)
-        coats = (Coat(Tissue.LIGAMENT, softness=0.4), Coat(Tissue.EPIDURAL_FAT, inset=1.0, softness=0.6))
-        solids.append(Solid(pad, disc.place(0, back - 0.5, -4.0), disc.axes, coats, (), 0.8))
+        pad = Ellipsoid(6.0 * size, 4.5 * size, rng.uniform(10.0, 15.0) * size)
+        coats = (Coat(Tissue.LIGAMENT, softness=1.0, strength=0.7), Coat(Tissue.EPIDURAL_FAT, inset=0.7, softness=0.8))
+        solids.append(Solid(pad, disc.place(0, back - 0.8, -4.0), disc.axes, coats, (), 1.4))
     return solids
 
 

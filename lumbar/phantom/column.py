@@ -124,12 +124,12 @@ def _disc(person: Variation, index: int) -> Disc:
 _SACRAL_HEIGHT = np.array([29.0, 24.0, 20.0, 17.0, 15.0, 11.0, 8.0, 7.0])
 _SACRAL_DEPTH = np.array([1.0, 0.68, 0.50, 0.38, 0.30, 0.25, 0.24, 0.20, 0.14])  # of the first endplate, rim by rim
 _SACRAL_WIDTH = np.array([0.50, 0.40, 0.34, 0.30, 0.27, 0.2, 0.15, 0.12])  # half width of the segment over L5's width
-_SACRAL_BEND = np.array([0.0, 3.0, -3.0, -16.0, -33.0, -50.0, -70.0, -85.0, -95.0])  # pitch of the rims over the first
+_SACRAL_BEND = np.array([0.0, 3.0, 1.0, -7.0, -20.0, -36.0, -55.0, -72.0, -85.0])  # pitch of the rims over the first
 
 
 def _sacrum(person: Variation, rng: np.random.Generator) -> list[Segment]:
     """S1 to S5 and three coccygeal segments, walked down along their posterior wall."""
-    bend = _SACRAL_BEND * rng.uniform(0.55, 1.3) + np.concatenate([[0], rng.normal(0, 3, 8)])
+    bend = _SACRAL_BEND * rng.uniform(0.4, 1.3) + np.concatenate([[0], rng.normal(0, 3, 8)])
     depths = _SACRAL_DEPTH * person.depth[-1] * np.array([0.97, *rng.normal(1, 0.05, 8)])
     if person.lumbar_vertebrae == 4:  # a sacralised L5 keeps a squarer body
         depths[1] *= 1.22
@@ -141,16 +141,19 @@ def _sacrum(person: Variation, rng: np.random.Generator) -> list[Segment]:
         shrink = np.degrees(np.arctan((depths[index] - depths[index + 1]) / 2 / height))
         mean_depth = (depths[index] + depths[index + 1]) / 2
         direction, frame = axes(wall, 0), axes(wall + shrink, 0)
-        gap = 1.2 if index < 5 else 2.0
+        gap = (0.0, 0.6)[index > 0], (0.6 if index < 5 else 1.0)
+        top_slope, bottom_slope = (-np.tan(np.radians(np.clip(wall + shrink - rim, -50, 50))) for rim in (top, bottom))
+        upright = height / 2 * np.cos(np.radians(shrink))
         centre = corner - direction[2] * height / 2 - frame[1] * mean_depth / 2
         form = Vertebra(
             width=_SACRAL_WIDTH[index] * person.width[-1],
             front=mean_depth / 2,
             back=mean_depth / 2,
-            top=height / 2 if index == 0 else (height - gap) / 2,
-            bottom=(height - gap) / 2,
-            top_slope=-np.tan(np.radians(np.clip(wall + shrink - top, -50, 50))),
-            bottom_slope=-np.tan(np.radians(np.clip(wall + shrink - bottom, -50, 50))),
+            # Both rims pass through the posterior wall's corners.
+            top=upright - top_slope * depths[index] / 2 - gap[0],
+            bottom=upright + bottom_slope * depths[index + 1] / 2 - gap[1],
+            top_slope=top_slope,
+            bottom_slope=bottom_slope,
             top_hollow=0.7 if index == 0 else 0.3,
             bottom_hollow=0.5,
             waist=0.03,

@@ -134,7 +134,7 @@ def _scanner(rng: np.random.Generator) -> dict:
     if happens[0] < 0.45:
         start = rng.uniform(4, 32)
         band = (start, start + rng.choice([rng.uniform(35, 75), 400.0]), rng.uniform(0.02, 0.35))
-    borders = np.where(rng.random(4) < (0.45, 0.45, 0.12, 0.12), rng.beta(1.6, 1.6, 4), 0.0)
+    borders = np.where(rng.random(4) < (0.55, 0.55, 0.15, 0.15), rng.beta(1.8, 1.4, 4), 0.0)
     return {
         "coil_depth": float(rng.uniform(35, 130)) if happens[1] < 0.92 else 0.0,
         "coil_height": float(rng.uniform(120, 320)),
@@ -146,7 +146,7 @@ def _scanner(rng: np.random.Generator) -> dict:
         "gibbs": float(rng.uniform(0.5, 0.9)) if happens[3] < 0.12 else 1.0,
         "ghost": float(rng.uniform(0.02, 0.12)) if happens[4] < 0.12 else 0.0,
         "ghost_shift": float(rng.uniform(0.08, 0.5)),
-        "clip": float(rng.uniform(420, 1100)) if happens[5] < 0.75 else float("inf"),
+        "clip": float(rng.uniform(340, 900)) if happens[5] < 0.85 else float("inf"),
         "band": band,
         "borders": tuple(borders.tolist()),
         "warp": float(rng.uniform(-0.03, 0.03)) if happens[6] < 0.5 else 0.0,

@@ -20,13 +20,16 @@ from lumbar.phantom.shapes import Coat, Solid, Spot, Tube
 from lumbar.phantom.texture import even_grain, grain
 from lumbar.phantom.tissue import Tissue
 
-# name: size of the grain along x, y, z in mm; steepness of the threshold
+# name: size of the grain along x, y, z in mm; steepness of the threshold; on every which pixel it is worked out
 _PATTERNS = {
-    "roots": ((1.3, 1.0, 26.0), 1.6),
-    "streaks": ((4.0, 2.0, 13.0), 1.0),
-    "lumps": ((11.0, 9.0, 11.0), 1.5),
-    "lumps2": ((7.0, 6.0, 8.0), 2.0),
+    "roots": ((1.3, 1.0, 26.0), 1.6, 1),
+    "streaks": ((4.0, 2.0, 13.0), 1.0, 2),
+    "septa": ((14.0, 3.0, 16.0), 4.0, 1),
+    "lumps": ((11.0, 9.0, 11.0), 3.0, 4),
+    "lumps2": ((5.0, 5.0, 6.0), 4.0, 2),
 }
+_ALONG = ("roots", "streaks")
+"""Patterns that follow the curve of the column they are laid on."""
 
 
 class Cut(NamedTuple):
@@ -139,19 +142,31 @@ class _Canvas:
         self.view, self.contrast, self.seed = view, contrast, seed
         self.water = np.zeros((view.height, view.width), dtype=np.float32)
         self.fat = np.zeros_like(self.water) if contrast.chemical_shift else None
-        self.fine = self._field((1.0, 1.0, 1.0), 1)
-        self.coarse = self._field((9.0, 8.0, 9.0), 2)
+        self.fine = self._field(grain, (1.0, 1.0, 1.0), 1, 1)
+        self.coarse = self._field(even_grain, (9.0, 8.0, 9.0), 2, 4)
+        self.bumps = self._field(even_grain, (3.0, 3.0, 3.0), 3, 2)  # what roughens surfaces
+        self.bumps *= np.float32(0.6)
+        self.bumps += self.coarse * np.float32(0.8)
 
-    def _field(self, scale: tuple[float, float, float], salt: int) -> np.ndarray:
-        return even_grain(self.view.x, self.view.y, self.view.z, scale, self.seed % 100_000 + salt)
+    def _field(self, kind, scale: tuple[float, float, float], salt: int, step: int, part=np.s_[:, :], y=None):
+        """Noise over a rectangle, worked out on every `step`-th pixel."""
+        x, z = self.view.x[part], self.view.z[part]
+        y = self.view.y[part] if y is None else y
+        rows, columns = x.shape
+        noise = kind(x[::step, ::step], y[::step, ::step], z[::step, ::step], scale, self.seed % 100_000 + salt)
+        return noise if step == 1 else enlarged(noise, step, columns, rows)
 
     def paint(self, cut: Cut) -> None:
         """Lay a solid's coats and spots over what is there."""
         solid, part = cut.solid, (cut.rows, cut.columns)
         place = self.view.local(solid.centre, solid.axes, cut.rows, cut.columns)
         distance = self._distance(solid, place)
+        if distance is None:
+            return
         if solid.roughness:
-            distance += np.float32(solid.roughness) * self.coarse[part]
+            distance += np.float32(solid.roughness) * self.bumps[part]
+        if distance.min() > self.view.pixel + cut.slope:
+            return
         covered = None
         for coat in solid.coats:
             covered = self._coverage(distance, coat, cut.slope, cut.share)
@@ -163,13 +178,13 @@ class _Canvas:
         for spot in solid.spots:
             self._paint_spot(part, place, covered, spot)
 
-    def _distance(self, solid: Solid, place: list[np.ndarray]) -> np.ndarray:
+    def _distance(self, solid: Solid, place: list[np.ndarray]) -> np.ndarray | None:
         rows, columns = place[0].shape
         if not (isinstance(solid.form, Tube) and solid.form.stout and rows * columns > 3000):
             return solid.form.distance(*place)
         # The surface of a wide column is so smooth that every fourth pixel tells enough.
         coarse = solid.form.distance(*(axis[::4, ::4] for axis in place))
-        return enlarged(coarse, 4, columns, rows)
+        return enlarged(coarse, 4, columns, rows) if coarse.min() < 3 * self.view.pixel else None
 
     def _coverage(self, distance: np.ndarray, coat: Coat, slope: float, share: float) -> np.ndarray | None:
         width = np.float32(-1 / (self.view.pixel + coat.softness + slope))
@@ -185,21 +200,20 @@ class _Canvas:
             *(axis - np.float32(shift) for axis, shift in zip(place, spot.offset, strict=True))
         )
         if spot.roughness:
-            distance += np.float32(spot.roughness) * self.coarse[part]
+            distance += np.float32(spot.roughness) * self.bumps[part]
         inside = self._coverage(distance, Coat(spot.tissue, softness=spot.softness, strength=spot.strength), 0.0, 1.0)
         if inside is not None:
             inside *= covered
             self._blend(part, inside, spot.tissue)
 
     def _pattern(self, coat: Coat, solid: Solid, part) -> np.ndarray:
-        x, y, z = self.view.x[part], self.view.y[part], self.view.z[part]
-        if coat.grain == "septa":
-            lines = grain(x, y, z, (14.0, 3.0, 16.0), self.seed % 100_000 + 7)
-            return np.clip(1 - np.abs(lines) * np.float32(4.0), 0, 1)
-        if isinstance(solid.form, Tube):
-            y = y - solid.form.middle(z)
-        scale, steepness = _PATTERNS[coat.grain]
-        noise = grain(x, y, z, scale, self.seed % 100_000 + sum(map(ord, coat.grain)))
+        scale, steepness, step = _PATTERNS[coat.grain]
+        y = self.view.y[part]
+        if isinstance(solid.form, Tube) and coat.grain in _ALONG:
+            y = y - solid.form.middle(self.view.z[part])
+        noise = self._field(grain, scale, sum(map(ord, coat.grain)), step, part, y)
+        if coat.grain == "septa":  # thin sheets, where the noise passes through zero
+            return np.clip(1 - np.abs(noise) * np.float32(steepness), 0, 1)
         return np.clip((noise + np.float32(coat.amount)) * np.float32(steepness), 0, 1)
 
     def _blend(self, part, covered: np.ndarray, tissue: Tissue) -> None:

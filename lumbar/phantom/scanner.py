@@ -62,10 +62,13 @@ def ghosted(picture: np.ndarray, strength: float, shift: float) -> np.ndarray:
 
 
 def noisy(picture: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """The picture as the magnitude of a complex signal with noise in both channels (Rician)."""
-    real, imaginary = rng.standard_normal((2, *picture.shape), dtype=np.float32)
+    """The picture as the magnitude of a complex signal with noise in both channels (Rician).
+
+    The second channel's noise is the first one's moved by half a picture: as good as unrelated, and half the price.
+    """
+    real = rng.standard_normal(picture.shape, dtype=np.float32)
     real *= np.float32(sigma)
-    imaginary *= np.float32(sigma)
+    imaginary = np.roll(real, (picture.shape[0] // 2, picture.shape[1] // 2), axis=(0, 1))
     real += picture
     return cv2.magnitude(real, imaginary)
 

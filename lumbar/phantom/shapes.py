@@ -99,8 +99,13 @@ class Ellipsoid:
     def reach(self) -> np.ndarray:  # noqa: D102
         return np.array([self.a, self.b, self.c])
 
+    @property
+    def thinnest(self) -> float:
+        """The shortest half axis, mm."""
+        return min(self.a, self.b, self.c)
+
     def distance(self, left, posterior, superior):  # noqa: D102
-        scale = min(self.a, self.b, self.c)
+        scale = self.thinnest
         ratio = np.square(left * np.float32(1 / self.a))
         ratio += np.square(posterior * np.float32(1 / self.b))
         ratio += np.square(superior * np.float32(1 / self.c))
@@ -223,7 +228,7 @@ class Vertebra:
         if self.taper:
             scale = scale + self.taper * height
         if self.lip:
-            scale = scale + np.float32(self.lip / self.front) * height**8
+            scale = scale + np.float32(self.lip / self.front) * np.square(np.square(np.square(height)))
         ratio = footprint(left, posterior, self.width, self.front, self.back) / scale
         bowl = np.maximum(1 - ratio * ratio, 0)
         top = superior - (self.top + self.top_slope * posterior - self.top_hollow * bowl)
@@ -294,6 +299,8 @@ class Tube:
         a: Half axis to the left, mm, shape (n,).
         b: Half axis to the back, mm, shape (n,).
         squareness: 0 for an ellipse, 1 for a rounded rectangle.
+
+    `centre` and `reach` are those of the box that holds it, body mm; `stout` says that it is nowhere thinner than 8 mm.
     """
 
     roundness: ClassVar[float] = 0.25
@@ -305,29 +312,19 @@ class Tube:
     b: np.ndarray
     squareness: float = 0.0
     tables: tuple[np.ndarray, ...] = field(init=False, repr=False)
+    centre: np.ndarray = field(init=False, repr=False)
+    reach: np.ndarray = field(init=False, repr=False)
+    stout: bool = field(init=False, repr=False)
 
     def __post_init__(self):
         tables = tuple(np.asarray(t, dtype=np.float32) for t in (self.x, self.y, self.a, self.b))
+        x, y, a, b = tables
+        low = np.array([(x - a).min(), (y - b).min(), self.z[0]])
+        high = np.array([(x + a).max(), (y + b).max(), self.z[-1]])
         object.__setattr__(self, "tables", tables)
-
-    @property
-    def low(self) -> np.ndarray:
-        """Lower corner of the box that holds it, body mm, shape (3,)."""
-        return np.array([(self.x - self.a).min(), (self.y - self.b).min(), self.z[0]])
-
-    @property
-    def high(self) -> np.ndarray:
-        """Upper corner, body mm, shape (3,)."""
-        return np.array([(self.x + self.a).max(), (self.y + self.b).max(), self.z[-1]])
-
-    @property
-    def reach(self) -> np.ndarray:  # noqa: D102
-        return (self.high - self.low) / 2
-
-    @property
-    def stout(self) -> bool:
-        """Whether the column is nowhere thinner than 8 mm."""
-        return bool(min(self.tables[2].min(), self.tables[3].min()) > 4.0)
+        object.__setattr__(self, "centre", (low + high) / 2)
+        object.__setattr__(self, "reach", (high - low) / 2)
+        object.__setattr__(self, "stout", bool(min(a.min(), b.min()) > 4.0))
 
     def _rows(self, superior: np.ndarray) -> np.ndarray:
         first, last, count = self.z[0], self.z[-1], len(self.z)
@@ -352,15 +349,21 @@ class Tube:
 
 def footprint(left, posterior, width: float, front: float, back):
     """1 on the outline of a vertebral body seen from above: an ellipse in front, flattened behind."""
-    across = (left * np.float32(1 / width)) ** 2
-    behind = posterior > 0
-    deep = (posterior / np.where(behind, back, np.float32(front))) ** 2
-    return np.sqrt(np.where(behind, np.sqrt(across * across + deep * deep), across + deep))
+    across = np.square(left * np.float32(1 / width))
+    behind = np.square(np.maximum(posterior, 0) / back)
+    ratio = np.sqrt(across * across + behind * behind)
+    ratio += np.square(np.minimum(posterior, 0) * np.float32(1 / front))
+    return np.sqrt(ratio, out=ratio)
 
 
 def rounded(first, second, radius: float):
     """The intersection of two shapes given by their distances, its edge rounded off with `radius` mm."""
     radius = np.float32(radius)
     first, second = first + radius, second + radius
-    outside = np.sqrt(np.maximum(first, 0) ** 2 + np.maximum(second, 0) ** 2)
-    return np.minimum(np.maximum(first, second), 0) + outside - radius
+    inside = np.minimum(np.maximum(first, second), 0)
+    np.maximum(first, 0, out=first)
+    np.maximum(second, 0, out=second)
+    outside = np.hypot(first, second, out=first) if first.shape == second.shape else np.hypot(first, second)
+    inside += outside
+    inside -= radius
+    return inside

@@ -10,7 +10,8 @@ disc height             Onishi et al., Interdiscip Neurosurg 2019 (MR, in front:
 endplate hollows        Wang et al., Eur Spine J 2012 (1.5 mm above a disc, 0.7 mm below)
 lordosis, supine        Anat Res Int 2014, 351769 (141 MR: mean 46°, 20–81°); its share by level as Bernhardt &
                         Bridwell, Spine 1989: two thirds below L4
-sacral slope            Vaz et al., Eur Spine J 2002 (39°); Boulay et al., Eur Spine J 2006 (41 ± 7°)
+sacral slope            Vaz et al., Eur Spine J 2002 (39°) and Boulay et al., Eur Spine J 2006 (41 ± 7°) standing; less 4°
+                        lying with the legs raised, so that the levels stand as in the public labels
 canal                   Cook & Baker 2021 (15.6 ± 2.1 mm deep, 28.2 ± 3.1 mm wide at L5)
 conus                   Saifuddin et al., Spine 1998 (lower third of L1, normal, mid T12 to upper L3)
 end of the sac          Anat Res Int 2014, 351769 (middle third of S2, upper S1 to S3/S4)
@@ -126,8 +127,8 @@ def draw_variation(rng: np.random.Generator, *, anomalies: bool = True) -> Varia
     disc_height[5:] *= rng.normal(1, 0.06, 5)
     front, back = _FRONT_HEIGHT * size * level[1], _BACK_HEIGHT * size * level[2]
     depth = _DEPTH * size * rng.normal(1, 0.04) * (0.995 + 0.005 * level[3])
-    slope = float(np.clip(rng.normal(39, 7.5), 18, 62))
-    lordosis = float(np.clip(slope + rng.normal(8, 7), 20, 78))
+    slope = float(np.clip(rng.normal(35.5, 7.0), 16, 60))
+    lordosis = float(np.clip(slope + rng.normal(8, 6.5), 20, 78))
     fracture = _fracture(rng, age, anomalies)
     if fracture >= 0:
         front[fracture] *= rng.uniform(0.55, 0.8)
