@@ -1,7 +1,7 @@
 """Where an operator would put the slices: fields of view, matrices and planes, scattered as in practice.
 
 The sagittal numbers make prepared pictures resemble the public labels: in those of MR the five points span 117 ± 11 of
-256 rows, and their middle stands at (128 ± 16, 128 ± 12); with CT the rows are 115 ± 10 and 132 ± 11.
+256 rows, their middle stands at (128 ± 16, 128 ± 12), and the line through them leans back by 3° ± 5°.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from lumbar.phantom.anatomy import Frame, Patient
 
 STEEPEST_AXIAL_DEGREES = 40.0
 """An axial slice follows its disc up to this tilt; beyond 45° it would be a coronal one."""
+
+LEAN_DEGREES = (-2.8, 4.8)
+"""Mean and spread of how far the lumbar spine's upper end leans forward in a sagittal picture."""
 
 _MATRICES, _SHARES = (256, 288, 320, 384), (0.4, 0.15, 0.35, 0.1)
 _ASPECTS, _ASPECT_SHARES = (1.0, 0.9, 0.8, 1.1), (0.65, 0.15, 0.1, 0.1)
@@ -58,13 +61,14 @@ class _Protocol:
 def sagittal(patient: Patient, rng: np.random.Generator, slices: int = 1) -> list[Cut]:
     """Slices from the patient's left to the right; the middle one is the mid-sagittal and carries the points."""
     points = patient.landmarks_mm("sagittal")
-    frame, head = patient.sagittal_frame(), np.array([0.0, 0.0, 1.0])
+    frame = patient.sagittal_frame()
     left = _turned(frame.left, frame.posterior, rng.normal(0, 0.6))
-    superior = _turned(head - (head @ left) * left, np.cross(head, left), rng.normal(0, 1.5))
+    along = frame.superior - (frame.superior @ left) * left
+    superior = _turned(along, np.cross(along, left), rng.normal(*LEAN_DEGREES))
     middle = np.mean(list(points.values()), axis=0)
     middle = middle + ((frame.centre - middle) @ left) * left
-    at = np.clip(rng.normal((128, 130), (16, 11)), (80, 100), (178, 160))
-    protocol = _protocol(rng, field=np.clip(rng.normal(278, 15), 230, 340), at=at, thicknesses=(3.5, 5.0))
+    at = np.clip(rng.normal((128, 130), (16, 12)), (80, 100), (178, 160))
+    protocol = _protocol(rng, field=np.clip(rng.normal(280, 15), 230, 340), at=at, thicknesses=(3.5, 5.0))
     shifts = [(index - slices // 2) * protocol.spacing for index in range(slices)]
     levels = tuple(level for level, _ in points)
     row, column = np.cross(superior, left), -superior
