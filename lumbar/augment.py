@@ -36,7 +36,7 @@ def augment(
     picture: np.ndarray,
     points: np.ndarray,
     rng: np.random.Generator,
-    settings: AugmentSettings = AugmentSettings(),  # noqa: B008 (frozen)
+    settings: AugmentSettings = AugmentSettings(),
     channels: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Change a picture and its points by the same random amounts.

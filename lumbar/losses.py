@@ -41,6 +41,7 @@ class MaskedMSE(_Masked):
     """Mean squared error, the documented loss; unit coordinates squared."""
 
     def error(self, difference):
+        """Of each coordinate."""
         return ops.square(difference)
 
 
@@ -49,6 +50,7 @@ class MaskedL1(_Masked):
     """Mean absolute error; unit coordinates. Less impressed by single large errors than MSE."""
 
     def error(self, difference):
+        """Of each coordinate."""
         return ops.abs(difference)
 
 

@@ -33,6 +33,7 @@ class MeanAbsoluteErrorPixels(_PixelMean):
         super().__init__(name=name, **kwargs)
 
     def measure(self, difference, present):
+        """Sum over what is present, and how much is."""
         return ops.sum(ops.abs(difference)), ops.sum(present)
 
 
@@ -44,4 +45,5 @@ class MeanRadialErrorPixels(_PixelMean):
         super().__init__(name=name, **kwargs)
 
     def measure(self, difference, present):
+        """Sum over what is present, and how much is."""
         return ops.sum(ops.sqrt(ops.sum(ops.square(difference), axis=-1))), ops.sum(present[..., 0])

@@ -1,0 +1,244 @@
+"""From scans of any size to 256×256 pictures with their points, in parallel, kept on disk.
+
+The cache is a folder for each combination of data set and settings: ``images.npy`` is filled picture by picture, and
+``done.npy`` notes which are finished, so an interrupted preparation goes on where it stood.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from lumbar import landmarks, scans
+from lumbar.errors import DatasetError, ScanError
+from lumbar.geometry import SIZE, Affine
+from lumbar.parallel import in_parallel
+from lumbar.settings import setting, to_dict, write_json
+
+if TYPE_CHECKING:
+    from lumbar.datasets import Dataset
+
+WORTH_A_PROCESS = 3000
+"""Fewer pictures are prepared sooner in this process than others take to start."""
+
+CHUNK = 32
+
+INDEX = ("image", "patient", "source", "view", "contrast", "level", "width", "height", "pixel_width", "pixel_height")
+
+
+@dataclass(frozen=True)
+class PreprocessSettings:
+    """How a scan becomes a picture for the network."""
+
+    fit: str = setting("stretch", "how a picture becomes square", choices=("stretch", "letterbox"))
+    low: float = setting(0.5, "percentile of the signal that becomes black", at_least=0)
+    high: float = setting(99.5, "percentile of the signal that becomes white", at_least=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Pictures ready for a network, with their points.
+
+    Args:
+        images: uint8, (N, 256, 256); memory-mapped if they come from a cache.
+        index: DataFrame with N rows and columns image, patient, source, view, contrast, level (of an axial picture; ""
+            otherwise), width, height (native pixels), pixel_width, pixel_height (mm, NaN if unknown).
+        to_native: float64, (N, 2, 3): the matrix of the `Affine` from the 256 frame to native pixels.
+        points: float64, (N, K, 2), pixels of the 256 frame; NaN where a landmark is missing.
+        channels: Names of the K points.
+    """
+
+    images: np.ndarray
+    index: pd.DataFrame
+    to_native: np.ndarray
+    points: np.ndarray
+    channels: tuple[str, ...]
+
+    def select(self, where: np.ndarray | Sequence[int]) -> Prepared:
+        """Some of the pictures, by positions or by a mask of N."""
+        positions = np.flatnonzero(where) if np.asarray(where).dtype == bool else np.asarray(where, dtype=int)
+        return replace(
+            self,
+            images=self.images[positions],
+            index=self.index.iloc[positions].reset_index(drop=True),
+            to_native=self.to_native[positions],
+            points=self.points[positions],
+        )
+
+    @property
+    def mm_per_pixel(self) -> np.ndarray:
+        """(N, 2): millimetres that one pixel of the 256 frame spans along x and y; NaN if unknown."""
+        spacing = self.index[["pixel_width", "pixel_height"]].to_numpy(float)
+        return spacing * self.to_native[:, (0, 1), (0, 1)]
+
+
+def square(pixels: np.ndarray, to_256: Affine, settings: PreprocessSettings) -> np.ndarray:
+    """One picture for the network.
+
+    Args:
+        pixels: (rows, columns), any real numbers, native frame.
+        to_256: Where its pixels go.
+        settings: The window's percentiles.
+
+    Returns:
+        uint8, (256, 256).
+    """
+    low, high = np.percentile(pixels, (settings.low, settings.high))
+    scaled = (pixels - low) * (255 / max(high - low, np.finfo(np.float32).tiny))
+    return to_256.image(np.clip(scaled, 0, 255).astype(np.uint8))
+
+
+def frame(width: int, height: int, pixel_width: float, pixel_height: float, settings: PreprocessSettings) -> Affine:
+    """The map from native pixels to the 256 frame; pixels of unknown size count as square."""
+    if settings.fit == "stretch":
+        return Affine.stretch(width, height)
+    known = np.isfinite([pixel_width, pixel_height]).all()
+    return Affine.letterbox(
+        width, height, pixel_width=pixel_width if known else 1, pixel_height=pixel_height if known else 1
+    )
+
+
+def prepare(
+    dataset: Dataset,
+    settings: PreprocessSettings = PreprocessSettings(),
+    *,
+    views: Sequence[str] = ("sagittal",),
+    cache: Path | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Prepared:
+    """Prepare the pictures of some views of a data set.
+
+    Args:
+        dataset: From `lumbar.datasets.load`.
+        settings: How.
+        views: Which planes.
+        cache: Folder to keep the result in; a second call with the same data and settings then returns at once.
+        workers: Processes; one a core if left out.
+        progress: Show a progress bar.
+
+    Raises:
+        ScanError: If pictures cannot be read or have another size than the table says: the first is told in full and
+            the others counted, after all the rest is done (and kept, with a cache).
+        DatasetError: If the data set has no picture of these views.
+    """
+    index, points_native, channels = _pictures(dataset, tuple(views))
+    frames = [
+        frame(row.width, row.height, row.pixel_width, row.pixel_height, settings)
+        for row in index.itertuples(index=False)
+    ]
+    images, done = _storage(dataset, index, settings, cache)
+    waiting = np.flatnonzero(~done)
+    if len(waiting):
+        _fill(dataset, index, frames, settings, images, done, waiting, workers, progress)
+    if cache is not None:
+        images = np.load(images.filename, mmap_mode="r")
+    points = np.stack([to_256.points(xy) for to_256, xy in zip(frames, points_native, strict=True)])
+    return Prepared(images, index, np.stack([to_256.inverse().matrix for to_256 in frames]), points, channels)
+
+
+def _pictures(dataset: Dataset, views: tuple[str, ...]) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...]]:
+    """One row a picture; its points, native pixels, (N, K, 2); the channels."""
+    channels = landmarks.channels(views)
+    table = dataset.table[dataset.table["view"].isin(views)]
+    if table.empty:
+        raise DatasetError(
+            "the data set has no picture of these views",
+            file=dataset.root,
+            field="view",
+            found=", ".join(sorted(dataset.table["view"].unique())),
+            expected=", ".join(views),
+        )
+    index = table.drop_duplicates("image")[list(INDEX)].reset_index(drop=True)
+    index["level"] = index["level"].where(index["view"] == "axial", "")
+    points = np.full((len(index), len(channels), 2), np.nan)
+    picture = pd.Index(index["image"]).get_indexer(table["image"])
+    points[picture, pd.Index(channels).get_indexer(landmarks.channel(table))] = table[["x", "y"]]
+    return index, points, channels
+
+
+def _storage(
+    dataset: Dataset, index: pd.DataFrame, settings: PreprocessSettings, cache: Path | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the pictures go, and which of them are there already."""
+    shape = (len(index), SIZE, SIZE)
+    if cache is None:
+        return np.empty(shape, np.uint8), np.zeros(len(index), bool)
+    recipe = {"data": str(dataset.root.resolve()), "settings": to_dict(settings), "pictures": _state(dataset, index)}
+    folder = cache / hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+    if not (folder / "recipe.json").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape).flush()
+        np.save(folder / "done.npy", np.zeros(len(index), bool))
+        write_json(folder / "recipe.json", recipe)
+    done = np.load(folder / "done.npy")
+    return np.load(folder / "images.npy", mmap_mode="r" if done.all() else "r+"), done
+
+
+def _state(dataset: Dataset, index: pd.DataFrame) -> str:
+    """Changes when a picture is added, exchanged or edited."""
+    digest = hashlib.sha256()
+    for image in index["image"]:
+        path = dataset.path(image)
+        found = path.stat() if path.is_file() else None
+        digest.update(f"{image} {found and (found.st_size, found.st_mtime_ns)}\n".encode())
+    return digest.hexdigest()
+
+
+def _fill(dataset, index, frames, settings, images, done, waiting, workers, progress) -> None:
+    rows = index.iloc[waiting]
+    tasks = [
+        (dataset.path(row.image), row.width, row.height, frames[position].matrix)
+        for position, row in zip(waiting, rows.itertuples(index=False), strict=True)
+    ]
+    workers = 1 if len(tasks) < WORTH_A_PROCESS else workers
+    results = in_parallel(partial(_prepared, settings=settings), tasks, workers, chunk=CHUNK)
+    failures: list[ScanError] = []
+    try:
+        shown = tqdm(results, "preparing", len(tasks), unit="picture", disable=not progress)
+        for position, result in zip(waiting, shown, strict=True):
+            if isinstance(result, ScanError):
+                failures.append(result)
+            else:
+                images[position], done[position] = result, True
+    finally:
+        if isinstance(images, np.memmap):
+            images.flush()  # the pictures first, then the note that they are there
+            note = Path(images.filename).with_name("done.npy")
+            np.save(note.with_suffix(".tmp.npy"), done)
+            note.with_suffix(".tmp.npy").replace(note)
+    if failures:
+        first = failures[0]
+        raise ScanError(
+            f"{len(failures)} of {len(index)} pictures cannot be prepared; the first: {first.problem}",
+            file=first.file,
+            field=first.field,
+            found=first.found,
+            expected=first.expected,
+            remedy="`python -m lumbar check` lists them all; mend the files or take their rows out of the table",
+        )
+
+
+def _prepared(task: tuple[Path, int, int, np.ndarray], settings: PreprocessSettings) -> np.ndarray | ScanError:
+    path, width, height, matrix = task
+    try:
+        pixels = scans.read(path).pixels
+    except ScanError as error:
+        return error
+    if pixels.shape != (height, width):
+        return ScanError(
+            "the picture has another size than its table says",
+            file=path,
+            found=f"{pixels.shape[1]}×{pixels.shape[0]}",
+            expected=f"{width}×{height}",
+        )
+    return square(pixels, Affine(matrix), settings)

@@ -1,0 +1,92 @@
+"""Augmentation moves points with pixels, keeps its hands off at strength 0, and repeats itself for the same seed."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lumbar.augment import AugmentSettings, augment
+from lumbar.geometry import SIZE
+
+
+def spot(x: float, y: float) -> np.ndarray:
+    picture = np.zeros((SIZE, SIZE), np.uint8)
+    cv2.circle(picture, (round(x * 16), round(y * 16)), 3 * 16, 255, -1, cv2.LINE_AA, 4)
+    return picture
+
+
+def centroid(picture: np.ndarray) -> np.ndarray:
+    weights = picture.astype(float)
+    rows, columns = np.indices(picture.shape)
+    return np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum()
+
+
+ONLY_MOVING = dict.fromkeys(("brightness", "contrast", "gamma", "bias", "blur", "noise"), 0.0)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    x=st.floats(80, 176),
+    y=st.floats(80, 176),
+    seed=st.integers(0, 2**31),
+    elastic=st.sampled_from([0.0, 2.0, 4.0]),
+    flip=st.sampled_from([0.0, 1.0]),
+)
+def test_the_point_stays_on_its_spot(x, y, seed, elastic, flip):
+    how = AugmentSettings(elastic=elastic, flip=flip, **ONLY_MOVING)
+    picture, points = augment(spot(x, y), np.array([[x, y]]), np.random.default_rng(seed), how)
+    # An elastic field bends the spot itself, which shifts its centroid by up to half a pixel.
+    np.testing.assert_allclose(points[0], centroid(picture), atol=0.1 + elastic * 0.1)
+
+
+@given(seed=st.integers(0, 2**31))
+@settings(deadline=None, max_examples=20)
+def test_the_same_seed_repeats_itself_and_another_does_not(seed):
+    original, points = spot(120, 90), np.array([[120.0, 90.0]])
+    first, second, other = (
+        augment(original, points, np.random.default_rng(s), AugmentSettings()) for s in (seed, seed, seed + 1)
+    )
+    assert np.array_equal(first[0], second[0])
+    assert np.array_equal(first[1], second[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+def test_strength_zero_changes_nothing():
+    original, points = spot(120, 90), np.array([[120.0, 90.0], [np.nan, np.nan]])
+    picture, moved = augment(original, points, np.random.default_rng(0), AugmentSettings(strength=0))
+    assert np.array_equal(picture, original)
+    np.testing.assert_array_equal(moved, points)
+
+
+def test_a_missing_point_stays_missing_and_one_that_leaves_becomes_missing():
+    how = AugmentSettings(shift=0, scale=0, stretch=0, rotation=90, elastic=0, **ONLY_MOVING)
+    points = np.array([[np.nan, np.nan], [2.0, 2.0], [127.5, 127.5]])
+    lost = 0
+    for seed in range(20):
+        _, moved = augment(spot(120, 90), points, np.random.default_rng(seed), how)
+        assert np.isnan(moved[0]).all()
+        assert not np.isnan(moved[2]).any()
+        lost += np.isnan(moved[1]).all()
+        inside = moved[~np.isnan(moved).any(axis=1)]
+        assert ((inside >= -0.5) & (inside <= SIZE - 0.5)).all()
+    assert lost > 5
+
+
+def test_a_flip_keeps_left_and_right_with_the_patient():
+    """After mirroring, the point called left is still the one on the picture's right side, as in any axial picture."""
+    how = AugmentSettings(flip=1, shift=0, scale=0, stretch=0, rotation=0, elastic=0, **ONLY_MOVING)
+    points = np.array([[150.0, 100.0], [100.0, 110.0]])
+    _, moved = augment(spot(150, 100), points, np.random.default_rng(0), how, ("left", "right"))
+    np.testing.assert_allclose(moved, [[155.0, 110.0], [105.0, 100.0]], atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["brightness", "contrast", "gamma", "bias", "blur", "noise"])
+def test_each_change_of_shade_changes_the_picture_and_no_point(name):
+    off = dict.fromkeys(("shift", "rotation", "scale", "stretch", "elastic", *ONLY_MOVING), 0.0)
+    how = AugmentSettings(**off | {name: getattr(AugmentSettings(), name)})
+    grey = cv2.GaussianBlur(spot(120, 90) // 2 + 60, (9, 9), 2)
+    points = np.array([[120.0, 90.0]])
+    changed = [augment(grey, points, np.random.default_rng(seed), how) for seed in range(5)]
+    assert any(not np.array_equal(picture, grey) for picture, _ in changed)
+    assert all(np.array_equal(moved, points) for _, moved in changed)

@@ -1,0 +1,52 @@
+"""Batches follow from (seed, epoch, position) alone, hold every picture once an epoch, and speak unit coordinates."""
+
+import numpy as np
+
+from lumbar.augment import AugmentSettings
+from lumbar.batches import Batches
+from tests.prepared import spots
+
+
+def test_shapes_and_units():
+    prepared = spots(10)
+    prepared.points[3, 1] = np.nan
+    pictures, points = Batches(prepared, 4)[0]
+    assert (pictures.shape, pictures.dtype) == ((4, 256, 256, 1), np.float32)
+    assert (points.shape, points.dtype) == ((4, 5, 2), np.float32)
+    assert pictures.min() >= 0
+    assert pictures.max() == 1
+    np.testing.assert_allclose(points[0], (prepared.points[0] + 0.5) / 256, rtol=1e-6)
+    assert np.isnan(points[3, 1]).all()
+    assert np.isnan(points).sum() == 2
+
+
+def test_every_picture_once_an_epoch_in_another_order():
+    prepared = spots(11)
+    batches = Batches(prepared, 4, seed=5, shuffle=True)
+    orders = []
+    for epoch in range(2):
+        batches.epoch = epoch
+        seen = np.concatenate([batches[index][1] for index in range(len(batches))])
+        orders.append([int(np.argmin(abs((prepared.points + 0.5) / 256 - each).sum((1, 2)))) for each in seen])
+        assert sorted(orders[-1]) == list(range(11))
+    assert orders[0] != orders[1]
+
+
+def test_a_batch_does_not_depend_on_what_was_asked_before():
+    how = {"seed": 1, "shuffle": True, "augment": AugmentSettings()}
+    straight, resumed = Batches(spots(9), 4, **how), Batches(spots(9), 4, **how)
+    for _ in range(3):
+        for index in range(len(straight)):
+            straight[index]
+        straight.on_epoch_end()
+    resumed.epoch = 3
+    for ours, theirs in zip(straight[2], resumed[2], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert len(resumed[2][0]) == 1
+
+
+def test_augmentation_changes_from_epoch_to_epoch():
+    batches = Batches(spots(4), 4, augment=AugmentSettings())
+    first = batches[0][0]
+    batches.on_epoch_end()
+    assert not np.array_equal(first, batches[0][0])

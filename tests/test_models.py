@@ -1,0 +1,63 @@
+"""The networks: what goes in and out, what their options change, and that soft-argmax is exact."""
+
+import numpy as np
+import pytest
+
+from lumbar import models
+from lumbar.backend import keras
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+@pytest.mark.parametrize("channels", [2, 5, 7])
+def test_a_picture_in_points_out(name, channels):
+    model = models.build(name, channels)
+    assert model.input_shape == (None, 256, 256, 1)
+    assert model.output_shape == (None, channels, 2)
+    points = model(np.random.default_rng(0).random((2, 256, 256, 1), "float32"))
+    assert np.isfinite(points).all()
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_options_change_the_network(name):
+    plain = models.build(name, 5).count_params()
+    assert models.build(name, 5, width=24).count_params() > plain or name == "heatmap"
+    assert models.build(name, 5, depth=3).count_params() != plain
+    kinds = [type(layer).__name__ for layer in models.build(name, 5, batch_norm=False).layers]
+    assert "BatchNormalization" not in kinds
+
+
+def test_an_unknown_network_is_named():
+    with pytest.raises(ValueError, match="unet3d"):
+        models.build("unet3d", 5)
+
+
+def test_soft_argmax_gives_the_centre_of_a_pixel_in_unit_coordinates():
+    maps = np.full((1, 64, 64, 2), -30.0, "float32")
+    maps[0, 10, 20, 0] = maps[0, 63, 0, 1] = 30.0
+    points = np.asarray(models.SoftArgmax()(maps))
+    np.testing.assert_allclose(points[0], [[20.5 / 64, 10.5 / 64], [0.5 / 64, 63.5 / 64]], atol=1e-6)
+
+
+def test_soft_argmax_moves_with_its_map_by_less_than_a_pixel():
+    rows, columns = np.mgrid[:64, :64]
+    for x, y in [(20.3, 30.8), (31.5, 12.0)]:
+        maps = -((columns - x) ** 2 + (rows - y) ** 2)[None, :, :, None].astype("float32")
+        points = np.asarray(models.SoftArgmax()(maps))
+        np.testing.assert_allclose(points[0, 0] * 64 - 0.5, [x, y], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_saved_and_loaded_in_safe_mode_it_answers_the_same(name, tmp_path):
+    model = models.build(name, 5, width=8, depth=3)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    pictures = np.random.default_rng(1).random((2, 256, 256, 1), "float32")
+    np.testing.assert_array_equal(model(pictures), again(pictures))
+
+
+def test_the_maps_behind_the_points():
+    model = models.build("heatmap", 5)
+    pictures = np.zeros((2, 256, 256, 1), "float32")
+    maps = np.asarray(models.heatmaps(model)(pictures))
+    assert maps.shape == (2, 64, 64, 5)
+    np.testing.assert_allclose(maps.sum((1, 2)), 1, rtol=1e-4)
