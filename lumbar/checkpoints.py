@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -17,16 +16,14 @@ from lumbar import (
 from lumbar.backend import keras
 from lumbar.batches import Batches
 from lumbar.errors import RunError
+from lumbar.files import replacing, write_table
 from lumbar.training import TrainingSettings, read_history
 
 
 def save(model: keras.Model, path: Path) -> None:
-    """Save a network under a temporary name, then rename: a kill leaves the old file or the new one, never half."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    model.save(temporary)
-    with temporary.open("rb") as written:
-        os.fsync(written.fileno())
-    temporary.replace(path)
+    """Save a network; Keras itself writes in place, and a kill would leave half a file."""
+    with replacing(path) as temporary:
+        model.save(temporary)
 
 
 class RunKeeper(keras.callbacks.Callback):
@@ -62,7 +59,7 @@ class RunKeeper(keras.callbacks.Callback):
         """Order, augmentation and dropout follow from (seed, epoch)."""
         self.began = time.perf_counter()
         self.batches.epoch = epoch
-        for number, layer in enumerate(self.model._flatten_layers()):
+        for number, layer in enumerate(self.model.layers):
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.state.assign([self.settings.seed + 1000 * number, epoch])
 
@@ -78,14 +75,8 @@ class RunKeeper(keras.callbacks.Callback):
         row = {"epoch": epoch + 1, **logs, "learning_rate": float(self.model.optimizer.learning_rate)}
         row["seconds"] = round(time.perf_counter() - self.began, 3)
         best = self.history["val_mae_px"].min() if self.finished_epochs else float("inf")
-        self.history = (
-            pd.DataFrame([*self.history.to_dict("records"), row], columns=[*row])
-            if False
-            else pd.concat([self.history, pd.DataFrame([row])[list(self.history.columns)]], ignore_index=True)
-        )
-        temporary = self.run / ".history.csv"
-        self.history.to_csv(temporary, index=False)
-        temporary.replace(self.run / "history.csv")
+        self.history = pd.DataFrame([*self.history.to_dict("records"), row], columns=self.history.columns)
+        write_table(self.run / "history.csv", self.history)
         if row["val_mae_px"] < best:
             save(self.model, self.run / "best.keras")
         save(self.model, self.run / "last.keras")

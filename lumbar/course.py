@@ -10,7 +10,7 @@ from typing import Any
 
 from lumbar import places
 from lumbar.errors import SettingsError
-from lumbar.settings import write_json
+from lumbar.files import write_json
 
 NOTEBOOKS = places.REPOSITORY / "notebooks"
 

@@ -20,9 +20,10 @@ from tqdm.auto import tqdm
 
 from lumbar import landmarks, scans
 from lumbar.errors import DatasetError, ScanError
+from lumbar.files import replacing, write_json
 from lumbar.geometry import SIZE, Affine
 from lumbar.parallel import in_parallel
-from lumbar.settings import setting, to_dict, write_json
+from lumbar.settings import setting, to_dict
 
 if TYPE_CHECKING:
     from lumbar.datasets import Dataset
@@ -213,9 +214,8 @@ def _fill(dataset, index, frames, settings, images, done, waiting, workers, prog
     finally:
         if isinstance(images, np.memmap):
             images.flush()  # the pictures first, then the note that they are there
-            note = Path(images.filename).with_name("done.npy")
-            np.save(note.with_suffix(".tmp.npy"), done)
-            note.with_suffix(".tmp.npy").replace(note)
+            with replacing(Path(images.filename).with_name("done.npy")) as note:
+                np.save(note, done)
     if failures:
         first = failures[0]
         raise ScanError(

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from lumbar import landmarks, places
 from lumbar.errors import RunError
-from lumbar.settings import from_dict, setting, to_dict, write_json
+from lumbar.files import write_json, write_table
+from lumbar.settings import from_dict, setting, to_dict
 
 if TYPE_CHECKING:
     import keras
@@ -27,8 +28,8 @@ FRACTIONS = (0.7, 0.15, 0.15)
 """Shares of the patients for training, validation and test."""
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "baseline": {"loss": "mse", "schedule": "constant", "width": 8, "depth": 5, "dropout": 0.3},
-    "heatmap": {"loss": "l1", "schedule": "cosine", "width": 32, "depth": 4, "dropout": 0.0},
+    "baseline": {"learning_rate": 0.001, "schedule": "constant", "loss": "mse", "width": 8, "depth": 5, "dropout": 0.3},
+    "heatmap": {"learning_rate": 0.003, "schedule": "cosine", "loss": "l1", "width": 16, "depth": 4, "dropout": 0.0},
 }
 """What a setting left open means for each network: as documented for the baseline, as measured for the heatmap."""
 
@@ -52,7 +53,9 @@ class TrainingSettings:
     )
     epochs: int = setting(50, "passes over the training pictures", at_least=1)
     batch_size: int = setting(32, "pictures a step", at_least=1)
-    learning_rate: float = setting(0.001, "step size of Adam (its peak, if scheduled)", at_least=0)
+    learning_rate: float | None = setting(
+        None, "step size of Adam, its peak if scheduled (default: the network's; baseline 0.001)", at_least=0
+    )
     loss: str | None = setting(None, "loss on unit coordinates (default: the network's)", choices=("mse", "l1"))
     schedule: str | None = setting(
         None, "course of the learning rate (default: the network's)", choices=("constant", "cosine")
@@ -235,7 +238,7 @@ def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepar
     run.mkdir(parents=True, exist_ok=True)
     index = pd.concat([prepared.index.assign(part=part) for part, prepared in parts.items()])
     split = index[["patient", "source", "part"]].drop_duplicates().sort_values("patient")
-    split.to_csv(run / "split.csv", index=False)
+    write_table(run / "split.csv", split)
     write_json(
         run / "config.json",
         {
@@ -264,9 +267,7 @@ def _fingerprint(parts: dict[str, Prepared]) -> str:
 def _draw(run: Path) -> None:
     from lumbar import figures
 
-    temporary = run / ".learning_curves.png"
-    figures.learning_curves(read_history(run)).savefig(temporary)
-    temporary.replace(run / "learning_curves.png")
+    figures.learning_curves(read_history(run)).savefig(run / "learning_curves.png")
 
 
 def _differences(one: TrainingSettings, other: TrainingSettings) -> dict[str, tuple[Any, Any]]:

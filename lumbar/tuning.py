@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from lumbar import places
 from lumbar.errors import LumbarError, RunError
-from lumbar.settings import setting, to_dict, write_json
+from lumbar.files import write_json, write_table
+from lumbar.settings import setting, to_dict
 from lumbar.training import TrainingSettings
 
 if TYPE_CHECKING:
@@ -183,9 +184,7 @@ def _run_of(trial: str, folder: Path) -> str:
 def _write_leaderboard(table: pd.DataFrame, folder: Path) -> None:
     from lumbar import figures
 
-    temporary = folder / ".leaderboard.csv.tmp"
-    table.to_csv(temporary, index=False)
-    temporary.replace(folder / "leaderboard.csv")
+    write_table(folder / "leaderboard.csv", table)
     figures.search_results(table, OBJECTIVE).savefig(folder / "leaderboard.png")
 
 

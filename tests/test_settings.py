@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumbar import settings
+from lumbar import files, settings
 from lumbar.errors import LumbarError, ScanError, SettingsError
 
 
@@ -80,9 +80,9 @@ def test_the_help_shows_defaults(capsys):
 
 def test_json_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "config.json"
-    settings.write_json(path, {"epochs": 1})
+    files.write_json(path, {"epochs": 1})
     with pytest.raises(TypeError):
-        settings.write_json(path, {("a", "tuple"): 1})
+        files.write_json(path, {("a", "tuple"): 1})
     assert json.loads(path.read_text()) == {"epochs": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["config.json"]
 

@@ -1,0 +1,159 @@
+"""A training repeats itself for its seed, keeps its promises about the run folder, and survives being killed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lumbar import places, training
+from lumbar.backend import keras
+from lumbar.errors import RunError
+from lumbar.phantom import PhantomSettings, write_dataset
+from lumbar.training import TrainingSettings, load_settings, prepared_parts, read_history, train
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """An empty home with a few synthetic patients in it."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LUMBAR_HOME", str(folder))
+        write_dataset(
+            places.data() / "few",
+            PhantomSettings(patients=16, seed=1, series=("sagittal-t2",)),
+            workers=1,
+            progress=False,
+        )
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def small(home) -> TrainingSettings:
+    """The smallest training that has everything in it: dropout, augmentation, a schedule."""
+    return TrainingSettings(
+        data=places.data() / "few",
+        epochs=3,
+        batch_size=4,
+        width=4,
+        depth=3,
+        dropout=0.5,
+        schedule="cosine",
+        tensorboard=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def straight(small) -> Path:
+    return train(replace(small, name="straight"), progress=False)
+
+
+def outcome(run: Path) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """What must not depend on chance or interruption: history without times, weights, optimizer."""
+    model = keras.saving.load_model(run / "last.keras")
+    best = keras.saving.load_model(run / "best.keras", compile=False)
+    weights = [*model.get_weights(), *(np.asarray(each) for each in model.optimizer.variables), *best.get_weights()]
+    return read_history(run).drop(columns="seconds"), weights
+
+
+def assert_same(one: Path, other: Path) -> None:
+    (history, weights), (other_history, other_weights) = outcome(one), outcome(other)
+    pd.testing.assert_frame_equal(history, other_history, check_exact=True)
+    for ours, theirs in zip(weights, other_weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_run_folder(straight, small):
+    assert load_settings(straight) == replace(small, name="straight")
+    history = read_history(straight)
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert tuple(history.columns) == training.HISTORY
+    assert np.isfinite(history.to_numpy(float)).all()
+    split = pd.read_csv(straight / "split.csv")
+    config = json.loads((straight / "config.json").read_text())
+    assert config["data"]["patients"] == split["part"].value_counts().to_dict()
+    assert (straight / "learning_curves.png").stat().st_size > 10_000
+
+
+def test_the_parts_share_no_patient(small):
+    parts = prepared_parts(small, progress=False)
+    people = {part: set(prepared.index["patient"]) for part, prepared in parts.items()}
+    assert all(people.values())
+    assert sum(map(len, people.values())) == len(set.union(*people.values())) == 16
+
+
+def test_best_is_the_epoch_with_the_lowest_validation_error(straight, small):
+    from lumbar.batches import Batches
+    from lumbar.metrics import MeanAbsoluteErrorPixels
+
+    metric = MeanAbsoluteErrorPixels()
+    model = keras.saving.load_model(straight / "best.keras", compile=False)
+    pictures, points = Batches(prepared_parts(small, progress=False)["validation"], 64)[0]
+    metric.update_state(points, model(pictures))
+    assert float(metric.result()) == pytest.approx(read_history(straight)["val_mae_px"].min(), rel=1e-4)
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_does_not(straight, small):
+    assert_same(straight, train(replace(small, name="again"), progress=False))
+    other = train(replace(small, name="other", seed=1), progress=False)
+    assert not read_history(other)["val_mae_px"].equals(read_history(straight)["val_mae_px"])
+
+
+def test_a_finished_run_is_returned_as_it_is(straight, small):
+    before = (straight / "last.keras").stat().st_mtime_ns
+    assert train(replace(small, name="straight"), progress=False) == straight
+    assert (straight / "last.keras").stat().st_mtime_ns == before
+
+
+def test_another_training_never_writes_into_a_run(straight, small):
+    with pytest.raises(RunError, match="other settings"):
+        train(replace(small, name="straight", epochs=4), progress=False)
+
+
+def test_other_settings_have_another_name(small):
+    assert training.default_name(small) != training.default_name(replace(small, learning_rate=0.5))
+
+
+def test_a_folder_that_is_no_run_is_said(tmp_path):
+    with pytest.raises(RunError, match="no run"):
+        load_settings(tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_the_training_and_says_so(small):
+    with pytest.raises(RunError, match="not a number"):
+        train(replace(small, name="burst", learning_rate=1e30), progress=False)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_resumes_to_the_same_end(straight, small, home):
+    """SIGKILL at random moments until it is through; the end is that of a training nobody disturbed, to the bit."""
+    flags = ["--data", small.data, "--epochs", 3, "--batch-size", 4, "--width", 4, "--depth", 3, "--dropout", 0.5]
+    command = [sys.executable, "train.py", *flags, "--schedule", "cosine", "--no-tensorboard", "--name", "killed"]
+    chance, kills, run = random.Random(0), 0, places.runs() / "killed"
+    while True:
+        process = subprocess.Popen(
+            list(map(str, command)),
+            cwd=places.REPOSITORY,
+            env=os.environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        begun = len(read_history(run))
+        while kills < 4 and process.poll() is None and len(read_history(run)) == begun:
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.15))
+        if kills < 4 and process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        if process.wait() == 0:
+            break
+    assert kills >= 2
+    assert_same(straight, run)
