@@ -17,6 +17,14 @@ NOTEBOOKS = places.REPOSITORY / "notebooks"
 CELL_TIMEOUT_SECONDS = 3600
 """A cell that takes longer hangs; the documented 50-epoch training stays well below."""
 
+DESCRIBED = """{% extends 'lab/index.html.j2' %}
+{%- block data_png scoped -%}
+{%- set text = output | get_metadata('alt', 'image/png') -%}
+{{ super() | replace('<img ', '<img alt="' ~ (text | escape_html) ~ '" ') if text else super() }}
+{%- endblock data_png -%}
+"""
+"""nbconvert's usual page, whose template for pictures overlooks the text alternative in a figure's metadata."""
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -152,10 +160,13 @@ def _execute(source: Path, out: Path, parameters: dict[str, Any]) -> Lesson:
 
 
 def as_page(notebook: Any, title: str) -> str:
-    """An executed notebook as one HTML page."""
+    """An executed notebook as one HTML page; its figures carry their text alternatives."""
+    from jinja2 import DictLoader
     from nbconvert import HTMLExporter
 
-    return HTMLExporter().from_notebook_node(notebook, {"metadata": {"name": title}})[0]
+    exporter = HTMLExporter(extra_loaders=[DictLoader({"described.html.j2": DESCRIBED})])
+    exporter.template_file = "described.html.j2"
+    return exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]
 
 
 def _headline(lesson: Lesson) -> str:

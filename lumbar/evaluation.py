@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +14,11 @@ import pandas as pd
 
 from lumbar import accuracy, figures, places
 from lumbar.errors import RunError
+from lumbar.files import write_json, write_table
 from lumbar.geometry import Affine
-from lumbar.landmarks import PARTS
+from lumbar.landmarks import PARTS, check_split
 from lumbar.report import as_text, labels, points_table
-from lumbar.settings import setting, to_dict, write_json
+from lumbar.settings import setting, to_dict
 
 if TYPE_CHECKING:
     from lumbar.preprocess import Prepared
@@ -76,13 +75,15 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
 
     Raises:
         RunError: If there is no such run, it has no trained network, or the network does not answer with numbers.
+        TableError: If a patient to be measured on stood in another part when the run was trained.
     """
     from lumbar.training import load_settings, prepared_parts
 
     run = run_folder(settings.run)
     trained_with = load_settings(run)
-    parts = prepared_parts(trained_with)
+    parts = prepared_parts(trained_with, progress=progress)
     part = parts[settings.part]
+    _check_unseen(run, settings.part, part.index["patient"].tolist())
     predicted = predict(run / "best.keras", part, progress=progress)
     patients, views = part.index["patient"].tolist(), part.index["view"].tolist()
 
@@ -182,6 +183,12 @@ def predict(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarr
     return Affine.unit().inverse().points(unit)
 
 
+def _check_unseen(run: Path, part: str, patients: list[str]) -> None:
+    """Make sure that the data have not changed since, so that a patient trained on is now among those to measure on."""
+    then = pd.read_csv(run / "split.csv", dtype=str)
+    check_split([*then["patient"], *patients], [*then["part"], *[part] * len(patients)])
+
+
 def _training_in_short(run: Path, trained_with: Any) -> dict[str, Any]:
     from lumbar.training import read_history
 
@@ -221,16 +228,6 @@ def _draw(
 def _write(run: Path, part: str, metrics: dict, predictions: pd.DataFrame, drawn: dict[str, figures.Drawing]) -> None:
     added = "" if part == "test" else f"_{part}"
     write_json(run / f"metrics{added}.json", metrics)
-    _renamed(run / f"predictions{added}.csv", lambda path: predictions.to_csv(path, index=False))
+    write_table(run / f"predictions{added}.csv", predictions)
     for name, drawing in drawn.items():
         drawing.savefig(run / f"{name}{added}.png")
-
-
-def _renamed(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write under a temporary name first."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

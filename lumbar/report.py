@@ -114,8 +114,9 @@ def _closing(metrics: dict[str, Any]) -> list[str]:
     lines = [
         "px: pixels of the 256×256 picture; unit: fractions of its side; mm: in the patient",
         "MAE/axis: mean of |dx| and |dy|; radial: distance from the true point",
-        f"Loss (mean squared error in unit coordinates): {_number(network['mse_unit'])} unit²",
     ]
+    if network["points"]:
+        lines.append(f"Mean squared error: {network['mse_unit']:.3g} unit² (the documented loss)")
     if metrics["settings"]["bootstrap"]:
         lines.append(f"95 % intervals: {metrics['settings']['bootstrap']} bootstrap resamples of the patients")
     if network["level_shift_share"] is not None:

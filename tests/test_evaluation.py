@@ -7,16 +7,17 @@ import pandas as pd
 import pytest
 
 from lumbar import evaluation
-from lumbar.errors import RunError
+from lumbar.errors import RunError, TableError
 from lumbar.evaluation import EvaluationSettings, evaluate, run_folder
 from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS, SIDES, channels
 
 VIEWS = ("sagittal", "axial")
+DRAW = evaluation._draw
 FIGURES = ("predicted_against_true", "error_curves", "errors_by_level", "worst_cases")
 
 
-def prepared(patients: int, source: str = "phantom"):
+def prepared(part: str, patients: int, source: str = "phantom"):
     """Each patient's sagittal and axial picture, 512×320 pixels of 0.5×0.75 mm, one sagittal point missing."""
     count = 2 * patients
     view = np.tile(VIEWS, patients)
@@ -28,7 +29,7 @@ def prepared(patients: int, source: str = "phantom"):
     index = pd.DataFrame(
         {
             "image": [f"{number}.dcm" for number in range(count)],
-            "patient": np.repeat([f"p{number}" for number in range(patients)], 2),
+            "patient": np.repeat([f"{part}{number}" for number in range(patients)], 2),
             "source": source,
             "view": view,
             "contrast": "T2",
@@ -48,10 +49,10 @@ def prepared(patients: int, source: str = "phantom"):
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A trained run whose network is always 3 pixels too far right and 4 too low; epochs 2 and 3 were trained."""
-    parts = {part: prepared(count) for part, count in (("train", 6), ("validation", 3), ("test", 4))}
+    parts = {part: prepared(part, count) for part, count in (("train", 6), ("validation", 3), ("test", 4))}
     training = ModuleType("lumbar.training")
     training.load_settings = lambda run: SimpleNamespace(model="baseline", epochs=50)
-    training.prepared_parts = lambda settings: parts
+    training.prepared_parts = lambda settings, progress: parts
     training.read_history = lambda run: pd.DataFrame({"epoch": [1, 2, 3], "val_loss": [0.3, 0.1, 0.2]})
     monkeypatch.setitem(sys.modules, "lumbar.training", training)
     monkeypatch.setattr(
@@ -59,14 +60,18 @@ def run(tmp_path, monkeypatch):
         "predict",
         lambda network, part, progress: np.nan_to_num(part.points, nan=7.0) + np.array([3.0, 4.0]),
     )
+    monkeypatch.setattr(evaluation, "_draw", lambda *_: {})  # drawing takes longer than all the rest
     folder = tmp_path / "runs" / "first"
     folder.mkdir(parents=True)
     (folder / "best.keras").write_bytes(b"weights")
+    split = {name: part for part in parts for name in parts[part].index["patient"]}
+    pd.Series(split, name="part").rename_axis("patient").to_csv(folder / "split.csv")
     monkeypatch.setenv("LUMBAR_HOME", str(tmp_path))
     return folder
 
 
-def test_a_run_is_measured_and_everything_is_written(run):
+def test_a_run_is_measured_and_everything_is_written(run, monkeypatch):
+    monkeypatch.setattr(evaluation, "_draw", DRAW)
     results = evaluate(EvaluationSettings(run=run, bootstrap=50), progress=False)
     written = json.loads((run / "metrics.json").read_text())
     assert written["network"]["radial_mean_px"] == pytest.approx(5)
@@ -78,7 +83,7 @@ def test_a_run_is_measured_and_everything_is_written(run):
     assert written["groups"]["level"]["L3/L4"]["points"] == 4 + 8, "axial points belong to the level their slice shows"
     assert set(written["groups"]["side"]) == set(SIDES)
     assert sorted(file.name for file in run.iterdir()) == sorted(
-        ["best.keras", "metrics.json", "predictions.csv", *(f"{name}.png" for name in FIGURES)]
+        ["best.keras", "split.csv", "metrics.json", "predictions.csv", *(f"{name}.png" for name in FIGURES)]
     )
     assert all(figure.alt for figure in results.figures.values())
 
@@ -123,6 +128,14 @@ def test_another_part_leaves_the_test_results_alone(run):
     assert "looked at" not in text
     assert (run / "metrics.json").read_bytes() == before
     assert json.loads((run / "metrics_validation.json").read_text())["network"]["patients"] == 3
+
+
+def test_a_patient_who_was_trained_on_is_not_measured_on(run):
+    split = (run / "split.csv").read_text()
+    (run / "split.csv").write_text(split.replace("test1,test", "test1,train"))
+    with pytest.raises(TableError, match="more than one part"):
+        evaluate(EvaluationSettings(run=run, bootstrap=0), progress=False)
+    assert not (run / "metrics.json").exists()
 
 
 def test_the_newest_trained_run_is_taken_if_none_is_named(run):

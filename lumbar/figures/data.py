@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 
 from lumbar.figures.pictures import add_legend, mark_points, show_picture
-from lumbar.figures.style import BLACK, PART_COLOURS, Drawing, colour, listed, marker, names_for, styled
+from lumbar.figures.style import BLACK, PART_COLOURS, STYLE, Drawing, colour, listed, marker, names_for, styled
 from lumbar.geometry import SIZE
 from lumbar.landmarks import PARTS
 
@@ -63,6 +63,7 @@ def landmark_cloud(
     axes = figure.subplots()
     if background is not None:
         axes.imshow(background, cmap="gray", alpha=0.55)
+        axes.grid(visible=False)
     for order, name in enumerate(names):
         x, y = points[:, order].T
         axes.scatter(x, y, s=14, color=colour(name), marker=marker(name), alpha=0.65, linewidths=0, label=name)
@@ -89,9 +90,9 @@ def intensities(pictures: Mapping[str, np.ndarray], *, title: str = "") -> Drawi
     """
     figure = Drawing(figsize=(7, 3.6))
     axes = figure.subplots()
-    colours = sns.color_palette([each["color"] for each in _cycle(len(pictures))])
+    shades = cycle(each["color"] for each in STYLE["axes.prop_cycle"])
     whole = all(np.asarray(values).dtype == np.uint8 for values in pictures.values())
-    for shade, (name, values) in zip(colours, pictures.items(), strict=True):
+    for shade, (name, values) in zip(shades, pictures.items(), strict=False):
         flat = np.asarray(values).ravel()
         edges = np.linspace(0, 256, 65) if whole else np.linspace(flat.min(), flat.max(), 65)
         share = 100 * np.histogram(flat, bins=edges)[0] / max(flat.size, 1)
@@ -110,13 +111,6 @@ def intensities(pictures: Mapping[str, np.ndarray], *, title: str = "") -> Drawi
 
 def _counted(rows: pd.DataFrame, by: str) -> pd.DataFrame:
     return pd.crosstab(rows[by], rows["part"])
-
-
-def _cycle(count: int) -> list[dict[str, str]]:
-    from lumbar.figures.style import STYLE
-
-    cycle = list(STYLE["axes.prop_cycle"])
-    return [cycle[order % len(cycle)] for order in range(count)]
 
 
 @styled

@@ -77,7 +77,7 @@ def grid_of(count: int, columns: int, *, heading: str = "", extra: float = 0.0) 
     columns = min(columns, count)
     rows = -(-count // columns)
     height = rows * (PICTURE_INCHES + 0.25) + extra + (0.4 if heading else 0)
-    figure = Drawing(figsize=(max(columns * PICTURE_INCHES, 4), height))
+    figure = Drawing(figsize=(max(columns * PICTURE_INCHES, 4.8), height))
     cells = list(figure.subplots(rows, columns, squeeze=False).flat)
     for spare in cells[count:]:
         spare.set_axis_off()
@@ -96,7 +96,9 @@ def add_legend(figure: Drawing, channels: Sequence[str], *, errors: bool = False
     else:
         look |= {"markeredgecolor": "black"}
         handles = [Line2D([], [], color=colour(name), marker=marker(name), label=name, **look) for name in channels]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), columnspacing=1.0, handletextpad=0.3)
+    fitting = max(int(figure.get_figwidth() / 0.95), 1)
+    spacing = {"columnspacing": 1.0, "handletextpad": 0.3}
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(fitting, len(handles)), **spacing)
 
 
 @styled
@@ -123,7 +125,10 @@ def pictures_with_points(
     """
     titles = [""] * len(images) if titles is None else titles
     names = () if points is None else names_for(channels, np.shape(points)[1])
-    figure, cells = grid_of(len(images), columns, heading=heading, extra=0.4 if names else 0)
+    lines = 1 + max(title.count("\n") for title in titles)
+    rows = -(-len(images) // columns)
+    extra = (0.4 if names else 0) + 0.2 * rows * (lines - 1)
+    figure, cells = grid_of(len(images), columns, heading=heading, extra=extra)
     for position, (axes, picture, title) in enumerate(zip(cells, images, titles, strict=True)):
         show_picture(axes, np.asarray(picture), title)
         if predicted is not None:
@@ -190,7 +195,7 @@ def heatmaps(
     """
     names = names_for(channels, maps.shape[-1])
     rows, columns = picture.shape
-    figure, cells = grid_of(len(names) + 1, len(names) + 1 if len(names) < 6 else 4)
+    figure, cells = grid_of(len(names) + 1, 3 if len(names) < 6 else 4)
     show_picture(cells[0], picture, "picture")
     for order, (axes, name) in enumerate(zip(cells[1:], names, strict=True)):
         show_picture(axes, picture, name)

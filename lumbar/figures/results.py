@@ -130,7 +130,7 @@ def error_curves(
     sorted_errors = {name: np.sort(np.asarray(each)[np.isfinite(each)]) for name, each in radial.items()}
     main = next(iter(sorted_errors.values()))
     limit = max(1.2 * max(marks), np.quantile(main, 0.99) if len(main) else 0) if limit is None else limit
-    figure = Drawing(figsize=(7.4, 4.4))
+    figure = Drawing(figsize=(8.6, 4.2))
     axes = figure.subplots()
     for each in marks:
         axes.axvline(each, color="#CCCCCC", linewidth=0.9, linestyle=":", zorder=0)
@@ -143,7 +143,7 @@ def error_curves(
         axes.step(np.concatenate([[0], errors, [limit]]), np.append(share, share[-1]), where="post", label=name, **look)
     axes.set(xlim=(0, limit), ylim=(0, 101), ylabel="points within r, %")
     axes.set_xlabel(f"r, {'pixels of 256' if unit == 'px' else unit}")
-    axes.legend(loc="best")
+    figure.legend(loc="outside right upper", handlelength=2.6)
     middle = marks[len(marks) // 2]
     shares = [
         f"{name} {number(100 * np.mean(errors <= middle))} %" for name, errors in sorted_errors.items() if len(errors)

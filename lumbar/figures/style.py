@@ -12,6 +12,7 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib.figure import Figure
 
+from lumbar.files import replacing
 from lumbar.landmarks import LEVELS, PARTS, SIDES
 
 SKY, ORANGE, GREEN, PURPLE, VERMILION, BLUE, YELLOW, BLACK = (
@@ -103,12 +104,8 @@ class Drawing(Figure):
         kind = options.pop("format", path.suffix.removeprefix(".") or "png")
         if kind == "png":
             options.setdefault("metadata", self._described)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
+        with replacing(path) as temporary:
             super().savefig(temporary, format=kind, **{"dpi": STYLE["savefig.dpi"], **options})
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     @property
     def _described(self) -> dict[str, str]:
