@@ -1,0 +1,35 @@
+"""Read one scan, DICOM or PNG/JPEG, into pixels, spacing and position; what would need guessing is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lumbar.errors import ScanError
+from lumbar.scans.dicom import read_dicom
+from lumbar.scans.picture import PICTURES, read_picture
+from lumbar.scans.scan import Scan
+
+__all__ = ["Scan", "read"]
+
+
+def read(path: str | Path, *, frame: int | None = None) -> Scan:
+    """Read one picture.
+
+    Args:
+        path: A DICOM file (any name), or a PNG or JPEG file.
+        frame: Which frame of a multi-frame file, from 0; must be given if there are several.
+
+    Returns:
+        The scan; see `Scan`.
+
+    Raises:
+        ScanError: If the file cannot be read, or not without guessing: it says what, where and what to do.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ScanError("there is no such file", file=path)
+    reader = read_picture if path.suffix.lower() in PICTURES else read_dicom
+    try:
+        return reader(path, frame)
+    except OSError as error:
+        raise ScanError("the file cannot be opened", file=path, found=error.strerror or str(error)) from error

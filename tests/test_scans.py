@@ -1,0 +1,264 @@
+"""Scans are read as the standard says, and what would need guessing is refused with a reason."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pydicom.data
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from lumbar import scans
+from lumbar.errors import ScanError
+
+SHIPPED = sorted(Path(pydicom.data.__file__).parent.joinpath("test_files").rglob("*.dcm"))
+EDGE_CASES = Path(__file__).resolve().parents[2] / "shared" / "dicom_edge_cases"
+needs_edge_cases = pytest.mark.skipif(
+    not EDGE_CASES.is_dir(), reason=f"the hard DICOM files are not at hand ({EDGE_CASES})"
+)
+STORED = np.arange(12, dtype=np.uint16).reshape(3, 4) * 100
+
+
+def dicom(path: Path, **changes) -> Path:
+    """A small MR file; a keyword changes an attribute, None takes it out."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, MRImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["test"])
+    dataset = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    attributes = {
+        "SOPClassUID": MRImageStorage,
+        "SOPInstanceUID": meta.MediaStorageSOPInstanceUID,
+        "PatientID": "P1",
+        "PatientName": "Somebody^Real",
+        "SeriesDescription": "Sagittal T2",
+        "Rows": 3,
+        "Columns": 4,
+        "BitsAllocated": 16,
+        "BitsStored": 16,
+        "HighBit": 15,
+        "PixelRepresentation": 0,
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "PixelSpacing": [0.5, 0.8],
+        "ImagePositionPatient": [1, -20, 300],
+        "ImageOrientationPatient": [0, 1, 0, 0, 0, -1],
+        "PixelData": STORED.tobytes(),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for keyword, value in (attributes | changes).items():
+            if value is not None:
+                setattr(dataset, keyword, value)
+        dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def test_a_plain_file(tmp_path):
+    scan = scans.read(dicom(tmp_path / "a.dcm", WindowCenter=["600", "40"], WindowWidth=["1200", "80"]))
+    np.testing.assert_array_equal(scan.pixels, STORED)
+    assert scan.pixels.dtype == np.float32
+    assert (scan.pixel_height, scan.pixel_width) == (0.5, 0.8), "Pixel Spacing gives the ROW spacing first"
+    np.testing.assert_allclose(scan.plane.to_patient([2, 1]), [1, -20 + 2 * 0.8, 300 - 1 * 0.5])
+    assert scan.view == "sagittal"
+    assert scan.window == (600, 1200)
+    assert scan.identity["patient"] == "P1"
+    assert "Somebody" not in str(scan.identity)
+    assert scan.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("orientation", "view"),
+    [([1, 0, 0, 0, 1, 0], "axial"), ([1, 0, 0, 0, 0, -1], "coronal"), ([0, 1, 0, 0, 0, -1], "sagittal")],
+)
+def test_the_view_follows_from_the_orientation(tmp_path, orientation, view):
+    assert scans.read(dicom(tmp_path / "a.dcm", ImageOrientationPatient=orientation)).view == view
+
+
+def test_signed_pixels_and_rescale(tmp_path):
+    signed = (STORED.astype(np.int16) - 500).tobytes()
+    scan = scans.read(
+        dicom(tmp_path / "a.dcm", PixelData=signed, PixelRepresentation=1, RescaleSlope=2, RescaleIntercept=-3)
+    )
+    np.testing.assert_array_equal(scan.pixels, (STORED.astype(float) - 500) * 2 - 3)
+
+
+def test_monochrome1_is_inverted_and_said(tmp_path):
+    scan = scans.read(dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1"))
+    np.testing.assert_array_equal(scan.pixels, STORED.max() - STORED)
+    assert "MONOCHROME1" in scan.warnings[0]
+
+
+@pytest.mark.parametrize("nothing", [None, []], ids=["absent", "empty"])
+@pytest.mark.parametrize("missing", ["PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"])
+def test_without_its_place_a_scan_has_pixels_all_the_same(tmp_path, missing, nothing):
+    scan = scans.read(dicom(tmp_path / "a.dcm", **{missing: nothing}))
+    assert scan.plane is None
+    assert (scan.pixel_width is None) == (missing == "PixelSpacing")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"PixelSpacing": [0, 0.5]}, "PixelSpacing"),
+        ({"PixelSpacing": [-1, 0.5]}, "PixelSpacing"),
+        ({"PixelSpacing": [0.5]}, "PixelSpacing"),
+        ({"RescaleSlope": 2}, "Rescale"),
+        ({"RescaleSlope": 0, "RescaleIntercept": 1}, "Rescale"),
+        ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "ImageOrientation"),
+        ({"ImagePositionPatient": [1, 2]}, "ImagePosition"),
+        ({"PixelData": None}, "PixelData"),
+        ({"PixelData": STORED.tobytes()[:-4]}, "PixelData"),
+        ({"Rows": None}, "Rows"),
+        ({"Rows": 0}, "Rows"),
+        ({"Rows": 65535, "Columns": 65535}, "Rows"),
+        ({"BitsAllocated": 1}, "BitsAllocated"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "Photometric"),
+        ({"NumberOfFrames": 3}, "NumberOfFrames"),
+    ],
+    ids=str,
+)
+def test_what_needs_guessing_is_refused_by_name(tmp_path, changes, field):
+    path = dicom(tmp_path / "bad.dcm", **changes)
+    with pytest.raises(ScanError) as refusal:
+        scans.read(path)
+    assert "bad.dcm" in str(refusal.value)
+    assert field in refusal.value.field
+
+
+@pytest.mark.parametrize("text", [b"0.5\\NaN ", b"0.5\\0,8 ", b"half\\0.8"])
+def test_text_in_the_spacing(tmp_path, text):
+    path = dicom(tmp_path / "a.dcm")
+    path.write_bytes(path.read_bytes().replace(b"0.5\\0.8 ", text))
+    with pytest.raises(ScanError, match="spacing"):
+        scans.read(path)
+
+
+def attempt(path: Path) -> scans.Scan | ScanError:
+    """The first frame, or the refusal; any other exception is a failure."""
+    for frame in (None, 0):
+        try:
+            return scans.read(path, frame=frame)
+        except ScanError as error:
+            refusal = error
+            if error.field != "NumberOfFrames":
+                break
+    return refusal
+
+
+@pytest.mark.parametrize("path", SHIPPED + sorted(EDGE_CASES.glob("*.dcm")), ids=lambda path: path.name)
+def test_hard_files_are_read_or_refused(path):
+    """Whatever a file holds: finite pixels of the size it promises, or a ScanError that names it."""
+    answer = attempt(path)
+    if isinstance(answer, ScanError):
+        assert path.name in str(answer)
+        return
+    header = pydicom.dcmread(path, stop_before_pixels=True)
+    assert answer.pixels.shape == (header.Rows, header.Columns)
+    assert np.isfinite(answer.pixels).all()
+
+
+def test_most_of_the_grey_files_that_ship_with_pydicom_are_read():
+    """Guards the test above against a reader that refuses everything."""
+    assert sum(isinstance(attempt(path), scans.Scan) for path in SHIPPED) >= 20
+
+
+def test_each_frame_of_an_enhanced_file_has_its_own_place(tmp_path):
+    def item(**attributes) -> Dataset:
+        dataset = Dataset()
+        for keyword, value in attributes.items():
+            setattr(dataset, keyword, value)
+        return dataset
+
+    shared = item(
+        PixelMeasuresSequence=[item(PixelSpacing=[2, 3])],
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+    )
+    frames = [
+        item(
+            PlanePositionSequence=[item(ImagePositionPatient=[0, 0, z])],
+            PixelValueTransformationSequence=[item(RescaleSlope=1, RescaleIntercept=z)],
+        )
+        for z in (10, 20)
+    ]
+    flat = dict.fromkeys(("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"))
+    path = dicom(
+        tmp_path / "enhanced.dcm",
+        **flat,
+        NumberOfFrames=2,
+        PixelData=np.stack([STORED, STORED + 1]).tobytes(),
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames,
+    )
+    scan = scans.read(path, frame=1)
+    np.testing.assert_array_equal(scan.pixels, STORED + 1 + 20)
+    np.testing.assert_allclose(scan.plane.to_patient([1, 1]), [3, 2, 20])
+    with pytest.raises(ScanError, match="2"):
+        scans.read(path)
+    with pytest.raises(ScanError, match="no such frame"):
+        scans.read(path, frame=2)
+
+
+@needs_edge_cases
+@pytest.mark.parametrize("name", ["big_endian", "RLE", "jpeg_2k_lossless", "jpeg_ls_lossless"])
+def test_the_same_pixels_in_every_transfer_syntax(name):
+    plain = scans.read(EDGE_CASES / "emri_small.dcm", frame=9)
+    other = scans.read(EDGE_CASES / f"emri_small_{name}.dcm", frame=9)
+    np.testing.assert_array_equal(other.pixels, plain.pixels)
+
+
+@needs_edge_cases
+def test_a_codestream_cut_short_is_noticed():
+    with pytest.raises(ScanError):
+        scans.read(EDGE_CASES / "emri_small_jpeg_2k_lossless_too_short.dcm", frame=9)
+
+
+def test_a_damaged_rle_file_is_an_error_not_a_panic(tmp_path):
+    source = next(path for path in SHIPPED if path.name == "MR_small_RLE.dcm")
+    dataset = pydicom.dcmread(source)
+    dataset.PixelData = dataset.PixelData[:20] + b"\xff" * 60 + dataset.PixelData[80:]
+    dataset.save_as(tmp_path / "damaged.dcm")
+    with pytest.raises(ScanError, match="damaged"):
+        scans.read(tmp_path / "damaged.dcm")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_pictures(tmp_path, suffix):
+    picture = np.add.outer(np.arange(20), np.arange(30)).astype(np.uint8) * 4
+    Image.fromarray(picture).save(tmp_path / f"a.{suffix}", quality=100)
+    Image.fromarray(np.dstack([picture] * 3)).save(tmp_path / f"colour.{suffix}", quality=100)
+    grey, colour = scans.read(tmp_path / f"a.{suffix}"), scans.read(tmp_path / f"colour.{suffix}")
+    np.testing.assert_allclose(grey.pixels, picture, atol=0 if suffix == "png" else 3)
+    np.testing.assert_allclose(colour.pixels, picture, atol=0 if suffix == "png" else 3)
+    assert grey.warnings == ()
+    assert "colour" in colour.warnings[0]
+
+
+def test_sixteen_bits_of_a_png_are_kept(tmp_path):
+    picture = (np.arange(20, dtype=np.uint16) * 3000).reshape(4, 5)
+    Image.fromarray(picture).save(tmp_path / "deep.png")
+    np.testing.assert_array_equal(scans.read(tmp_path / "deep.png").pixels, picture)
+
+
+def test_a_coloured_picture_is_refused(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)).save(tmp_path / "photo.png")
+    with pytest.raises(ScanError, match="colour"):
+        scans.read(tmp_path / "photo.png")
+
+
+@pytest.mark.parametrize("name", ["text.dcm", "text.png", "empty.dcm", "empty.jpg"])
+def test_what_is_no_picture_is_said(tmp_path, name):
+    (tmp_path / name).write_text("not a picture at all" * 20 if name.startswith("text") else "")
+    with pytest.raises(ScanError, match=name):
+        scans.read(tmp_path / name)
+    with pytest.raises(ScanError, match="no such file"):
+        scans.read(tmp_path / "absent.dcm")
+
+
+def test_a_picture_cut_short_is_said(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "short.png").write_bytes((tmp_path / "a.png").read_bytes()[:2000])
+    with pytest.raises(ScanError, match="damaged"):
+        scans.read(tmp_path / "short.png")
