@@ -32,6 +32,10 @@ WORTH_A_PROCESS = 3000
 """Fewer pictures are prepared sooner in this process than others take to start."""
 
 CHUNK = 32
+"""Pictures handed to a process at a time."""
+
+NOTED_EVERY = 500
+"""Pictures after which the cache notes what is done: as many are prepared again after a kill."""
 
 INDEX = ("image", "patient", "source", "view", "contrast", "level", "width", "height", "pixel_width", "pixel_height")
 
@@ -94,7 +98,7 @@ def square(pixels: np.ndarray, to_256: Affine, settings: PreprocessSettings) -> 
         uint8, (256, 256).
     """
     low, high = np.percentile(pixels, (settings.low, settings.high))
-    scaled = (pixels - low) * (255 / max(high - low, np.finfo(np.float32).tiny))
+    scaled = (pixels - low) * (255 / (high - low if high > low else 1))
     return to_256.image(np.clip(scaled, 0, 255).astype(np.uint8))
 
 
@@ -206,16 +210,15 @@ def _fill(dataset, index, frames, settings, images, done, waiting, workers, prog
     failures: list[ScanError] = []
     try:
         shown = tqdm(results, "preparing", len(tasks), unit="picture", disable=not progress)
-        for position, result in zip(waiting, shown, strict=True):
+        for count, (position, result) in enumerate(zip(waiting, shown, strict=True), start=1):
             if isinstance(result, ScanError):
                 failures.append(result)
             else:
                 images[position], done[position] = result, True
+            if count % NOTED_EVERY == 0:
+                _note(images, done)
     finally:
-        if isinstance(images, np.memmap):
-            images.flush()  # the pictures first, then the note that they are there
-            with replacing(Path(images.filename).with_name("done.npy")) as note:
-                np.save(note, done)
+        _note(images, done)
     if failures:
         first = failures[0]
         raise ScanError(
@@ -226,6 +229,14 @@ def _fill(dataset, index, frames, settings, images, done, waiting, workers, prog
             expected=first.expected,
             remedy="`python -m lumbar check` lists them all; mend the files or take their rows out of the table",
         )
+
+
+def _note(images: np.ndarray, done: np.ndarray) -> None:
+    """Put on disk the pictures first, then the note that they are there."""
+    if isinstance(images, np.memmap):
+        images.flush()
+        with replacing(Path(images.filename).with_name("done.npy")) as note:
+            np.save(note, done)
 
 
 def _prepared(task: tuple[Path, int, int, np.ndarray], settings: PreprocessSettings) -> np.ndarray | ScanError:

@@ -1,0 +1,177 @@
+"""Prepared pictures keep their points, come out of the cache as they went in, and nothing is dropped silently."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from lumbar import preprocess
+from lumbar.datasets import Dataset
+from lumbar.errors import DatasetError, ScanError
+from lumbar.geometry import Affine
+from lumbar.landmarks import LEVELS
+from lumbar.preprocess import PreprocessSettings, prepare
+from tests.real_mri import ABSENT, REAL_MRI
+
+
+def spots(folder: Path, count: int = 3, width: int = 400, height: int = 300) -> Dataset:
+    """Pictures with five spots each, as PNG; L5/S1 of the second one is missing."""
+    rows = []
+    for number in range(count):
+        picture = np.full((height, width), 40, np.uint8)
+        for position, level in enumerate(LEVELS):
+            x, y = 150 + 3 * number + 10 * position, 40 + 50 * position
+            cv2.circle(picture, (x, y), 5, 200, -1, cv2.LINE_AA)
+            rows.append(
+                {"image": f"{number}.png", "patient": f"p{number}", "level": level, "x": float(x), "y": float(y)}
+            )
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    table = pd.DataFrame(rows).assign(
+        source="spots",
+        view="sagittal",
+        contrast="T2",
+        side="",
+        width=width,
+        height=height,
+        pixel_width=0.5,
+        pixel_height=1.0,
+    )
+    table.loc[(table["image"] == "1.png") & (table["level"] == "L5/S1"), ["x", "y"]] = np.nan
+    return Dataset("spots", folder, table)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+def test_points_lie_on_their_spots_and_lead_back(tmp_path, fit):
+    dataset = spots(tmp_path)
+    prepared = prepare(dataset, PreprocessSettings(fit=fit), progress=False)
+    assert (prepared.images.shape, prepared.images.dtype) == ((3, 256, 256), np.uint8)
+    assert prepared.channels == LEVELS
+    assert np.isnan(prepared.points[1, 4]).all()
+    assert np.isnan(prepared.points).sum() == 2
+    for picture, points, to_native, name in zip(
+        prepared.images, prepared.points, prepared.to_native, prepared.index["image"], strict=True
+    ):
+        for x, y in points[~np.isnan(points).any(axis=1)]:
+            assert picture[round(y), round(x)] > 200
+        native = dataset.table.loc[dataset.table["image"] == name, ["x", "y"]].to_numpy()
+        np.testing.assert_allclose(Affine(to_native).points(points), native, atol=1e-9)
+
+
+def test_millimetres_of_a_prepared_pixel(tmp_path):
+    stretched = prepare(spots(tmp_path), PreprocessSettings(fit="stretch"), progress=False)
+    np.testing.assert_allclose(stretched.mm_per_pixel[0], [400 * 0.5 / 256, 300 * 1.0 / 256])
+    boxed = prepare(spots(tmp_path), PreprocessSettings(fit="letterbox"), progress=False)
+    np.testing.assert_allclose(boxed.mm_per_pixel[0], [300 / 256, 300 / 256])
+
+
+def test_the_window_ignores_a_few_bright_pixels():
+    pixels = np.random.default_rng(0).normal(500, 50, (300, 300)).astype(np.float32)
+    identity = Affine.stretch(300, 300)
+    plain = preprocess.square(pixels, identity, PreprocessSettings())
+    pixels[0, :20] = 1e6
+    np.testing.assert_allclose(plain[5:], preprocess.square(pixels, identity, PreprocessSettings())[5:], atol=3)
+
+
+def test_a_constant_picture_gives_no_nonsense():
+    assert np.ptp(preprocess.square(np.full((50, 50), 7.0), Affine.stretch(50, 50), PreprocessSettings())) == 0
+
+
+def test_select_keeps_rows_together(tmp_path):
+    prepared = prepare(spots(tmp_path), progress=False)
+    for chosen in (prepared.select([2, 0]), prepared.select(np.array([True, False, True]))):
+        for position, name in enumerate(chosen.index["image"]):
+            number = int(name[0])
+            np.testing.assert_array_equal(chosen.images[position], prepared.images[number])
+            np.testing.assert_array_equal(chosen.points[position], prepared.points[number])
+
+
+def test_the_cache_gives_the_same_without_reading_again_and_notices_an_exchanged_picture(tmp_path, monkeypatch):
+    dataset, cache = spots(tmp_path), tmp_path / "cache"
+    plain = prepare(dataset, progress=False)
+    first = prepare(dataset, cache=cache, progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(preprocess, "_prepared", lambda *_, **__: pytest.fail("a picture was read again"))
+        second = prepare(dataset, cache=cache, progress=False)
+    for other in (first, second):
+        np.testing.assert_array_equal(other.images, plain.images)
+        np.testing.assert_array_equal(other.points, plain.points)
+    Image.fromarray(np.zeros((300, 400), np.uint8)).save(tmp_path / "0.png")
+    assert not prepare(dataset, cache=cache, progress=False).images[0].any()
+
+
+def test_one_process_or_two_make_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(preprocess, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(preprocess, "CHUNK", 1)
+    dataset = spots(tmp_path)
+    one, two = (prepare(dataset, workers=workers, progress=False) for workers in (1, 2))
+    np.testing.assert_array_equal(one.images, two.images)
+
+
+@pytest.mark.parametrize("spoil", ["remove", "damage", "resize"])
+def test_a_picture_that_cannot_be_prepared_is_named_and_the_others_are_kept(tmp_path, spoil):
+    dataset, cache = spots(tmp_path), tmp_path / "cache"
+    bad = tmp_path / "1.png"
+    whole = bad.read_bytes()
+    if spoil == "remove":
+        bad.unlink()
+    elif spoil == "damage":
+        bad.write_bytes(whole[:300])
+    else:
+        Image.fromarray(np.zeros((10, 10), np.uint8)).save(bad)
+    with pytest.raises(ScanError, match=r"1 of 3") as refusal:
+        prepare(dataset, cache=cache, progress=False)
+    assert refusal.value.file.endswith("1.png")
+    (done,) = cache.glob("*/done.npy")
+    assert np.load(done).tolist() == [True, False, True]
+
+
+def test_a_view_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(DatasetError, match="axial"):
+        prepare(spots(tmp_path), views=("axial",), progress=False)
+
+
+@pytest.mark.slow
+def test_killed_while_preparing_it_goes_on_where_it_stood(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    dataset = spots(tmp_path / "pictures", count=60, width=1500, height=1500)
+    dataset.table.to_pickle(tmp_path / "table.pkl")
+    script = (
+        "import sys, pandas as pd\nfrom pathlib import Path\n"
+        "from lumbar import preprocess\nfrom lumbar.datasets import Dataset\n"
+        "here = Path(sys.argv[1])\ndataset = Dataset('spots', here / 'pictures', pd.read_pickle(here / 'table.pkl'))\n"
+        "preprocess.NOTED_EVERY = 5\npreprocess.prepare(dataset, cache=here / 'cache', progress=False)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env=os.environ)
+    while process.poll() is None and not any(np.load(note).any() for note in (tmp_path / "cache").glob("*/done.npy")):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (note,) = (tmp_path / "cache").glob("*/done.npy")
+    assert 0 < np.load(note).sum() < 60
+    prepared = prepare(dataset, cache=tmp_path / "cache", progress=False)
+    np.testing.assert_array_equal(prepared.images, prepare(dataset, progress=False).images)
+
+
+@pytest.mark.skipif(not REAL_MRI.is_dir(), reason=ABSENT)
+def test_the_public_labels_frame_is_ours():
+    """A native picture stretched to 256×256 is the picture the public labels were drawn on."""
+    labels = pd.read_csv(REAL_MRI / "labels.csv").drop_duplicates("filename").head(10)
+    for row in labels.itertuples():
+        native = np.asarray(Image.open(REAL_MRI / "images_native" / row.image_file), np.float32)
+        theirs = np.asarray(Image.open(REAL_MRI / "images_256" / row.image_file), float)
+        ours = Affine.stretch(native.shape[1], native.shape[0]).image(native).astype(float)
+        best = min(
+            (np.abs(np.roll(ours, shift, axis)[8:-8, 8:-8] - theirs[8:-8, 8:-8]).mean(), shift)
+            for shift in (-1, 0, 1)
+            for axis in (0, 1)
+        )
+        assert best[1] == 0
+        assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.98
