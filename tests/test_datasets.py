@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import real_mri
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,6 +13,7 @@ from lumbar.datasets.dataset import inside
 from lumbar.errors import DatasetError, TableError
 from lumbar.geometry import Affine
 from lumbar.phantom.study import PhantomSettings, write_dataset, write_study
+from tests import real_mri
 
 LEVEL_ROWS = list(zip(landmarks.LEVELS, (131, 128, 124, 125, 130), (70, 100, 131, 160, 186), strict=True))
 

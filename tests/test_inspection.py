@@ -1,12 +1,14 @@
 """`check` finds each fault, names its row, and says plainly whether a folder can be used."""
 
+import shutil
+
 import pandas as pd
 import pytest
 from PIL import Image
-from test_datasets import write_kaggle
 
 from lumbar.datasets.inspection import inspect
 from lumbar.phantom.study import PhantomSettings, write_dataset
+from tests.test_datasets import write_kaggle
 
 PICTURES = [("lsd", "0001.jpg"), ("spider", "1_t1.jpg"), ("spider", "1_t2.jpg"), ("tseg", "case_0000.jpg")]
 
@@ -103,8 +105,6 @@ def test_a_picture_upside_down_is_found(public):
 
 
 def test_a_picture_of_another_size_than_the_table_says_is_found(phantoms, tmp_path):
-    import shutil
-
     copy = shutil.copytree(phantoms, tmp_path / "copy")
     spoil(copy, lambda table: table.assign(width="1000"))
     found = problems(copy)
