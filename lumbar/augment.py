@@ -18,18 +18,18 @@ class AugmentSettings:
     """How far a picture may be changed; every amount is scaled by `strength`, and strength 0 changes nothing."""
 
     strength: float = setting(1.0, "scales every amount below; 0 turns augmentation off", at_least=0)
-    shift: float = setting(16.0, "largest shift along each axis, pixels", at_least=0)
-    rotation: float = setting(10.0, "largest rotation, degrees", at_least=0)
-    scale: float = setting(0.15, "largest change of size, as a share", at_least=0)
-    stretch: float = setting(0.1, "largest change of proportions, as a share", at_least=0)
-    elastic: float = setting(2.0, "typical elastic displacement, pixels", at_least=0)
+    shift: float = setting(12.0, "largest shift along each axis, pixels", at_least=0)
+    rotation: float = setting(8.0, "largest rotation, degrees", at_least=0)
+    scale: float = setting(0.12, "largest change of size, as a share", at_least=0)
+    stretch: float = setting(0.08, "largest change of proportions, as a share", at_least=0)
+    elastic: float = setting(1.5, "typical elastic displacement, pixels", at_least=0)
     flip: float = setting(0.0, "probability of mirroring left and right (axial points swap sides)", at_least=0)
-    brightness: float = setting(0.15, "largest shift of brightness, share of the range", at_least=0)
-    contrast: float = setting(0.25, "largest change of contrast, as a share", at_least=0)
-    gamma: float = setting(0.35, "largest change of gamma, natural logarithm", at_least=0)
-    bias: float = setting(0.3, "largest slow change of brightness across the picture, as a share", at_least=0)
+    brightness: float = setting(0.1, "largest shift of brightness, share of the range", at_least=0)
+    contrast: float = setting(0.2, "largest change of contrast, as a share", at_least=0)
+    gamma: float = setting(0.3, "largest change of gamma, natural logarithm", at_least=0)
+    bias: float = setting(0.25, "largest slow change of brightness across the picture, as a share", at_least=0)
     blur: float = setting(0.8, "largest blur, standard deviation in pixels", at_least=0)
-    noise: float = setting(0.05, "largest noise, standard deviation as a share of the range", at_least=0)
+    noise: float = setting(0.04, "largest noise, standard deviation as a share of the range", at_least=0)
 
 
 def augment(

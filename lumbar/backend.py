@@ -7,6 +7,7 @@ set aside while the backend starts; if the start fails, what was set aside is sh
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -31,6 +32,8 @@ def _standard_error_set_aside() -> Iterator[None]:
             os.close(kept)
 
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # heeded from here on
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # that several networks are built is no reason for a warning
 with _standard_error_set_aside():
     import keras
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
@@ -36,7 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 if all went well, 1 for a problem found, 2 for a command that cannot be understood.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's start-up messages tell a student nothing
     parser = argparse.ArgumentParser(prog="python -m lumbar", description=lumbar.__doc__)
     parser.add_argument("--version", action="version", version=f"lumbar {lumbar.__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)

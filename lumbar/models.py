@@ -59,8 +59,13 @@ def baseline(
     x = layers.Flatten()(x)
     x = layers.Dense(128, activation=activation)(x)
     x = layers.Dropout(dropout)(x)
-    # Untrained, the answer is the middle of the picture rather than its corner.
-    x = layers.Dense(channels * 2, bias_initializer=keras.initializers.Constant(0.5))(x)
+    # Untrained, the answer is near the middle of the picture. Starting far off, the first steps would shrink the dense
+    # layer until most of its units are dead.
+    x = layers.Dense(
+        channels * 2,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
+        bias_initializer=keras.initializers.Constant(0.5),
+    )(x)
     return keras.Model(inputs, layers.Reshape((channels, 2), name="points")(x), name="baseline")
 
 
@@ -68,7 +73,7 @@ def heatmap(
     channels: int,
     *,
     depth: int = 4,
-    width: int = 16,
+    width: int = 24,
     activation: str = "relu",
     batch_norm: bool = True,
     dropout: float = 0.0,

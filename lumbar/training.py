@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ FRACTIONS = (0.7, 0.15, 0.15)
 
 RECIPES: dict[str, dict[str, Any]] = {
     "baseline": {"learning_rate": 0.001, "schedule": "constant", "loss": "mse", "width": 8, "depth": 5, "dropout": 0.3},
-    "heatmap": {"learning_rate": 0.003, "schedule": "cosine", "loss": "l1", "width": 16, "depth": 4, "dropout": 0.0},
+    "heatmap": {"learning_rate": 0.006, "schedule": "cosine", "loss": "l1", "width": 24, "depth": 4, "dropout": 0.0},
 }
 """What a setting left open means for each network: as documented for the baseline, as measured for the heatmap."""
 
@@ -39,7 +39,7 @@ class TrainingSettings:
     """Settings of a training; the defaults are the documented ones."""
 
     data: Path | None = setting(None, "folder of a data set; synthetic patients, made on first use, if left out")
-    patients: int = setting(400, "synthetic patients to make if no data are given", at_least=7)
+    patients: int = setting(600, "synthetic patients to make if no data are given", at_least=7)
     patients_seed: int = setting(7, "another seed, other synthetic patients", at_least=0)
     views: tuple[str, ...] = setting(("sagittal",), "planes to train on", choices=landmarks.VIEWS)
     fit: str = setting("stretch", "how a picture becomes square", choices=("stretch", "letterbox"))
@@ -65,10 +65,10 @@ class TrainingSettings:
     tensorboard: bool = setting(True, "write a TensorBoard log into the run's folder")
     name: str | None = setting(None, "name of the run's folder under runs/ (default: made from the settings)")
 
-    def __post_init__(self):
-        for name, value in RECIPES[self.model].items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+    def resolved(self) -> TrainingSettings:
+        """The same, with what was left open filled in from the network's recipe."""
+        recipe = {name: value for name, value in RECIPES[self.model].items() if getattr(self, name) is None}
+        return replace(self, **recipe)
 
 
 def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
@@ -216,6 +216,7 @@ def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int)
     from lumbar import losses, metrics, models
     from lumbar.backend import keras
 
+    settings = settings.resolved()
     names = ("depth", "width", "activation", "batch_norm", "dropout")
     model = models.build(settings.model, len(channels), **{name: getattr(settings, name) for name in names})
     rate: Any = settings.learning_rate
@@ -243,6 +244,7 @@ def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepar
         run / "config.json",
         {
             "settings": to_dict(settings),
+            "resolved": to_dict(settings.resolved()),
             "data": {
                 "pictures": index["part"].value_counts().to_dict(),
                 "patients": split["part"].value_counts().to_dict(),

@@ -94,7 +94,7 @@ def tune(settings: TuningSettings, training: TrainingSettings, *, progress: bool
             remedy="see the message in trials/keras_tuner/search/trial_*/trial.json",
         )
     _write_leaderboard(table, folder)
-    return _train_winner(table.iloc[0], settings, training, folder, progress)
+    return _train_winner(table["trial"].iloc[0], training, folder, progress)
 
 
 def leaderboard(folder: Path) -> pd.DataFrame:
@@ -188,13 +188,11 @@ def _write_leaderboard(table: pd.DataFrame, folder: Path) -> None:
     figures.search_results(table, OBJECTIVE).savefig(folder / "leaderboard.png")
 
 
-def _train_winner(
-    winner: pd.Series, settings: TuningSettings, training: TrainingSettings, folder: Path, progress: bool
-) -> Path:
+def _train_winner(trial: str, training: TrainingSettings, folder: Path, progress: bool) -> Path:
     from lumbar.evaluation import EvaluationSettings, evaluate
-    from lumbar.training import train
+    from lumbar.training import load_settings, train
 
-    chosen = {name: winner[name] for name in settings.search}
-    run = train(replace(training, **chosen, name=f"{folder.name}/best"), progress=progress)
+    best = load_settings(places.runs() / _run_of(trial, folder))
+    run = train(replace(best, epochs=training.epochs, name=f"{folder.name}/best"), progress=progress)
     evaluate(EvaluationSettings(run=run), progress=progress)
     return run

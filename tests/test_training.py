@@ -17,30 +17,14 @@ import pytest
 from lumbar import places, training
 from lumbar.backend import keras
 from lumbar.errors import RunError
-from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.training import TrainingSettings, load_settings, prepared_parts, read_history, train
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """An empty home with a few synthetic patients in it."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LUMBAR_HOME", str(folder))
-        write_dataset(
-            places.data() / "few",
-            PhantomSettings(patients=16, seed=1, series=("sagittal-t2",)),
-            workers=1,
-            progress=False,
-        )
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def small(home) -> TrainingSettings:
+def small(few_patients) -> TrainingSettings:
     """The smallest training that has everything in it: dropout, augmentation, a schedule."""
     return TrainingSettings(
-        data=places.data() / "few",
+        data=few_patients,
         epochs=3,
         batch_size=4,
         width=4,
@@ -133,7 +117,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_says_so(small):
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_resumes_to_the_same_end(straight, small, home):
+def test_killed_at_any_moment_it_resumes_to_the_same_end(straight, small):
     """SIGKILL at random moments until it is through; the end is that of a training nobody disturbed, to the bit."""
     flags = ["--data", small.data, "--epochs", 3, "--batch-size", 4, "--width", 4, "--depth", 3, "--dropout", 0.5]
     command = [sys.executable, "train.py", *flags, "--schedule", "cosine", "--no-tensorboard", "--name", "killed"]
