@@ -81,9 +81,9 @@ def test_lordosis_and_sacral_slope_are_those_of_the_literature(patients):
     lordosis = np.array([_pitch(p.column.discs[-1]) - _pitch(p.column.bodies[5]) for p in patients])
     lordosis += [p.person.disc_wedge[-1] / 2 for p in patients]
     slope = np.array([p.person.sacral_slope for p in patients])
-    assert 40 < lordosis.mean() < 54  # supine 46°, 20–81° (Anat Res Int 2014); our end points differ by half a body
+    assert 38 < lordosis.mean() < 50  # supine 46°, 20–81° (Anat Res Int 2014)
     assert 7 < lordosis.std() < 14
-    assert 36 < slope.mean() < 43  # 39° (Vaz 2002), 41 ± 7° (Boulay 2006)
+    assert 32 < slope.mean() < 39  # 39° (Vaz 2002) to 41 ± 7° (Boulay 2006) standing, a few degrees less lying
 
 
 def test_heights_and_depths_are_those_of_the_literature(people):

@@ -15,7 +15,9 @@ from lumbar.landmarks import LEVELS
 from lumbar.phantom import body, bones
 from lumbar.phantom.canal import canal, lay_course
 from lumbar.phantom.column import Column, build_column
-from lumbar.phantom.shapes import Ellipsoid, Solid, Tube
+from lumbar.phantom.shapes import Ellipsoid, Solid
+from lumbar.phantom.trunk import Trunk
+from lumbar.phantom.tube import Tube
 from lumbar.phantom.variation import Variation, draw_variation
 
 SUBARTICULAR_OUTWARD = 0.39
@@ -60,7 +62,7 @@ class Patient:
     solids: tuple[Solid, ...]
     rotation: np.ndarray
     position: np.ndarray
-    outline: body.Trunk
+    outline: Trunk
     grain: int
 
     @property

@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from lumbar.phantom.column import Column, Segment
-from lumbar.phantom.shapes import Block, Coat, Ellipsoid, Plate, Solid, Spot, Vertebra
+from lumbar.phantom.segments import Vertebra
+from lumbar.phantom.shapes import Block, Coat, Ellipsoid, Plate, Solid, Spot
 from lumbar.phantom.tissue import Tissue
 from lumbar.phantom.variation import Variation
 

@@ -11,8 +11,9 @@ import numpy as np
 from scipy import ndimage
 
 from lumbar.phantom.column import Column
-from lumbar.phantom.shapes import Coat, Ellipsoid, Solid, Tube
+from lumbar.phantom.shapes import Coat, Ellipsoid, Solid
 from lumbar.phantom.tissue import Tissue
+from lumbar.phantom.tube import Tube
 from lumbar.phantom.variation import Variation
 
 STEP = 0.5

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lumbar.phantom.shapes import Disc, Vertebra
+from lumbar.phantom.segments import Disc, Vertebra
 from lumbar.phantom.variation import VERTEBRAE, Variation
 
 

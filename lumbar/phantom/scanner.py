@@ -29,6 +29,13 @@ def sensitivity(depth: np.ndarray, height: np.ndarray, contrast: Contrast) -> np
     return along * (near * np.float32(0.9 / at_spine) + np.float32(0.1))
 
 
+def enlarged(field: np.ndarray, step: int, width: int, height: int) -> np.ndarray:
+    """A field known on every `step`-th pixel, from the first on, for all pixels: (height, width) float32."""
+    matrix = np.array([[1 / step, 0, 0], [0, 1 / step, 0]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(field, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
 def shading(height: int, width: int, strength: float, rng: np.random.Generator) -> np.ndarray:
     """A slow random field about 1, (height, width) float32."""
     coarse = rng.standard_normal((4, 4), dtype=np.float32) * np.float32(strength)
@@ -70,7 +77,11 @@ def noisy(picture: np.ndarray, sigma: float, rng: np.random.Generator) -> np.nda
     real *= np.float32(sigma)
     imaginary = np.roll(real, (picture.shape[0] // 2, picture.shape[1] // 2), axis=(0, 1))
     real += picture
-    return cv2.magnitude(real, imaginary)
+    # Not cv2.magnitude: its last bit depends on the number of threads.
+    real *= real
+    imaginary *= imaginary
+    real += imaginary
+    return np.sqrt(real, out=real)
 
 
 def black_borders(picture: np.ndarray, margins: np.ndarray, warp: float) -> np.ndarray:

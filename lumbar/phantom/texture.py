@@ -26,7 +26,7 @@ def _tile() -> np.ndarray:
 def grain(x: np.ndarray, y: np.ndarray, z: np.ndarray, scale: tuple[float, float, float], seed: int) -> np.ndarray:
     """Noise at body places: a flat tile drawn through the body along the diagonal of x, y and z.
 
-    Every sagittal, coronal or axial plane cuts that diagonal at the same angle, so none shows the tile's direction much.
+    Sagittal, coronal and axial planes cut that diagonal at the same angle, so none shows the tile's direction much.
 
     Args:
         x: mm to the left, float32, shape (h, w).

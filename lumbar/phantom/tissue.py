@@ -57,7 +57,7 @@ class Tissue(IntEnum):
 _PROPERTIES: dict[Tissue, tuple[float, float, float, float, float, float]] = {
     Tissue.AIR: (0.00, 1000, 10, 0.0, 0.00, 0.00),
     Tissue.SKIN: (0.70, 900, 40, 0.0, 0.00, 0.00),
-    Tissue.FAT: (0.95, 300, 130, 1.0, 0.03, 0.04),
+    Tissue.FAT: (0.95, 300, 130, 1.0, 0.00, 0.04),
     Tissue.MESENTERY: (0.90, 310, 122, 0.9, 0.04, 0.12),
     Tissue.EPIDURAL_FAT: (0.90, 300, 125, 1.0, 0.06, 0.08),
     Tissue.MUSCLE: (0.90, 1010, 46, 0.0, 0.10, 0.12),

@@ -3,15 +3,15 @@
 ======================  ===============================================================================================
 number                  source
 ======================  ===============================================================================================
-body depth, height      Cook & Baker, Int J Spine Surg 2021 (CT, L5: 30.3 ± 1.9 mm in front, 26.3 ± 1.9 mm behind, upper
-                        endplate 35.7 ± 3.5 mm long, women about 7 % smaller); posterior heights falling to 21–23 mm at
-                        T11–T12 and endplate widths 41–47 mm as Panjabi et al., Spine 1991 and 1992
+body depth, height      Cook & Baker, Int J Spine Surg 2021 (CT, L5: 30.3 ± 1.9 mm in front, 26.3 ± 1.9 mm behind,
+                        upper endplate 35.7 ± 3.5 mm long, women about 7 % smaller); smaller upwards, and 41–49 mm
+                        wide at L1–L5, as Panjabi et al., Spine 1991 and 1992
 disc height             Onishi et al., Interdiscip Neurosurg 2019 (MR, in front: L3/4 9.3, L4/5 10.9, L5/S1 12.4 mm)
 endplate hollows        Wang et al., Eur Spine J 2012 (1.5 mm above a disc, 0.7 mm below)
 lordosis, supine        Anat Res Int 2014, 351769 (141 MR: mean 46°, 20–81°); its share by level as Bernhardt &
                         Bridwell, Spine 1989: two thirds below L4
-sacral slope            Vaz et al., Eur Spine J 2002 (39°) and Boulay et al., Eur Spine J 2006 (41 ± 7°) standing; less 4°
-                        lying with the legs raised, so that the levels stand as in the public labels
+sacral slope            Vaz et al., Eur Spine J 2002 (39°), Boulay et al., Eur Spine J 2006 (41 ± 7°), both standing;
+                        4° less lying with raised legs, so that the levels stand as in the public labels
 canal                   Cook & Baker 2021 (15.6 ± 2.1 mm deep, 28.2 ± 3.1 mm wide at L5)
 conus                   Saifuddin et al., Spine 1998 (lower third of L1, normal, mid T12 to upper L3)
 end of the sac          Anat Res Int 2014, 351769 (middle third of S2, upper S1 to S3/S4)

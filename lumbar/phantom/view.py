@@ -1,0 +1,83 @@
+"""A slice through a patient: where its pixels lie in the body, and which solids it meets."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lumbar.geometry import Plane
+from lumbar.phantom.anatomy import Patient
+from lumbar.phantom.shapes import Solid
+
+
+class Cut(NamedTuple):
+    """A solid that the slice meets.
+
+    Args:
+        solid: What is cut.
+        rows: Rows of pixels it can reach.
+        columns: Columns of pixels it can reach.
+        share: How much of the slab's thickness it fills, 0 to 1.
+        slope: How far its outline moves through the slab, mm.
+    """
+
+    solid: Solid
+    rows: slice
+    columns: slice
+    share: float
+    slope: float
+
+
+class View:
+    """A plane in body coordinates."""
+
+    def __init__(self, patient: Patient, plane: Plane, width: int, height: int, thickness: float):
+        self.patient, self.plane, self.width, self.height = patient, plane, width, height
+        self.origin = patient.to_body(plane.position)
+        self.column_step = plane.along_row @ patient.rotation * plane.pixel_width
+        self.row_step = plane.along_column @ patient.rotation * plane.pixel_height
+        self.normal = plane.normal @ patient.rotation
+        self.pixel = float(np.sqrt(plane.pixel_width * plane.pixel_height))
+        self.thickness = thickness
+        self.columns = np.arange(width, dtype=np.float32)[None, :]
+        self.rows = np.arange(height, dtype=np.float32)[:, None]
+        self.x, self.y, self.z = self.local(np.zeros(3), np.eye(3), slice(None), slice(None))
+
+    def cuts(self) -> list[Cut]:
+        """The solids that the slice meets, in painting order."""
+        centres, axes, reaches, roundness, flat = self.patient.boxes
+        directions = np.stack([self.column_step, self.row_step, self.normal])
+        lengths = np.linalg.norm(directions, axis=1)
+        units = directions / lengths[:, None]
+        middle = (centres - self.origin) @ units.T  # (n, 3) mm: along the columns, along the rows, out of the plane
+        turned = np.abs(axes @ units.T)  # (n, own axes, 3)
+        half = (turned * reaches[:, :, None]).sum(axis=1)
+        low = np.floor((middle[:, :2] - half[:, :2]) / lengths[:2] - 1.5).astype(int)
+        high = np.ceil((middle[:, :2] + half[:, :2]) / lengths[:2] + 2.5).astype(int)
+        low, high = np.maximum(low, 0), np.minimum(high, (self.width, self.height))
+
+        off, deep = np.abs(middle[:, 2]), half[:, 2]
+        slab = max(self.thickness, 0.01) / 2
+        share = np.clip((np.minimum(off + slab, deep) - np.maximum(off - slab, -deep)) / (2 * slab), 0, 1)
+        curved = roundness * off / np.sqrt(np.maximum(deep**2 - off**2, (0.25 * deep) ** 2))
+        tilted = np.sort(turned[:, :, 2], axis=1)[:, 1] * flat
+        slope = self.thickness * np.minimum(curved + tilted, 1.5)
+        hit = (share > 0.02) & (high > low).all(axis=1)
+        return [
+            Cut(
+                self.patient.solids[index],
+                slice(low[index, 1], high[index, 1]),
+                slice(low[index, 0], high[index, 0]),
+                float(share[index]),
+                float(slope[index]),
+            )
+            for index in np.flatnonzero(hit)
+        ]
+
+    def local(self, centre: np.ndarray, axes: np.ndarray, rows: slice, columns: slice) -> list[np.ndarray]:
+        """Coordinates of a rectangle of pixels in a solid's own axes: three float32 arrays, mm."""
+        start, right, down = (self.origin - centre) @ axes.T, axes @ self.column_step, axes @ self.row_step
+        along_rows = self.rows[rows] * down.astype(np.float32) + start.astype(np.float32)
+        along_columns = self.columns[:, columns] * right.astype(np.float32)[:, None]
+        return [along_rows[:, axis, None] + along_columns[axis] for axis in range(3)]
