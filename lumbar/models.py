@@ -151,5 +151,6 @@ def _convolution(x, filters: int, activation: str, batch_norm: bool, *, size: in
     """Convolution, batch normalisation if wanted (its shift then replaces the bias), activation."""
     x = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=not batch_norm)(x)
     if batch_norm:
-        x = layers.BatchNormalization()(x)
+        # Keras' default of 0.99 needs hundreds of steps to know the statistics; a small data set has not so many.
+        x = layers.BatchNormalization(momentum=0.9)(x)
     return layers.Activation(activation)(x)
