@@ -131,8 +131,9 @@ def _sacrum(person: Variation, rng: np.random.Generator) -> list[Segment]:
     """S1 to S5 and three coccygeal segments, walked down along their posterior wall."""
     bend = _SACRAL_BEND * rng.uniform(0.4, 1.3) + np.concatenate([[0], rng.normal(0, 3, 8)])
     depths = _SACRAL_DEPTH * person.depth[-1] * np.array([0.97, *rng.normal(1, 0.05, 8)])
+    depths[1] *= rng.uniform(0.92, 1.25)  # some first segments are nearly as square as a lumbar body
     if person.lumbar_vertebrae == 4:  # a sacralised L5 keeps a squarer body
-        depths[1] *= 1.22
+        depths[1] = max(depths[1], 0.8 * depths[0])
     wall_angle = rng.normal(6, 3)  # the posterior wall leans back from a right angle with the endplate
     segments, corner = [], depths[0] / 2 * axes(person.sacral_slope, 0)[1]
     for index, height in enumerate(_SACRAL_HEIGHT * person.size * rng.normal(1, 0.04, 8)):

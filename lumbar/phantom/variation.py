@@ -125,9 +125,11 @@ def draw_variation(rng: np.random.Generator, *, anomalies: bool = True) -> Varia
     narrow = np.array([1.0, 1.0, 0.95, 0.82, 0.55])[grade - 1]
     disc_height = _DISC_HEIGHT * size * level[0] * rng.normal(1, 0.09) * narrow
     disc_height[5:] *= rng.normal(1, 0.06, 5)
+    disc_height[-1] *= rng.uniform(0.7, 1.1)
     front, back = _FRONT_HEIGHT * size * level[1], _BACK_HEIGHT * size * level[2]
+    back[-1] *= rng.normal(1, 0.05)
     depth = _DEPTH * size * rng.normal(1, 0.04) * (0.995 + 0.005 * level[3])
-    slope = float(np.clip(rng.normal(35.5, 7.0), 16, 60))
+    slope = float(np.clip(rng.normal(35.5, 8.0), 15, 62))
     lordosis = float(np.clip(slope + rng.normal(8, 6.5), 20, 78))
     fracture = _fracture(rng, age, anomalies)
     if fracture >= 0:
@@ -195,7 +197,7 @@ def _wedges(rng, lordosis, front, back, depth, grade, fracture) -> np.ndarray:
     bodies = np.degrees((front - back) / depth)[5:]
     if fracture >= 5:
         bodies[fracture - 5] = 0
-    wedges = _DISC_WEDGE + rng.normal(0, 1.5, len(_DISC_WEDGE))
+    wedges = _DISC_WEDGE + rng.normal(0, 2.2, len(_DISC_WEDGE))
     wedges[grade == 5] *= 0.6
     lumbar = np.maximum(wedges[5:], 1.0)
     wedges[5:] = lumbar * (lordosis - bodies.sum()) / lumbar.sum()
