@@ -12,6 +12,9 @@ from lumbar.geometry import SIZE, Affine
 from lumbar.landmarks import SIDES
 from lumbar.settings import setting
 
+_GRAIN = np.random.default_rng(0).standard_normal((2 * SIZE, 2 * SIZE), dtype=np.float32)
+"""Noise to cut pieces from: drawing it anew for each picture would cost as much as all the rest."""
+
 
 @dataclass(frozen=True)
 class AugmentSettings:
@@ -123,6 +126,7 @@ def _shade(picture, rng, settings):
     if blur * settings.blur * amount > 0.3:
         shaded = cv2.GaussianBlur(shaded, (5, 5), blur * settings.blur * amount)
     if settings.noise:
-        deviation = np.float32(noise * settings.noise * amount * 255)
-        shaded += rng.standard_normal(shaded.shape, dtype=np.float32) * deviation
+        top, left = rng.integers(0, SIZE, 2, endpoint=True)
+        piece = _GRAIN[top : top + SIZE, left : left + SIZE]
+        shaded += piece * np.float32(noise * settings.noise * amount * 255)
     return np.clip(shaded, 0, 255, out=shaded).astype(np.uint8)
