@@ -7,7 +7,7 @@ break: order, augmentation and dropout follow from (seed, epoch), and ``last.ker
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
+import importlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -86,7 +86,8 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
         The run's folder.
 
     Raises:
-        RunError: If the folder holds a run with other settings, or the loss stops being a number.
+        RunError: If the folder holds a run with other settings or an unfinished one with other data, or if the loss
+            stops being a number.
         LumbarError: If the data cannot be read.
     """
     run = places.runs() / (settings.name or default_name(settings))
@@ -101,6 +102,15 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
     if config and len(read_history(run)) == settings.epochs and (run / "learning_curves.png").is_file():
         return run
     parts = prepared_parts(settings, progress=progress)
+    if config and config["data"]["fingerprint"] != _fingerprint(parts):
+        raise RunError(
+            "the data have changed since this run began",
+            file=run,
+            field="fingerprint",
+            found=_fingerprint(parts),
+            expected=config["data"]["fingerprint"],
+            remedy="bring the data back as they were, or train under another name",
+        )
     _write_config(run, settings, parts)
     _fit(run, settings, parts, progress)
     _draw(run)
@@ -237,6 +247,9 @@ def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int)
 def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepared]) -> None:
     import pandas as pd
 
+    from lumbar.backend import keras
+
+    packages = ("keras", keras.backend.backend(), "numpy", "cv2")
     run.mkdir(parents=True, exist_ok=True)
     index = pd.concat([prepared.index.assign(part=part) for part, prepared in parts.items()])
     split = index[["patient", "source", "part"]].drop_duplicates().sort_values("patient")
@@ -252,9 +265,8 @@ def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepar
                 "sources": sorted(split["source"].unique()),
                 "fingerprint": _fingerprint(parts),
             },
-            "versions": {
-                name: importlib.metadata.version(name) for name in ("keras", "numpy", "opencv-python-headless")
-            },
+            "backend": keras.backend.backend(),
+            "versions": {name: importlib.import_module(name).__version__ for name in packages},
         },
     )
 

@@ -102,6 +102,16 @@ def test_another_training_never_writes_into_a_run(straight, small):
         train(replace(small, name="straight", epochs=4), progress=False)
 
 
+def test_an_unfinished_run_does_not_go_on_with_other_data(small, home):
+    run = train(replace(small, name="changed", epochs=1), progress=False)
+    (run / "learning_curves.png").unlink()
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["fingerprint"] = "of other pictures"
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match="data have changed"):
+        train(replace(small, name="changed", epochs=1), progress=False)
+
+
 def test_other_settings_have_another_name(small):
     assert training.default_name(small) != training.default_name(replace(small, learning_rate=0.5))
 
