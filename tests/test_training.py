@@ -102,7 +102,7 @@ def test_another_training_never_writes_into_a_run(straight, small):
         train(replace(small, name="straight", epochs=4), progress=False)
 
 
-def test_an_unfinished_run_does_not_go_on_with_other_data(small, home):
+def test_an_unfinished_run_does_not_go_on_with_other_data(small):
     run = train(replace(small, name="changed", epochs=1), progress=False)
     (run / "learning_curves.png").unlink()
     config = json.loads((run / "config.json").read_text())
