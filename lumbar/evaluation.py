@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from lumbar import accuracy, figures, places
+from lumbar import places
 from lumbar.errors import RunError
 from lumbar.files import write_json, write_table
-from lumbar.geometry import Affine
-from lumbar.landmarks import PARTS, check_split
-from lumbar.report import as_text, labels, points_table
+from lumbar.names import PARTS
 from lumbar.settings import setting, to_dict
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from lumbar import accuracy, figures
     from lumbar.preprocess import Prepared
 
 BATCH = 64
@@ -57,6 +57,8 @@ class Results:
 
     def table(self) -> str:
         """The table for the screen."""
+        from lumbar.report import as_text
+
         return as_text(self.metrics)
 
     __str__ = table
@@ -77,6 +79,8 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
         RunError: If there is no such run, it has no trained network, or the network does not answer with numbers.
         TableError: If a patient to be measured on stood in another part when the run was trained.
     """
+    from lumbar import accuracy
+    from lumbar.report import labels, points_table
     from lumbar.training import load_settings, prepared_parts
 
     run = run_folder(settings.run)
@@ -162,6 +166,7 @@ def predict(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarr
     from lumbar import losses, metrics, models  # noqa: F401  registers what the file may name
     from lumbar.backend import keras
     from lumbar.batches import Batches
+    from lumbar.geometry import Affine
 
     model = keras.saving.load_model(network, compile=False, safe_mode=True)
     if tuple(model.output_shape[1:]) != (len(part.channels), 2):
@@ -185,6 +190,10 @@ def predict(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarr
 
 def _check_unseen(run: Path, part: str, patients: list[str]) -> None:
     """Make sure that the data have not changed since, so that a patient trained on is now among those to measure on."""
+    import pandas as pd
+
+    from lumbar.landmarks import check_split
+
     then = pd.read_csv(run / "split.csv", dtype=str)
     check_split([*then["patient"], *patients], [*then["part"], *[part] * len(patients)])
 
@@ -193,7 +202,7 @@ def _training_in_short(run: Path, trained_with: Any) -> dict[str, Any]:
     from lumbar.training import read_history
 
     history = read_history(run)
-    validation = history["val_loss"]
+    validation = history["val_mae_px"]
     return {
         "model": trained_with.model,
         "epochs_asked": trained_with.epochs,
@@ -215,6 +224,8 @@ def _looks(run: Path, part: str) -> list[dict[str, str]]:
 def _draw(
     part: Prepared, predicted: np.ndarray, errors: accuracy.Errors, trivial: dict[str, np.ndarray]
 ) -> dict[str, figures.Drawing]:
+    from lumbar import figures
+
     named = {"channels": part.channels}
     titles = (part.index["patient"] + " " + part.index["view"] + " " + part.index["contrast"]).str.strip().tolist()
     return {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` to write to; renamed to `path` at the end, removed if anything goes wrong.
 
-    A kill at any moment leaves the old file or the new one. The temporary name keeps the ending, by which many libraries
+    A kill at any moment leaves the old file or the new one. The temporary name keeps the ending, by which libraries
     choose a format.
     """
     temporary = path.with_name(f".{os.getpid()}.{path.name}")

@@ -9,18 +9,22 @@ import pandas as pd
 import pandera.pandas as pandera
 
 from lumbar.errors import TableError
+from lumbar.names import LEVELS, PARTS, SIDES, VIEWS
 
-LEVELS = ("L1/L2", "L2/L3", "L3/L4", "L4/L5", "L5/S1")
-"""The five lumbar disc levels, from the head down."""
-
-VIEWS = ("sagittal", "coronal", "axial")
-"""The planes a scan may be cut in."""
-
-SIDES = ("left", "right")
-"""The PATIENT's sides, for the two subarticular points of an axial slice."""
-
-PARTS = ("train", "validation", "test")
-"""The parts of a split."""
+__all__ = [
+    "KEY",
+    "LEVELS",
+    "PARTS",
+    "SCHEMA",
+    "SIDES",
+    "VIEWS",
+    "channel",
+    "channels",
+    "check",
+    "check_split",
+    "problems",
+    "split",
+]
 
 SCHEMA = pandera.DataFrameSchema(
     {

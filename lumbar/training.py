@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumbar import landmarks, places
+from lumbar import places
 from lumbar.errors import RunError
 from lumbar.files import write_json, write_table
+from lumbar.names import PARTS, VIEWS
 from lumbar.settings import from_dict, setting, to_dict
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class TrainingSettings:
     data: Path | None = setting(None, "folder of a data set; synthetic patients, made on first use, if left out")
     patients: int = setting(600, "synthetic patients to make if no data are given", at_least=7)
     patients_seed: int = setting(7, "another seed, other synthetic patients", at_least=0)
-    views: tuple[str, ...] = setting(("sagittal",), "planes to train on", choices=landmarks.VIEWS)
+    views: tuple[str, ...] = setting(("sagittal",), "planes to train on", choices=VIEWS)
     fit: str = setting("stretch", "how a picture becomes square", choices=("stretch", "letterbox"))
     model: str = setting("baseline", "network", choices=tuple(RECIPES))
     depth: int | None = setting(None, "halvings of the picture inside the network (default: the network's)", at_least=1)
@@ -162,7 +163,7 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
     Raises:
         LumbarError: If the data cannot be read or are too few to split.
     """
-    from lumbar import datasets, preprocess
+    from lumbar import datasets, landmarks, preprocess
 
     dataset = datasets.load(_data_folder(settings, progress))
     prepared = preprocess.prepare(
@@ -175,7 +176,7 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
     part_of = landmarks.split(prepared.index, FRACTIONS, settings.seed)
     parts = prepared.index["patient"].map(part_of)
     landmarks.check_split(prepared.index["patient"], parts)
-    return {part: prepared.select((parts == part).to_numpy()) for part in landmarks.PARTS}
+    return {part: prepared.select((parts == part).to_numpy()) for part in PARTS}
 
 
 def _data_folder(settings: TrainingSettings, progress: bool) -> Path:

@@ -53,7 +53,7 @@ def run(tmp_path, monkeypatch):
     training = ModuleType("lumbar.training")
     training.load_settings = lambda run: SimpleNamespace(model="baseline", epochs=50)
     training.prepared_parts = lambda settings, progress: parts
-    training.read_history = lambda run: pd.DataFrame({"epoch": [1, 2, 3], "val_loss": [0.3, 0.1, 0.2]})
+    training.read_history = lambda run: pd.DataFrame({"epoch": [1, 2, 3], "val_mae_px": [0.3, 0.1, 0.2]})
     monkeypatch.setitem(sys.modules, "lumbar.training", training)
     monkeypatch.setattr(
         evaluation,

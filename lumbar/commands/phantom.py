@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lumbar.phantom.study import PhantomSettings
+from lumbar.phantom import PhantomSettings
 from lumbar.settings import add_flags, from_flags
 
 

@@ -1,5 +1,18 @@
 """Synthetic patients: anatomy, contrast, rendering of any plane, and studies written as DICOM."""
 
-from lumbar.phantom.study import PhantomSettings, write_dataset, write_study
+from __future__ import annotations
+
+from typing import Any
+
+from lumbar.phantom.recipe import PhantomSettings
 
 __all__ = ["PhantomSettings", "write_dataset", "write_study"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the writer of studies when it is first used: whoever only asks for help need not wait for it."""
+    if name in __all__:
+        from lumbar.phantom import study
+
+        return getattr(study, name)
+    raise AttributeError(name)

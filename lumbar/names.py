@@ -1,0 +1,13 @@
+"""The names that everything else is spoken of by. Imports nothing, so that a command's help comes at once."""
+
+LEVELS = ("L1/L2", "L2/L3", "L3/L4", "L4/L5", "L5/S1")
+"""The five lumbar disc levels, from the head down."""
+
+VIEWS = ("sagittal", "coronal", "axial")
+"""The planes a scan may be cut in."""
+
+SIDES = ("left", "right")
+"""The PATIENT's sides, for the two subarticular points of an axial slice."""
+
+PARTS = ("train", "validation", "test")
+"""The parts of a split."""
