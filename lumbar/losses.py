@@ -7,20 +7,22 @@ from lumbar.backend import keras
 ops = keras.ops
 
 
-def present_and_filled(y_true, y_pred):
-    """Which points are there, and the targets with the missing ones replaced by the predictions.
+def masked_difference(y_true, y_pred):
+    """What is present, and how far the predictions are off there.
 
-    Replaced, not multiplied by zero: NaN times zero is NaN, in the gradient too.
+    Chosen twice with `where`, not multiplied by zero: NaN times zero is NaN, in the gradient too. Where a landmark is
+    missing the difference is a constant, so that no gradient flows on any backend (in JAX, |x| has the slope 1 at 0).
 
     Args:
         y_true: (batch, points, 2) unit coordinates, NaN where missing.
         y_pred: (batch, points, 2) unit coordinates.
 
     Returns:
-        (batch, points, 2) of 0 and 1, and the filled targets of the same shape.
+        (batch, points, 2) of 0 and 1, and true - predicted of the same shape, 0 where missing.
     """
     missing = ops.isnan(y_true)
-    return ops.cast(ops.logical_not(missing), y_pred.dtype), ops.where(missing, ops.stop_gradient(y_pred), y_true)
+    difference = ops.where(missing, 0.0, y_true) - y_pred
+    return ops.cast(ops.logical_not(missing), y_pred.dtype), ops.where(missing, 0.0, difference)
 
 
 class _Masked(keras.losses.Loss):
@@ -31,9 +33,8 @@ class _Masked(keras.losses.Loss):
         super().__init__(name=name or type(self).__name__.lower(), reduction="sum", **kwargs)
 
     def call(self, y_true, y_pred):
-        present, target = present_and_filled(y_true, y_pred)
-        total = ops.sum(self.error(target - y_pred))
-        return total / ops.maximum(ops.sum(present), 1)
+        present, difference = masked_difference(y_true, y_pred)
+        return ops.sum(self.error(difference)) / ops.maximum(ops.sum(present), 1)
 
 
 @keras.saving.register_keras_serializable("lumbar")

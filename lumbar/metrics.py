@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lumbar.backend import keras
 from lumbar.geometry import SIZE
-from lumbar.losses import present_and_filled
+from lumbar.losses import masked_difference
 
 ops = keras.ops
 
@@ -16,8 +16,8 @@ class _PixelMean(keras.metrics.Metric):
         self.count = self.add_variable((), initializer="zeros", name="count")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        present, target = present_and_filled(ops.cast(y_true, y_pred.dtype), y_pred)
-        total, count = self.measure((target - y_pred) * SIZE, present)
+        present, difference = masked_difference(ops.cast(y_true, y_pred.dtype), y_pred)
+        total, count = self.measure(difference * SIZE, present)
         self.total.assign_add(total)
         self.count.assign_add(count)
 
