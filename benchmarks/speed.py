@@ -1,0 +1,90 @@
+"""How fast the rooms are on this machine: ``python benchmarks/speed.py``. Prints a table and writes speed.json.
+
+Run it on an otherwise idle machine. Ratios within one run travel from machine to machine; the absolute figures do not.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from lumbar.files import write_json
+
+REPEATS = 5
+
+
+def median_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    work()  # the first time pays for imports and compilation
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+
+
+def phantoms(count: int = 20) -> dict[str, float]:
+    """New patients, one 256×256 mid-sagittal T2 picture each, on one core."""
+    from lumbar.geometry import Plane
+    from lumbar.phantom.anatomy import draw_patient
+    from lumbar.phantom.contrast import draw_contrast
+    from lumbar.phantom.render import render
+
+    cv2.setNumThreads(1)
+
+    def make() -> None:
+        rng = np.random.default_rng(0)
+        for _ in range(count):
+            patient = draw_patient(rng)
+            frame = patient.sagittal_frame()
+            corner = frame.centre - 128 * frame.posterior + 128 * frame.superior
+            plane = Plane(corner, frame.posterior, -frame.superior, 1.0, 1.0)
+            render(patient, plane, 256, 256, draw_contrast("T2", rng), rng)
+
+    rate = count / median_seconds(make)
+    cv2.setNumThreads(-1)
+    return {"phantom pictures/s, one core": rate}
+
+
+def training(batches: int = 6) -> dict[str, float]:
+    """Pictures a second through `fit`, with augmentation, beside the bare network on batches that lie ready."""
+    from lumbar.augment import AugmentSettings
+    from lumbar.backend import keras
+    from lumbar.batches import Batches
+    from lumbar.training import TrainingSettings, _compiled, prepared_parts
+
+    found = {}
+    for name in ("baseline", "heatmap"):
+        settings = TrainingSettings(model=name, patients=150)
+        part = prepared_parts(settings, progress=False)["train"]
+        part = part.select(np.arange(batches * 32))
+        feed = Batches(part, 32, shuffle=True, augment=AugmentSettings())
+        ready = [feed[index] for index in range(batches)]
+        keras.backend.clear_session()
+        model = _compiled(settings, part.channels, steps=batches)
+        bare = median_seconds(lambda: [model.train_on_batch(*batch) for batch in ready])  # noqa: B023
+        fitted = median_seconds(lambda: model.fit(feed, epochs=1, verbose=0, shuffle=False))  # noqa: B023
+        found[f"{name} training pictures/s"] = len(part.images) / fitted
+        found[f"{name} share of the bare network's speed"] = bare / fitted
+    return found
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["LUMBAR_HOME"] = home
+        found = phantoms() | training()
+    for name, value in found.items():
+        print(f"{name:50} {value:8.2f}")
+    write_json(Path(__file__).with_suffix(".json"), {"cores": os.cpu_count(), "machine": platform.machine(), **found})
+
+
+if __name__ == "__main__":
+    main()
