@@ -33,10 +33,12 @@ def _standard_error_set_aside() -> Iterator[None]:
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # heeded from here on
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # that several networks are built is no reason for a warning
 with _standard_error_set_aside():
     import keras
 
     keras.ops.zeros(())  # the search for devices speaks at the first operation, not at the import
+
+# After the import, which sets a level of its own in a notebook. That several networks are built needs no warning.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 __all__ = ["keras"]
