@@ -18,7 +18,11 @@ _GRAIN = np.random.default_rng(0).standard_normal((2 * SIZE, 2 * SIZE), dtype=np
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """How far a picture may be changed; every amount is scaled by `strength`, and strength 0 changes nothing."""
+    """How far a picture may be changed; every amount is scaled by `strength`, and strength 0 changes nothing.
+
+    Mirroring is off: by convention sagittal pictures show the patient facing left, coronal ones are seen from the front
+    and axial ones from the feet. A network need not learn pictures that it will never meet.
+    """
 
     strength: float = setting(1.0, "scales every amount below; 0 turns augmentation off", at_least=0)
     shift: float = setting(12.0, "largest shift along each axis, pixels", at_least=0)

@@ -37,6 +37,7 @@ def baseline(
     *,
     depth: int = 5,
     width: int = 8,
+    dense: int = 128,
     activation: str = "relu",
     batch_norm: bool = True,
     dropout: float = 0.3,
@@ -47,6 +48,7 @@ def baseline(
         channels: Points to answer with.
         depth: Blocks; each halves the picture.
         width: Filters of the first block; they double from block to block, up to eight times as many.
+        dense: Units of the dense layer.
         activation: Name of the activation function.
         batch_norm: Batch normalisation after each convolution.
         dropout: Share of the dense layer's units switched off in training.
@@ -57,7 +59,7 @@ def baseline(
         x = _convolution(x, min(2**block, 8) * width, activation, batch_norm)
         x = layers.MaxPooling2D()(x)
     x = layers.Flatten()(x)
-    x = layers.Dense(128, activation=activation)(x)
+    x = layers.Dense(dense, activation=activation)(x)
     x = layers.Dropout(dropout)(x)
     # Untrained, the answer is near the middle of the picture. Starting far off, the first steps would shrink the dense
     # layer until most of its units are dead.

@@ -26,6 +26,13 @@ def test_options_change_the_network(name):
     assert "BatchNormalization" not in kinds
 
 
+def test_the_dense_layer_has_the_units_asked_for():
+    units = [
+        layer.units for layer in models.build("baseline", 5, dense=40).layers if isinstance(layer, keras.layers.Dense)
+    ]
+    assert units == [40, 10]
+
+
 def test_an_unknown_network_is_named():
     with pytest.raises(ValueError, match="unet3d"):
         models.build("unet3d", 5)
