@@ -35,7 +35,9 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = False,
         augment: AugmentSettings | None = None,
     ):
-        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=4)
+        # Two workers, as with one Keras leaves the batches to tf.data, whose tuning thread notices only after up to ten
+        # seconds that a dataset is at its end.
+        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=4)
         self.prepared, self.batch_size, self.seed, self.shuffle = prepared, batch_size, seed, shuffle
         self.settings = augment if augment is not None and augment.strength > 0 else None
         self.epoch = 0
