@@ -14,10 +14,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import types
 import typing
-from pathlib import Path
 from typing import Any, TypeVar
 
 from lumbar.errors import SettingsError
@@ -85,13 +83,6 @@ def from_dict(kind: type[Settings], values: dict[str, Any]) -> Settings:
 def to_dict(settings: Any) -> dict[str, Any]:
     """The settings as plain values that JSON can hold (paths become text, tuples lists)."""
     return json.loads(json.dumps(dataclasses.asdict(settings), default=str))
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON to a temporary name beside `path`, then rename it: a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-    temporary.replace(path)
 
 
 def _plain_type(hint: Any) -> tuple[type, bool]:

@@ -25,11 +25,12 @@ from tqdm.auto import tqdm
 
 from lumbar.datasets.phantom_study import RECIPE, TABLE
 from lumbar.errors import DatasetError
+from lumbar.files import replacing, write_json
 from lumbar.parallel import in_parallel
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.recipe import VERSION, PhantomSettings, patient_name, stream
 from lumbar.phantom.series import COLUMNS, write_series
-from lumbar.settings import to_dict, write_json
+from lumbar.settings import to_dict
 
 __all__ = ["PhantomSettings", "write_dataset", "write_study"]
 
@@ -138,6 +139,5 @@ def _gather(out: Path, names: list[str]) -> None:
     for name in names:
         rows = (out / name / TABLE).read_text(encoding="utf-8").splitlines()
         lines += [f"{name}/{row}" for row in rows[1:]]
-    temporary = out / f".{TABLE}.{os.getpid()}.tmp"
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-    temporary.replace(out / TABLE)
+    with replacing(out / TABLE) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
