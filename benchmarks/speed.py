@@ -81,7 +81,7 @@ def training(batches: int = 6) -> dict[str, float]:
 
 
 def gain_of_kept_memory(trained: dict[str, float]) -> dict[str, float]:
-    """How much faster training is than in a process whose C library hands freed memory back, as glibc does by itself."""
+    """How much faster training is than where freed memory goes back to the system, as glibc does by itself."""
     glibc_default = {"MALLOC_MMAP_MAX_": "65536"}
     command = [sys.executable, __file__, "--training-only"]
     answer = subprocess.run(command, env=os.environ | glibc_default, stdout=subprocess.PIPE, text=True, check=True)

@@ -28,15 +28,20 @@ HEADINGS = (
 
 
 def as_text(metrics: dict[str, Any]) -> str:
-    """The table.
+    """The table: network and trivial predictors, then the network by level, side, view, source and contrast.
+
+    Where all pictures are of one view (or side, source, contrast), there is nothing to tell apart, and no such rows.
 
     Args:
         metrics: What `lumbar.evaluation.evaluate` writes to metrics.json.
     """
     network = metrics["network"]
     rows = [_row("network", network)] + [_row(name, numbers) for name, numbers in metrics["baselines"].items()]
-    levels = [_row(f"  {name}", numbers) for name, numbers in metrics["groups"]["level"].items()]
-    body = _aligned([*zip(*HEADINGS, strict=True), *rows, *([("network by level",) + ("",) * 7, *levels])])
+    for kind, groups in metrics["groups"].items():
+        if len(groups) > 1:
+            rows.append((f"network by {kind}",) + ("",) * (len(HEADINGS) - 1))
+            rows += [_row(f"  {name}", numbers) for name, numbers in groups.items()]
+    body = _aligned([*zip(*HEADINGS, strict=True), *rows])
     return "\n".join([*_opening(metrics), "", body, "", *_closing(metrics)])
 
 

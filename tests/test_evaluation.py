@@ -109,6 +109,8 @@ def test_the_table_says_who_was_measured_in_which_units(run):
         assert part in text
     assert "Trained on synthetic patients" in text
     assert "5.00 [5.00, 5.00]" in text
+    assert "network by view" in text
+    assert "network by contrast" not in text, "there is only one"
     assert max(map(len, text.splitlines())) <= 110
 
 
