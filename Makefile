@@ -32,7 +32,7 @@ format: $(VENV)/installed  ## let ruff put code and notebooks in order
 notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are committed
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
-lock: $(VENV)/installed  ## pin requirements.txt and environment.yml anew from pyproject.toml
+lock: $(VENV)/installed  ## pin requirements.txt anew from pyproject.toml (environment.yml installs those pins)
 	$(RUN) -m pip install --quiet uv
 	$(RUN) -m uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra test --no-header --no-annotate pyproject.toml --output-file requirements.txt
 

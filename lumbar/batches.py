@@ -35,9 +35,11 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = False,
         augment: AugmentSettings | None = None,
     ):
-        # Two workers, as with one Keras leaves the batches to tf.data, whose tuning thread notices only after up to ten
-        # seconds that a dataset is at its end.
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=4)
+        # With one worker Keras leaves the batches to tf.data, if TensorFlow is the backend, and tf.data's tuning thread
+        # notices only after up to ten seconds that a dataset is at its end. With several, Keras has a queue of its own,
+        # which on the other backends carries batches over from one epoch to the next.
+        workers = 2 if keras.backend.backend() == "tensorflow" else 1
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4)
         self.prepared, self.batch_size, self.seed, self.shuffle = prepared, batch_size, seed, shuffle
         self.settings = augment if augment is not None and augment.strength > 0 else None
         self.epoch = 0

@@ -71,9 +71,15 @@ def notebooks(only: list[str] | None = None) -> list[Path]:
         only: Keep those whose names begin with one of these.
 
     Raises:
-        SettingsError: If one of `only` names no notebook.
+        SettingsError: If one of `only` names no notebook, or there is none at all.
     """
     found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if not found:
+        raise SettingsError(
+            "there are no notebooks here",
+            file=NOTEBOOKS,
+            remedy="clone the repository; an installed package comes without them",
+        )
     for prefix in only or ():
         if not any(path.name.startswith(prefix) for path in found):
             raise SettingsError(
@@ -136,6 +142,7 @@ def hold(out: Path, *, profile: Path | None = None, only: list[str] | None = Non
 def _execute(source: Path, out: Path, parameters: dict[str, Any]) -> Lesson:
     import nbformat
     import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     from lumbar.lesson import recorded
 
@@ -152,6 +159,8 @@ def _execute(source: Path, out: Path, parameters: dict[str, Any]) -> Lesson:
         )
     except papermill.PapermillExecutionError as failure:
         error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
+    except (CellTimeoutError, DeadKernelError) as failure:
+        error = f"{type(failure).__name__}: {str(failure).strip().splitlines()[0]}"
     minutes = (time.perf_counter() - begin) / 60
     unfinished.replace(target)
     executed = nbformat.read(target, as_version=4)

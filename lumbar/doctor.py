@@ -40,16 +40,26 @@ class Finding:
 
 def examine() -> Iterator[Finding]:
     """Yield the findings one by one, the quick ones first."""
-    project = tomllib.loads((places.REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    yield _python(project["requires-python"])
-    for line in project["dependencies"]:
+    python, requirements = _stated()
+    yield _python(python)
+    for line in requirements:
         yield _requirement(Requirement(line))
     yield _folder_is_writable(places.data())
     yield _folder_is_writable(places.runs())
-    yield _disk_space()
+    yield _tried("disk space", _find_space, f"free {FREE_GIGABYTES} GB")
     yield _tried("Jupyter kernel python3", _find_kernel, "run `python -m ipykernel install --sys-prefix`")
     yield _tried("compressed DICOM (JPEG, JPEG-LS, JPEG 2000, RLE)", _find_decoders, INSTALL)
     yield _tried("TensorFlow trains a small network", _train_a_little, INSTALL)
+
+
+def _stated() -> tuple[str, list[str]]:
+    """Pythons that will do, and the requirements: as the checkout states them, else as the installed package does."""
+    stated = places.REPOSITORY / "pyproject.toml"
+    if stated.is_file():
+        project = tomllib.loads(stated.read_text(encoding="utf-8"))["project"]
+        return project["requires-python"], project["dependencies"]
+    package = importlib.metadata.metadata("lumbar")
+    return package["Requires-Python"], [line for line in package.get_all("Requires-Dist", []) if "extra ==" not in line]
 
 
 def _python(allowed: str) -> Finding:
@@ -83,16 +93,19 @@ def _folder_is_writable(folder: Path) -> Finding:
         return Finding(f"folder {folder.name}/", False, f"{folder}: {error.strerror}", remedy)
 
 
-def _disk_space() -> Finding:
-    free = shutil.disk_usage(places.home()).free / 1e9
-    return Finding("disk space", free > FREE_GIGABYTES, f"{free:.0f} GB free", f"free {FREE_GIGABYTES} GB")
-
-
 def _tried(what: str, attempt: Callable[[], str], remedy: str) -> Finding:
     try:
         return Finding(what, True, attempt())
     except Exception as error:  # whatever went wrong is the finding
         return Finding(what, False, f"{type(error).__name__}: {error}", remedy)
+
+
+def _find_space() -> str:
+    there = next(folder for folder in (places.home(), *places.home().parents) if folder.is_dir())
+    free = shutil.disk_usage(there).free / 1e9
+    if free < FREE_GIGABYTES:
+        raise OSError(f"only {free:.1f} GB free in {there}")
+    return f"{free:.0f} GB free"
 
 
 def _find_kernel() -> str:

@@ -116,8 +116,10 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
         "settings": to_dict(settings),
     }
     predictions = points_table(part, predicted, errors)
+    _write(run, settings.part, metrics, predictions)
     drawn = _draw(part, predicted, errors, {name: found.radial_px for name, (found, _) in trivial.items()})
-    _write(run, settings.part, metrics, predictions, drawn)
+    for name, drawing in drawn.items():
+        drawing.savefig(run / f"{name}{_added(settings.part)}.png")
     return Results(run, metrics, predictions, errors, drawn)
 
 
@@ -236,9 +238,11 @@ def _draw(
     }
 
 
-def _write(run: Path, part: str, metrics: dict, predictions: pd.DataFrame, drawn: dict[str, figures.Drawing]) -> None:
-    added = "" if part == "test" else f"_{part}"
-    write_json(run / f"metrics{added}.json", metrics)
-    write_table(run / f"predictions{added}.csv", predictions)
-    for name, drawing in drawn.items():
-        drawing.savefig(run / f"{name}{added}.png")
+def _write(run: Path, part: str, metrics: dict, predictions: pd.DataFrame) -> None:
+    write_json(run / f"metrics{_added(part)}.json", metrics)
+    write_table(run / f"predictions{_added(part)}.csv", predictions)
+
+
+def _added(part: str) -> str:
+    """What the names of files get added, so that other parts leave the test results alone."""
+    return "" if part == "test" else f"_{part}"

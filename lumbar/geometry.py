@@ -102,11 +102,6 @@ class Affine:
         """From pixels of a width×height picture to unit coordinates, (x + 0.5) / width."""
         return cls([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height]])
 
-    @classmethod
-    def millimetres(cls, pixel_width: float, pixel_height: float) -> Affine:
-        """From pixels to in-plane millimetres, the origin staying at the first pixel's centre."""
-        return cls.scaling(pixel_width, pixel_height)
-
     # -- using one ----------------------------------------------------------------------------------------------------
     def then(self, following: Affine) -> Affine:
         """This map first, `following` after it."""

@@ -109,7 +109,9 @@ def problems(table: pd.DataFrame) -> pd.DataFrame:
         ("side", axial & (table["side"] == ""), "an axial point needs a side, left or right"),
         ("side", ~axial & (table["side"] != ""), "only axial points have a side"),
     ]
-    for constant in ("patient", "view", "width", "height"):
+    several_levels = axial & (table.groupby("image")["level"].transform("nunique") > 1)
+    checks.append(("level", several_levels, "an axial picture shows one level, not several"))
+    for constant in ("patient", "source", "view", "contrast", "width", "height", "pixel_width", "pixel_height"):
         several = table.groupby("image")[constant].transform("nunique") > 1
         checks.append((constant, several, f"one picture has several values of {constant}"))
     found += [(row, column, text) for column, wrong, text in checks for row in table.index[wrong.to_numpy(dtype=bool)]]

@@ -51,7 +51,8 @@ def check_answer(exercise: str, holds: Callable[[], bool], hint: str) -> None:
         solved = bool(holds())
         reason = ""
     except Exception as error:  # a half-written answer may raise anything
-        solved, reason = False, f" (it raised {type(error).__name__}: {error})"
+        untouched = isinstance(error, TypeError) and "NoneType" in str(error)  # the stub's None was computed with
+        solved, reason = False, "" if untouched else f" (it raised {type(error).__name__}: {error})"
     print(f"{exercise}: correct, well done." if solved else f"{exercise}: not yet{reason}. Hint: {hint}")
     record(**{exercise: solved})
 

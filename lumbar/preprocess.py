@@ -20,13 +20,16 @@ from tqdm.auto import tqdm
 
 from lumbar import landmarks, scans
 from lumbar.errors import DatasetError, ScanError
-from lumbar.files import replacing, write_json
+from lumbar.files import building, replacing, write_json
 from lumbar.geometry import SIZE, Affine
 from lumbar.parallel import in_parallel
 from lumbar.settings import setting, to_dict
 
 if TYPE_CHECKING:
     from lumbar.datasets import Dataset
+
+VERSION = 1
+"""Raised whenever the same scan and settings give another picture than before, so that no cache is trusted wrongly."""
 
 WORTH_A_PROCESS = 3000
 """Fewer pictures are prepared sooner in this process than others take to start."""
@@ -141,7 +144,7 @@ def prepare(
         frame(row.width, row.height, row.pixel_width, row.pixel_height, settings)
         for row in index.itertuples(index=False)
     ]
-    images, done = _storage(dataset, index, settings, cache)
+    images, done = _storage(dataset, index, frames, settings, cache)
     waiting = np.flatnonzero(~done)
     if len(waiting):
         _fill(dataset, index, frames, settings, images, done, waiting, workers, progress)
@@ -172,30 +175,36 @@ def _pictures(dataset: Dataset, views: tuple[str, ...]) -> tuple[pd.DataFrame, n
 
 
 def _storage(
-    dataset: Dataset, index: pd.DataFrame, settings: PreprocessSettings, cache: Path | None
+    dataset: Dataset, index: pd.DataFrame, frames: list[Affine], settings: PreprocessSettings, cache: Path | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the pictures go, and which of them are there already."""
     shape = (len(index), SIZE, SIZE)
     if cache is None:
         return np.empty(shape, np.uint8), np.zeros(len(index), bool)
-    recipe = {"data": str(dataset.root.resolve()), "settings": to_dict(settings), "pictures": _state(dataset, index)}
+    recipe = {
+        "version": VERSION,
+        "data": str(dataset.root.resolve()),
+        "settings": to_dict(settings),
+        "pictures": _state(dataset, index, frames),
+    }
     folder = cache / hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
-    if not (folder / "recipe.json").is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, shape).flush()
-        np.save(folder / "done.npy", np.zeros(len(index), bool))
-        write_json(folder / "recipe.json", recipe)
+    if not folder.is_dir():
+        with building(folder) as begun:
+            np.lib.format.open_memmap(begun / "images.npy", "w+", np.uint8, shape).flush()
+            np.save(begun / "done.npy", np.zeros(len(index), bool))
+            write_json(begun / "recipe.json", recipe)
     done = np.load(folder / "done.npy")
     return np.load(folder / "images.npy", mmap_mode="r" if done.all() else "r+"), done
 
 
-def _state(dataset: Dataset, index: pd.DataFrame) -> str:
-    """Changes when a picture is added, exchanged or edited."""
+def _state(dataset: Dataset, index: pd.DataFrame, frames: list[Affine]) -> str:
+    """Changes when a picture is added, exchanged or edited, or when the table says something else of its frame."""
     digest = hashlib.sha256()
-    for image in index["image"]:
-        path = dataset.path(image)
+    for row, to_256 in zip(index.itertuples(index=False), frames, strict=True):
+        path = dataset.path(row.image)
         found = path.stat() if path.is_file() else None
-        digest.update(f"{image} {found and (found.st_size, found.st_mtime_ns)}\n".encode())
+        known = (found and (found.st_size, found.st_mtime_ns), row.width, row.height, to_256.matrix.tolist())
+        digest.update(f"{row.image} {known}\n".encode())
     return digest.hexdigest()
 
 

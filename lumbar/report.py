@@ -102,7 +102,7 @@ def _opening(metrics: dict[str, Any]) -> list[str]:
     )
     best = f", the best after epoch {metrics['best_epoch']}" if metrics["best_epoch"] is not None else ""
     lines = [
-        f"Run {metrics['run']}: {metrics['model']} network, {_count(metrics['epochs_trained'], 'epoch')} trained{best}",
+        f"Run {metrics['run']}: {metrics['model']} network, {_epochs(metrics)} trained{best}",
         counts[0].upper() + counts[1:],
     ]
     if metrics["synthetic_share"] == 1:
@@ -112,6 +112,11 @@ def _opening(metrics: dict[str, Any]) -> list[str]:
             f"Trained on synthetic patients in part: {100 * metrics['synthetic_share']:.0f} % of the pictures."
         )
     return lines
+
+
+def _epochs(metrics: dict[str, Any]) -> str:
+    trained, asked = metrics["epochs_trained"], metrics["epochs_asked"]
+    return _count(trained, "epoch") + (f" of {asked}" if trained < asked else "")
 
 
 def _closing(metrics: dict[str, Any]) -> list[str]:

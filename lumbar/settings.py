@@ -23,7 +23,14 @@ from lumbar.errors import SettingsError
 Settings = TypeVar("Settings")
 
 
-def setting(default: Any, help: str, *, choices: tuple | None = None, at_least: float | None = None) -> Any:
+def setting(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Any:
     """A dataclass field with the help text that a person reads.
 
     Args:
@@ -31,8 +38,10 @@ def setting(default: Any, help: str, *, choices: tuple | None = None, at_least: 
         help: One line, no full stop; units where there are any.
         choices: The only values allowed, if they are few.
         at_least: The smallest value allowed, for a number.
+        at_most: The largest value allowed, for a number.
     """
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "at_least": at_least})
+    allowed = {"choices": choices, "at_least": at_least, "at_most": at_most}
+    return dataclasses.field(default=default, metadata={"help": help, **allowed})
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type, *, skip: tuple[str, ...] = ()) -> None:
@@ -68,7 +77,7 @@ def from_dict(kind: type[Settings], values: dict[str, Any]) -> Settings:
     """Settings from plain values, as read from JSON.
 
     Raises:
-        SettingsError: For an unknown name, a value of the wrong type, outside the choices or below the minimum.
+        SettingsError: For an unknown name, a value of the wrong type, outside the choices or the bounds.
     """
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
@@ -112,7 +121,7 @@ def _checked(field: dataclasses.Field, hint: Any, value: Any) -> Any:
             raise SettingsError(
                 f"the setting {field.name} needs {element.__name__}", field=field.name, found=repr(value)
             )
-        choices, at_least = field.metadata["choices"], field.metadata["at_least"]
+        choices, at_least, at_most = (field.metadata[name] for name in ("choices", "at_least", "at_most"))
         if choices and each not in choices:
             raise SettingsError(
                 f"the setting {field.name} has a value that is not offered",
@@ -123,6 +132,10 @@ def _checked(field: dataclasses.Field, hint: Any, value: Any) -> Any:
         if at_least is not None and not each >= at_least:
             raise SettingsError(
                 f"the setting {field.name} is too small", field=field.name, found=each, expected=f"at least {at_least}"
+            )
+        if at_most is not None and not each <= at_most:
+            raise SettingsError(
+                f"the setting {field.name} is too large", field=field.name, found=each, expected=f"at most {at_most}"
             )
     return tuple(elements) if several else elements[0]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lumbar.preprocess import Prepared
-
-FRACTIONS = (0.7, 0.15, 0.15)
-"""Shares of the patients for training, validation and test."""
 
 RECIPES: dict[str, dict[str, Any]] = {
     "baseline": {"learning_rate": 0.001, "schedule": "constant", "loss": "mse", "width": 8, "depth": 5, "dropout": 0.3},
@@ -45,12 +43,14 @@ class TrainingSettings:
     views: tuple[str, ...] = setting(("sagittal",), "planes to train on", choices=VIEWS)
     fit: str = setting("stretch", "how a picture becomes square", choices=("stretch", "letterbox"))
     model: str = setting("baseline", "network", choices=tuple(RECIPES))
-    depth: int | None = setting(None, "halvings of the picture inside the network (default: the network's)", at_least=1)
+    depth: int | None = setting(
+        None, "halvings of the picture inside the network (default: the network's)", at_least=1, at_most=7
+    )
     width: int | None = setting(None, "filters of the first convolution (default: the network's)", at_least=1)
     activation: str = setting("relu", "activation function", choices=("relu", "gelu", "silu", "elu"))
     batch_norm: bool = setting(True, "batch normalisation after each convolution")
     dropout: float | None = setting(
-        None, "share of units switched off in training (default: the network's)", at_least=0
+        None, "share of units switched off in training (default: the network's)", at_least=0, at_most=0.95
     )
     epochs: int = setting(50, "passes over the training pictures", at_least=1)
     batch_size: int = setting(32, "pictures a step", at_least=1)
@@ -87,10 +87,12 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
         The run's folder.
 
     Raises:
+        SettingsError: If a setting has a value that cannot be used.
         RunError: If the folder holds a run with other settings or an unfinished one with other data, or if the loss
             stops being a number.
         LumbarError: If the data cannot be read.
     """
+    settings = _checked(settings)
     run = places.runs() / (settings.name or default_name(settings))
     config = json.loads((run / "config.json").read_text("utf-8")) if (run / "config.json").is_file() else None
     if config and load_settings(run) != settings:
@@ -118,8 +120,15 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
     return run
 
 
+def _checked(settings: TrainingSettings) -> TrainingSettings:
+    """The settings as config.json will hold them; where the data lie does not depend on where one stands."""
+    data = settings.data and str(Path(settings.data).expanduser().absolute())
+    return from_dict(TrainingSettings, to_dict(settings) | {"data": data})
+
+
 def default_name(settings: TrainingSettings) -> str:
     """A run's name made from its settings, so that other settings have another name."""
+    settings = _checked(settings)
     digest = hashlib.sha256(json.dumps(to_dict(settings), sort_keys=True).encode()).hexdigest()[:8]
     return f"{settings.model}-{'-'.join(settings.views)}-{digest}"
 
@@ -166,6 +175,8 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
     from lumbar import datasets, landmarks, preprocess
 
     dataset = datasets.load(_data_folder(settings, progress))
+    for note in dataset.notes if progress else ():
+        print(f"note: {note}", file=sys.stderr)
     prepared = preprocess.prepare(
         dataset,
         preprocess.PreprocessSettings(fit=settings.fit),
@@ -173,7 +184,7 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
         cache=places.data() / "prepared",
         progress=progress,
     )
-    part_of = landmarks.split(prepared.index, FRACTIONS, settings.seed)
+    part_of = landmarks.split(prepared.index, seed=settings.seed)
     parts = prepared.index["patient"].map(part_of)
     landmarks.check_split(prepared.index["patient"], parts)
     return {part: prepared.select((parts == part).to_numpy()) for part in PARTS}

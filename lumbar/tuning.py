@@ -7,12 +7,13 @@ evaluated and resumed like one, and needs no second description of how a network
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumbar import places
-from lumbar.errors import LumbarError, RunError
+from lumbar.errors import RunError
 from lumbar.files import write_json, write_table
 from lumbar.settings import setting, to_dict
 from lumbar.training import TrainingSettings
@@ -77,11 +78,14 @@ def tune(settings: TuningSettings, training: TrainingSettings, *, progress: bool
 
     Raises:
         RunError: If the folder holds a search with other settings, or no trial was completed.
+        LumbarError: If the data cannot be read.
     """
     from lumbar.backend import keras  # before keras_tuner, which would start TensorFlow with all its chatter
+    from lumbar.training import prepared_parts
 
     folder = places.runs() / settings.name
     _claim(folder, {"tuning": to_dict(settings), "training": to_dict(training)})
+    prepared_parts(training, progress=progress)  # data that cannot be read are no matter of a trial
     tuner = _tuner(settings, training, folder, progress)
     tuner.search()
     keras.backend.clear_session()  # the trials' networks are on disk
@@ -156,7 +160,7 @@ def _tuner(settings: TuningSettings, training: TrainingSettings, folder: Path, p
             run = _run_of(trial.trial_id, folder)
             try:
                 train(replace(training, **chosen, epochs=epochs, name=run), progress=progress)
-            except (LumbarError, MemoryError) as error:  # the next trial may do better
+            except (RunError, MemoryError) as error:  # the next trial may do better
                 raise keras_tuner.errors.FailedTrialError(str(error)) from error
             return {OBJECTIVE: float(read_history(places.runs() / run)[OBJECTIVE].min())}
 
@@ -164,7 +168,12 @@ def _tuner(settings: TuningSettings, training: TrainingSettings, folder: Path, p
             raise NotImplementedError("a trial's network is best.keras of its run folder")
 
     objective = keras_tuner.Objective(OBJECTIVE, "min")
-    common = {"objective": objective, "hyperparameters": space(settings.search), "seed": training.seed}
+    common = {
+        "objective": objective,
+        "hyperparameters": space(settings.search),
+        "seed": training.seed,
+        "max_consecutive_failed_trials": sys.maxsize,  # a run of bad luck does not throw away the good trials
+    }
     oracles = keras_tuner.oracles
     if settings.algorithm == "hyperband":
         oracle = oracles.HyperbandOracle(max_epochs=settings.trial_epochs, factor=3, **common)

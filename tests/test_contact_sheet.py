@@ -6,7 +6,7 @@ from PIL import Image
 
 from lumbar import datasets
 from lumbar.errors import DatasetError
-from lumbar.phantom.contact_sheet import contact_sheet
+from lumbar.figures.contact_sheet import contact_sheet
 from lumbar.phantom.study import PhantomSettings, write_dataset
 
 

@@ -12,7 +12,7 @@ from lumbar.errors import SettingsError
 
 @pytest.fixture
 def classroom(tmp_path, monkeypatch):
-    """Two small notebooks: one records the double of its parameter, one fails."""
+    """Small notebooks: two record the double of their parameter, one fails, one loses its kernel."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -22,6 +22,9 @@ def classroom(tmp_path, monkeypatch):
     nbformat.write(new_notebook(cells=counting, metadata=kernel), folder / "01_count.ipynb")
     failing = [new_markdown_cell("# This fails"), new_code_cell("1 / 0")]
     nbformat.write(new_notebook(cells=failing, metadata=kernel), folder / "02_fail.ipynb")
+    dying = [new_code_cell("import os\nos._exit(1)")]
+    nbformat.write(new_notebook(cells=dying, metadata=kernel), folder / "03_die.ipynb")
+    nbformat.write(new_notebook(cells=counting, metadata=kernel), folder / "04_count_on.ipynb")
     monkeypatch.setattr(course, "NOTEBOOKS", folder)
     return folder
 
@@ -35,12 +38,13 @@ def profile(tmp_path, text):
 @pytest.mark.slow
 def test_a_failed_notebook_is_reported_and_the_others_run(classroom, tmp_path, capsys):
     summary = course.hold(tmp_path / "out", profile=profile(tmp_path, "01_count: {NUMBER: 21}"))
-    assert [lesson.complete for lesson in summary.lessons] == [True, False]
+    assert [lesson.complete for lesson in summary.lessons] == [True, False, False, True]
     assert summary.lessons[0].recorded == {"double": 42}
     assert "ZeroDivisionError" in str(summary)
+    assert "DeadKernelError" in str(summary)
     assert not summary.complete
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    pages = {f"{name}.{end}" for name in ("01_count", "02_fail") for end in ("ipynb", "html")}
+    pages = {f"{name}.{end}" for name in (path.stem for path in classroom.iterdir()) for end in ("ipynb", "html")}
     assert written == pages | {"index.html", "summary.json"}
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["lessons"][0]["recorded"]["double"] == 42
     assert "double 42" in (tmp_path / "out" / "index.html").read_text()
@@ -62,3 +66,9 @@ def test_only_some_notebooks(classroom):
     assert [path.stem for path in course.notebooks(["02"])] == ["02_fail"]
     with pytest.raises(SettingsError, match="no such notebook"):
         course.notebooks(["09"])
+
+
+def test_a_course_without_notebooks_is_not_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(course, "NOTEBOOKS", tmp_path)
+    with pytest.raises(SettingsError, match="no notebooks"):
+        course.hold(tmp_path / "out")

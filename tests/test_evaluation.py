@@ -105,7 +105,14 @@ def test_predictions_are_written_in_both_frames(run):
 
 def test_the_table_says_who_was_measured_in_which_units(run):
     text = str(evaluate(EvaluationSettings(run=run, bootstrap=50), progress=False))
-    for part in ("4 patients", "8 pictures", "27 points (1 missing)", "3 epochs trained", "px [95 %]", "mm [95 %]"):
+    for part in (
+        "4 patients",
+        "8 pictures",
+        "27 points (1 missing)",
+        "3 epochs of 50 trained",
+        "px [95 %]",
+        "mm [95 %]",
+    ):
         assert part in text
     assert "Trained on synthetic patients" in text
     assert "5.00 [5.00, 5.00]" in text
@@ -156,3 +163,31 @@ def test_without_any_run_the_remedy_is_to_train(tmp_path, monkeypatch):
     monkeypatch.setenv("LUMBAR_HOME", str(tmp_path))
     with pytest.raises(RunError, match=r"train one: python train\.py"):
         run_folder(None)
+
+
+def test_a_network_for_other_landmarks_is_refused(tmp_path):
+    from lumbar import models
+    from tests.prepared import spots
+
+    models.build("baseline", 2, width=2).save(tmp_path / "two.keras")
+    with pytest.raises(RunError, match="other landmarks"):
+        evaluation.predict(tmp_path / "two.keras", spots(2), progress=False)
+
+
+def test_a_network_that_answers_with_no_number_is_refused(tmp_path):
+    from lumbar import models
+    from tests.prepared import spots
+
+    model = models.build("baseline", 5, width=2)
+    model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
+    model.save(tmp_path / "burst.keras")
+    with pytest.raises(RunError, match="not a number"):
+        evaluation.predict(tmp_path / "burst.keras", spots(2), progress=False)
+
+
+def test_pictures_without_any_known_point_are_measured_all_the_same(run, monkeypatch):
+    sys.modules["lumbar.training"].prepared_parts(None, False)["test"].points[:] = np.nan
+    monkeypatch.setattr(evaluation, "_draw", DRAW)
+    results = evaluate(EvaluationSettings(run=run, bootstrap=50), progress=False)
+    assert results.metrics["network"]["mae_px"] is None
+    assert "no worst cases" in results.figures["worst_cases"].alt

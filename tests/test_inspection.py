@@ -130,3 +130,20 @@ def test_what_is_no_data_set_is_refused_with_the_reason(tmp_path, name):
 def test_a_table_without_rows_is_not_all_right(tmp_path):
     (tmp_path / "coords_pretrain.csv").write_text("filename,source,x,y,level,relative_x,relative_y\n")
     assert not inspect(tmp_path, progress=False).ok
+
+
+def test_a_spacing_and_a_view_that_are_not_the_files_are_found(phantoms, tmp_path):
+    folder = tmp_path / "set"
+    shutil.copytree(phantoms, folder)
+
+    def change(table):
+        first, other = table["image"].unique()[:2]
+        table.loc[table["image"] == first, "pixel_width"] = "2.5"
+        table.loc[table["image"] == other, "view"] = "coronal"
+        return table
+
+    spoil(folder, change)
+    assert problems(folder)["problem"].tolist() == [
+        "the picture has another pixel_width than the table says",
+        "the picture has another view than the table says",
+    ]

@@ -134,3 +134,16 @@ def test_too_few_patients_is_said_plainly():
 def test_fractions_must_add_up():
     with pytest.raises(ValueError, match="add up to 1"):
         landmarks.split(table(), (0.5, 0.5, 0.5))
+
+
+def test_an_axial_picture_of_two_levels_is_a_problem():
+    axial = table(1).iloc[:2].assign(view="axial", side="left")
+    found = landmarks.problems(axial)
+    assert found["problem"].tolist() == ["an axial picture shows one level, not several"] * 2
+
+
+@pytest.mark.parametrize(("column", "value"), [("source", "elsewhere"), ("contrast", "T1"), ("pixel_width", 2.0)])
+def test_a_picture_has_one_of_each(column, value):
+    broken = table(1)
+    broken.loc[0, column] = value
+    assert set(landmarks.problems(broken)["column"]) == {column}

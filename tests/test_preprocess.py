@@ -175,3 +175,17 @@ def test_the_public_labels_frame_is_ours():
         )
         assert best[1] == 0
         assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.98
+
+
+@pytest.mark.parametrize(("fit", "column"), [("letterbox", "pixel_height"), ("stretch", "width")])
+def test_a_corrected_table_is_not_answered_from_the_cache(tmp_path, fit, column):
+    """The picture goes where the table's size and spacing say; so does the cached one."""
+    dataset = spots(tmp_path)
+    cached = {"settings": PreprocessSettings(fit=fit), "cache": tmp_path / "cache", "progress": False}
+    before = prepare(dataset, **cached).images.copy()
+    dataset.table[column] = dataset.table[column] * 2
+    if column == "width":
+        with pytest.raises(ScanError, match="another size than its table says"):
+            prepare(dataset, **cached)
+    else:
+        assert not np.array_equal(prepare(dataset, **cached).images, before)

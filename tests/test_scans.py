@@ -91,6 +91,25 @@ def test_monochrome1_is_inverted_and_said(tmp_path):
     assert "MONOCHROME1" in scan.warnings[0]
 
 
+def test_the_window_is_inverted_with_the_pixels(tmp_path):
+    changes = {"WindowCenter": "100", "WindowWidth": "50"}
+    scan = scans.read(dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1", **changes))
+    assert scan.window == (STORED.max() - 100, 50)
+
+
+@pytest.mark.parametrize("syntax", [b"1.2.840.99999.1.2.1\0", b"1.2.840.1\\1.2.840.12"], ids=["unknown", "two"])
+def test_pixels_coded_in_an_unknown_way_are_refused(tmp_path, syntax):
+    path = dicom(tmp_path / "a.dcm")
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", syntax))
+    with pytest.raises(ScanError, match="how the pixels are coded"):
+        scans.read(path)
+
+
+def test_a_size_that_is_no_number_is_refused(tmp_path):
+    with pytest.raises(ScanError, match="no pair of numbers"):
+        scans.read(dicom(tmp_path / "a.dcm", Rows=[3, 3]))
+
+
 @pytest.mark.parametrize("nothing", [None, []], ids=["absent", "empty"])
 @pytest.mark.parametrize("missing", ["PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"])
 def test_without_its_place_a_scan_has_pixels_all_the_same(tmp_path, missing, nothing):

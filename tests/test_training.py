@@ -16,7 +16,7 @@ import pytest
 
 from lumbar import places, training
 from lumbar.backend import keras
-from lumbar.errors import RunError
+from lumbar.errors import RunError, SettingsError
 from lumbar.training import TrainingSettings, load_settings, prepared_parts, read_history, train
 
 
@@ -132,13 +132,14 @@ def test_killed_at_any_moment_it_resumes_to_the_same_end(straight, small):
     flags = ["--data", small.data, "--epochs", 3, "--batch-size", 4, "--width", 4, "--depth", 3, "--dropout", 0.5]
     command = [sys.executable, "train.py", *flags, "--schedule", "cosine", "--no-tensorboard", "--name", "killed"]
     chance, kills, run = random.Random(0), 0, places.runs() / "killed"
-    while True:
+    for _ in range(10):
         process = subprocess.Popen(
             list(map(str, command)),
             cwd=places.REPOSITORY,
             env=os.environ,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         begun = len(read_history(run))
         while kills < 4 and process.poll() is None and len(read_history(run)) == begun:
@@ -147,7 +148,22 @@ def test_killed_at_any_moment_it_resumes_to_the_same_end(straight, small):
         if kills < 4 and process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
-        if process.wait() == 0:
+        _, complaint = process.communicate()
+        if process.returncode == 0:
             break
+        assert process.returncode == -signal.SIGKILL, complaint
     assert kills >= 2
     assert_same(straight, run)
+
+
+def test_what_a_data_set_has_to_say_reaches_the_person_who_trains_on_it(small, capsys):
+    prepared_parts(small, progress=True)
+    assert "note: " in capsys.readouterr().err
+
+
+def test_settings_are_checked_and_brought_into_one_form_whoever_made_them(straight, small, monkeypatch):
+    monkeypatch.chdir(small.data.parent)
+    by_hand = replace(small, data=str(small.data.name), views=["sagittal"], name="straight")
+    assert train(by_hand, progress=False) == straight
+    with pytest.raises(SettingsError, match="fit"):
+        train(replace(small, fit="squeeze"), progress=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lumbar import places, training, tuning
-from lumbar.errors import RunError
+from lumbar.errors import DatasetError, RunError
 from lumbar.training import TrainingSettings, load_settings, read_history
 from lumbar.tuning import TuningSettings, leaderboard, space, tune
 
@@ -75,13 +75,20 @@ def test_a_failed_trial_is_recorded_and_the_search_goes_on(common, monkeypatch):
     assert table.loc[table["status"] == "FAILED", "val_mae_px"].isna().all()
 
 
-def test_no_completed_trial_is_an_error(common, monkeypatch):
+def test_no_completed_trial_is_an_error_however_many_failed(common, monkeypatch):
     def never(settings, **options):
         raise RunError("out of luck")
 
     monkeypatch.setattr(training, "train", never)
     with pytest.raises(RunError, match="no trial"):
-        tune(TuningSettings(trials=2, trial_epochs=1, search=("dropout",), name="hopeless"), common, progress=False)
+        tune(TuningSettings(trials=4, trial_epochs=1, search=("dropout",), name="hopeless"), common, progress=False)
+    assert leaderboard(places.runs() / "hopeless")["status"].tolist() == ["FAILED"] * 4
+
+
+def test_data_that_are_not_there_are_said_before_any_trial(common, tmp_path):
+    with pytest.raises(DatasetError, match="no such folder"):
+        tune(TuningSettings(trials=2, name="lost"), replace(common, data=tmp_path / "typo"), progress=False)
+    assert leaderboard(places.runs() / "lost").empty
 
 
 @pytest.mark.slow

@@ -20,12 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the patients, and the contact sheet if asked for."""
+    from lumbar.errors import SettingsError
     from lumbar.phantom.study import write_dataset
 
+    if arguments.beside and not arguments.contact_sheet:
+        raise SettingsError("--beside shows pictures on a contact sheet", remedy="give --contact-sheet FILE too")
     out = write_dataset(arguments.out, from_flags(PhantomSettings, arguments), workers=arguments.workers)
     print(f"The patients are in {out}\nNext: python train.py --data {out}")
     if arguments.contact_sheet:
-        from lumbar.phantom.contact_sheet import contact_sheet
+        from lumbar.figures.contact_sheet import contact_sheet
 
         contact_sheet(out, arguments.contact_sheet, beside=arguments.beside)
         print(f"The contact sheet is {arguments.contact_sheet}")

@@ -20,6 +20,7 @@ from lumbar.errors import DatasetError, ScanError
 
 COLUMNS = ("row", "image", "column", "problem")
 _SHOWN = 3
+_TOLD = ("width", "height", "pixel_width", "pixel_height", "view")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,20 +101,26 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
 
 
 def _look_at_pictures(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
-    """Width, height (NaN if unknown) and fault ("" if none) of each picture of the table; the index is image."""
+    """What each picture of the table says of itself: `_TOLD` (missing if it does not say) and fault ("" if none).
+
+    The index is image.
+    """
     rows = []
     names = dataset.table["image"].unique()
     for image in tqdm(names, desc="pictures", disable=not progress, leave=False):
-        file, width, height, fault = dataset.path(image), np.nan, np.nan, ""
+        file, row = dataset.path(image), {"image": image, "fault": ""}
         if not file.is_file():
-            fault = "the picture is not there"
+            row["fault"] = "the picture is not there"
         else:
             try:
-                height, width = scans.read(file).pixels.shape
+                scan = scans.read(file)
+                height, width = scan.pixels.shape
+                row |= {"width": width, "height": height, "view": scan.view}
+                row |= {"pixel_width": scan.pixel_width, "pixel_height": scan.pixel_height}
             except ScanError as error:
-                fault = f"the picture cannot be read ({error.problem})"
-        rows.append((image, width, height, fault))
-    return pd.DataFrame(rows, columns=["image", "width", "height", "fault"]).set_index("image")
+                row["fault"] = f"the picture cannot be read ({error.problem})"
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["image", *_TOLD, "fault"]).set_index("image")
 
 
 def _table_problems(dataset: Dataset) -> pd.DataFrame:
@@ -141,11 +148,15 @@ def _picture_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
         _problems(table, table.index[(seen["fault"] == fault) & ~table.duplicated("image")], "image", fault)
         for fault in sorted(set(pictures["fault"]) - {""})
     ]
-    for side in ("width", "height"):
-        stated = pd.to_numeric(table[side], errors="coerce")
-        differs = seen[side].notna() & (stated != seen[side]) & ~table.duplicated("image")
+    for column in _TOLD:
+        if column == "view":
+            same = table[column] == seen[column]
+        else:
+            stated = pd.to_numeric(table[column], errors="coerce")
+            same = np.isclose(stated, pd.to_numeric(seen[column]), rtol=1e-4, atol=0) | stated.isna()
+        differs = seen[column].notna() & ~same & ~table.duplicated("image")
         found.append(
-            _problems(table, table.index[differs], side, f"the picture has another {side} than the table says")
+            _problems(table, table.index[differs], column, f"the picture has another {column} than the table says")
         )
     return pd.concat(found, ignore_index=True)
 

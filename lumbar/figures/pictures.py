@@ -10,9 +10,13 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 
 from lumbar.figures.style import BLACK, Drawing, colour, listed, marker, names_for, number, styled
+from lumbar.geometry import Affine
 
 PICTURE_INCHES = 2.5
 """Side of one picture in a grid."""
+
+SMALL = 64
+"""Pictures with fewer rows than this are shown with their single pixels to be seen."""
 
 
 def show_picture(axes: Axes, picture: np.ndarray, title: str = "", *, aspect: float = 1.0) -> None:
@@ -25,7 +29,8 @@ def show_picture(axes: Axes, picture: np.ndarray, title: str = "", *, aspect: fl
         aspect: Height of a pixel divided by its width.
     """
     limits = (0, 255) if picture.dtype == np.uint8 else (float(np.nanmin(picture)), float(np.nanmax(picture)))
-    axes.imshow(picture, cmap="gray", vmin=limits[0], vmax=limits[1], aspect=aspect, interpolation="bilinear")
+    smoothing = "nearest" if len(picture) < SMALL else "bilinear"
+    axes.imshow(picture, cmap="gray", vmin=limits[0], vmax=limits[1], aspect=aspect, interpolation=smoothing)
     axes.set(xlim=(-0.5, picture.shape[1] - 0.5), ylim=(picture.shape[0] - 0.5, -0.5))
     axes.set_axis_off()
     if title:
@@ -190,11 +195,13 @@ def heatmaps(
     Args:
         picture: (rows, columns) uint8.
         maps: (h, w, K) not negative, on a coarser grid over the same picture; each is shown from 0 to its maximum.
+            A cross marks its centre of mass, which is the network's answer.
         channels: K names.
         points: (K, 2) true points in pixels of `picture`, NaN missing.
     """
     names = names_for(channels, maps.shape[-1])
     rows, columns = picture.shape
+    to_picture = Affine.unit(*maps.shape[1::-1]).then(Affine.unit(columns, rows).inverse())
     figure, cells = grid_of(len(names) + 1, 3 if len(names) < 6 else 4)
     show_picture(cells[0], picture, "picture")
     for order, (axes, name) in enumerate(zip(cells[1:], names, strict=True)):
@@ -202,10 +209,13 @@ def heatmaps(
         fading = LinearSegmentedColormap.from_list(name, [(*_rgb(name), 0.0), (*_rgb(name), 0.95)])
         box = (-0.5, columns - 0.5, rows - 0.5, -0.5)
         axes.imshow(maps[..., order], cmap=fading, vmin=0, extent=box, interpolation="bilinear")
+        axes.scatter(*to_picture.points(_centre_of_mass(maps[..., order])), s=60, c="white", marker="x", linewidths=1.4)
         if points is not None and np.isfinite(points[order]).all():
             axes.scatter(*points[order], s=90, facecolors="none", edgecolors="white", linewidths=1.4)
-    ring = "; a white ring marks the true point" if points is not None else ""
-    figure.alt = f"A picture, and over copies of it one heatmap each for {listed(names)}{ring}."
+    ring = ", a white ring the true point" if points is not None else ""
+    figure.alt = (
+        f"A picture, and over copies of it one heatmap each for {listed(names)}; a white cross marks the answer{ring}."
+    )
     return figure
 
 
@@ -234,6 +244,11 @@ def worst_cases(
     mean = np.full(len(away), -np.inf)
     mean[judged] = np.nanmean(away[judged], axis=1)
     worst = [position for position in np.argsort(-mean, kind="stable")[:count] if judged[position]]
+    if not worst:
+        figure = Drawing(figsize=(4.8, 0.6))
+        figure.text(0, 0.3, "No picture has a known point.")
+        figure.alt = "No picture has a known point, so there are no worst cases."
+        return figure
     above = [f"{titles[position]}\n" if titles is not None else "" for position in worst]
     labels = [f"{title}{mean[position]:.1f} px off" for title, position in zip(above, worst, strict=True)]
     figure = pictures_with_points(
@@ -249,6 +264,12 @@ def worst_cases(
         f"crosses; the worst is {number(mean[worst[0]])} pixels off, the last shown {number(mean[worst[-1]])}."
     )
     return figure
+
+
+def _centre_of_mass(weights: np.ndarray) -> np.ndarray:
+    """(x, y) in pixels of the map."""
+    rows, columns = np.indices(weights.shape)
+    return np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum()
 
 
 def _rgb(name: str) -> tuple[float, float, float]:

@@ -133,14 +133,16 @@ def error_curves(
     figure = Drawing(figsize=(8.6, 4.2))
     axes = figure.subplots()
     for each in marks:
-        axes.axvline(each, color="#CCCCCC", linewidth=0.9, linestyle=":", zorder=0)
+        axes.axvline(each, color="#AAAAAA", linewidth=0.9, linestyle=":", zorder=0)
+        axes.annotate(f"{each:g}", (each, 101), ha="center", va="bottom", fontsize=8, annotation_clip=False)
     for order, (name, errors) in enumerate(sorted_errors.items()):
-        share = 100 * np.arange(len(errors) + 1) / max(len(errors), 1)
+        inside = errors[errors <= limit]
+        share = 100 * np.arange(len(inside) + 1) / max(len(errors), 1)
         look = {
             "linewidth": 2.8 if order == 0 else 1.8,
             "linestyle": ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))][order % 5],
         }
-        axes.step(np.concatenate([[0], errors, [limit]]), np.append(share, share[-1]), where="post", label=name, **look)
+        axes.step(np.concatenate([[0], inside, [limit]]), np.append(share, share[-1]), where="post", label=name, **look)
     axes.set(xlim=(0, limit), ylim=(0, 101), ylabel="points within r, %")
     axes.set_xlabel(f"r, {'pixels of 256' if unit == 'px' else unit}")
     figure.legend(loc="outside right upper", handlelength=2.6)
@@ -184,6 +186,7 @@ def errors_by_level(radial: np.ndarray, *, channels: Sequence[str] | None = None
     axes.set_xticks(range(len(names)), [f"{name}\nn = {len(errors)}" for name, errors in zip(names, kept, strict=True)])
     axes.set(xlabel="", ylabel=f"radial error, {'pixels of 256' if unit == 'px' else unit}", ylim=(0, None))
     axes.grid(visible=False, axis="x")
+    axes.set_title("red: median; box: middle half; whiskers: 5 % to 95 %; dots: single points", fontsize=9)
     medians = [f"{name} {number(np.median(errors))}" for name, errors in zip(names, kept, strict=True) if len(errors)]
     figure.alt = f"Box plots of the radial error for each landmark; medians in {unit}: {', '.join(medians)}."
     return figure

@@ -6,41 +6,49 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lumbar.figures.style import BLUE, GREY, VERMILION, Drawing, number, styled
+from lumbar.figures.style import BLUE, GREEN, GREY, PURPLE, VERMILION, Drawing, number, styled
 
 NOT_SEARCHED = ("trial", "status", "epochs")
 """Columns of a leaderboard that are no settings."""
+
+FEW = 5
+"""Up to as many values of a setting are all written on its axis."""
+
+BEST_COLOURS = (VERMILION, BLUE, GREEN, PURPLE)
+"""Of the best trial, the second, and so on."""
 
 
 @styled
 def search_results(table: pd.DataFrame, objective: str, *, best: int = 3) -> Drawing:
     """The trials of a search: their scores in order, and each one's settings as a line through parallel axes.
 
+    The best trials have a colour each, the same in both panels.
+
     Args:
         table: Leaderboard as `lumbar.tuning.leaderboard` gives it: columns trial, status, the objective (NaN if the
             trial was not completed), epochs, and one column a searched setting.
         objective: Column with the score; smaller is better.
-        best: How many trials to bring out.
+        best: How many trials to bring out, at most 4.
     """
     table = table[table[objective].notna()].sort_values(objective, ignore_index=True)
     settings = [name for name in table.columns if name not in (*NOT_SEARCHED, objective)]
     figure = Drawing(figsize=(max(7.5, 3.4 + 1.25 * len(settings)), 4.4))
     left, right = figure.subplots(1, 2, width_ratios=[2.4, 1.1 * max(len(settings), 1) + 1])
-    shades = [VERMILION if place < best else BLUE for place in range(len(table))]
+    shades = [BEST_COLOURS[place] if place < best else GREY for place in range(len(table))]
     left.hlines(table.index, 0, table[objective], color=shades, linewidth=2)
     left.scatter(table[objective], table.index, color=shades, zorder=3)
     left.set(xlabel=objective, xlim=(0, None), title="trials, the best first")
     left.set_yticks(table.index, table["trial"].astype(str).str[-6:] if "trial" in table else table.index + 1)
     left.invert_yaxis()
     left.grid(visible=False, axis="y")
-    _draw_lines(right, table, [*settings, objective], best)
+    _draw_lines(right, table, [*settings, objective], shades)
     winner = ", ".join(f"{name} {_said(table[name].iloc[0])}" for name in settings) if len(table) else "none"
     score = f", score {number(table[objective].iloc[0])} ({objective})" if len(table) else ""
     figure.alt = f"Scores and settings of {len(table)} trials; the best: {winner}{score}."
     return figure
 
 
-def _draw_lines(axes: Axes, table: pd.DataFrame, columns: list[str], best: int) -> None:
+def _draw_lines(axes: Axes, table: pd.DataFrame, columns: list[str], shades: list[str]) -> None:
     """One upright axis a column, from its smallest to its largest value; one line a trial, the best on top."""
     heights = {}
     for place, name in enumerate(columns):
@@ -51,16 +59,11 @@ def _draw_lines(axes: Axes, table: pd.DataFrame, columns: list[str], best: int) 
             beside = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 8, "bbox": paper}
             axes.annotate(label, (place, height), zorder=5, **beside)
     lines = np.column_stack(list(heights.values()))
-    for trial in reversed(range(len(lines))):
-        good = trial < best
-        look = (
-            {"color": VERMILION, "linewidth": 2.2, "zorder": 3}
-            if good
-            else {"color": GREY, "linewidth": 1, "alpha": 0.7}
-        )
-        axes.plot(range(len(columns)), lines[trial], **look)
+    for trial, shade in reversed(list(enumerate(shades))):
+        width, order = (1, 2) if shade == GREY else (2.2, 3)
+        axes.plot(range(len(columns)), lines[trial], color=shade, linewidth=width, zorder=order)
     axes.set_xticks(range(len(columns)), columns, rotation=25, ha="right")
-    axes.set(xlim=(-0.2, len(columns) - 0.4), ylim=(-0.06, 1.06), yticks=[], title=f"settings; the best {best} in red")
+    axes.set(xlim=(-0.2, len(columns) - 0.4), ylim=(-0.06, 1.06), yticks=[], title="settings of each trial")
     axes.grid(visible=False)
     axes.spines[["left", "bottom"]].set_visible(False)
     axes.tick_params(length=0)
@@ -68,20 +71,20 @@ def _draw_lines(axes: Axes, table: pd.DataFrame, columns: list[str], best: int) 
 
 def _heights(column: pd.Series) -> tuple[np.ndarray, list[tuple[float, str]]]:
     """Where each value stands on an axis from 0 to 1, and what to write beside it."""
-    few = column.astype(str).nunique() <= 5
     as_numbers = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    if few or not as_numbers:
-        values = sorted(column.unique()) if as_numbers else sorted(column.unique(), key=str)
-        step = {
-            value: place / max(len(values) - 1, 1) if len(values) > 1 else 0.5 for place, value in enumerate(values)
-        }
-        return column.map(step).to_numpy(dtype=float), [(height, _said(value)) for value, height in step.items()]
-    low, high = float(column.min()), float(column.max())
+    values = sorted(column.unique(), key=None if as_numbers else str)
+    if len(values) == 1 or not as_numbers:
+        places = np.linspace(0, 1, len(values)) if len(values) > 1 else [0.5]
+        heights = dict(zip(values, places, strict=True))
+        return column.map(heights).to_numpy(dtype=float), [(height, _said(value)) for value, height in heights.items()]
+    low, high = float(values[0]), float(values[-1])
     logarithmic = low > 0 and high / low > 20
-    scaled = np.log(column.to_numpy(dtype=float)) if logarithmic else column.to_numpy(dtype=float)
-    heights = (scaled - scaled.min()) / (scaled.max() - scaled.min())
-    middle = np.sqrt(low * high) if logarithmic else (low + high) / 2
-    return heights, [(0.0, number(low)), (0.5, number(middle)), (1.0, number(high))]
+    line = np.log if logarithmic else np.asarray
+    heights = (line(column.to_numpy(dtype=float)) - line(low)) / (line(high) - line(low))
+    if len(values) > FEW:
+        middle = np.sqrt(low * high) if logarithmic else (low + high) / 2
+        return heights, [(0.0, number(low)), (0.5, number(middle)), (1.0, number(high))]
+    return heights, [(float((line(value) - line(low)) / (line(high) - line(low))), _said(value)) for value in values]
 
 
 def _said(value: object) -> str:

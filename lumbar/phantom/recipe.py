@@ -30,8 +30,10 @@ class PhantomSettings:
     series: tuple[str, ...] = setting(tuple(SERIES), "series of each study", choices=tuple(SERIES))
     slices: int = setting(1, "slices of a sagittal series, an odd number; the middle one has the points", at_least=1)
     anomalies: bool = setting(True, "whether slips, fractures, hernias, transitional vertebrae and the like may occur")
-    stir_share: float = setting(0.2, "share of STIR among the series sagittal-t2, 0 to 1", at_least=0)
-    random_contrast: float = setting(0.0, "share of series with a contrast no scanner makes, 0 to 1", at_least=0)
+    stir_share: float = setting(0.2, "share of STIR among the series sagittal-t2, 0 to 1", at_least=0, at_most=1)
+    random_contrast: float = setting(
+        0.0, "share of series with a contrast no scanner makes, 0 to 1", at_least=0, at_most=1
+    )
 
     def __post_init__(self):
         if len(set(self.series)) < max(len(self.series), 1):

@@ -56,7 +56,7 @@ def sharpened(picture: np.ndarray, amount: float) -> np.ndarray:
 
 
 def truncated(picture: np.ndarray, kept: float) -> np.ndarray:
-    """The picture without its highest frequencies along the rows, cut off sharply: Gibbs' ringing at edges."""
+    """The picture without its highest frequencies down the columns, cut off sharply: Gibbs' ringing at edges."""
     spectrum = fft.rfft(picture, axis=0)
     spectrum[int(kept * (len(spectrum) - 1)) + 1 :] = 0
     return np.maximum(fft.irfft(spectrum, n=picture.shape[0], axis=0), 0).astype(np.float32)

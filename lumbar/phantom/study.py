@@ -14,7 +14,6 @@ any number of processes, and the first patients of a large set are those of a sm
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from functools import partial
@@ -25,7 +24,7 @@ from tqdm.auto import tqdm
 
 from lumbar.datasets.phantom_study import RECIPE, TABLE
 from lumbar.errors import DatasetError
-from lumbar.files import replacing, write_json
+from lumbar.files import building, replacing, write_json
 from lumbar.parallel import in_parallel
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.recipe import VERSION, PhantomSettings, patient_name, stream
@@ -56,11 +55,11 @@ def write_dataset(
     """
     out, settings = Path(out), settings or PhantomSettings()
     _claim(out, settings)
+    _remove_stale(out)
     names = [patient_name(settings.seed, number) for number in range(1, settings.patients + 1)]
     missing = [number for number, name in enumerate(names, start=1) if not (out / name).is_dir()]
     if not missing and (out / TABLE).is_file():
         return out
-    _remove_stale(out)
     bar = tqdm(total=len(names), initial=len(names) - len(missing), desc="patients", disable=not progress)
     with bar:
         for _ in in_parallel(partial(write_study, out, settings), missing, workers):
@@ -85,19 +84,11 @@ def write_study(out: str | Path, settings: PhantomSettings | None = None, number
     folder = Path(out) / name
     if folder.is_dir():
         return folder
-    temporary = folder.with_name(f".{name}.{os.getpid()}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
     patient = draw_patient(stream(settings.seed, number, 0), anomalies=settings.anomalies)
-    rows = [row for series in settings.series for row in write_series(temporary, settings, number, series, patient)]
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).round({"x": 4, "y": 4, "x_mm": 4, "y_mm": 4, "z_mm": 4})
-    table.to_csv(temporary / TABLE, index=False, lineterminator="\n")
-    try:
-        temporary.rename(folder)
-    except OSError:  # another process has just written the same patient
-        if not folder.is_dir():
-            raise
-        shutil.rmtree(temporary)
+    with building(folder) as begun:
+        rows = [row for series in settings.series for row in write_series(begun, settings, number, series, patient)]
+        table = pd.DataFrame(rows, columns=list(COLUMNS)).round({"x": 4, "y": 4, "x_mm": 4, "y_mm": 4, "z_mm": 4})
+        table.to_csv(begun / TABLE, index=False, lineterminator="\n")
     return folder
 
 

@@ -62,7 +62,7 @@ def read_dicom(path: Path, frame: int | None) -> Scan:
         index = _choose_frame(path, dataset, frame)
         groups = _functional_groups(dataset, index)
         repairs: list[str] = []
-        pixels = _pixels(path, dataset, groups, index, repairs)
+        pixels, mirrored = _pixels(path, dataset, groups, index, repairs)
         spacing = _spacing(path, groups)
         plane = _plane(path, groups, spacing)
         return Scan(
@@ -71,7 +71,7 @@ def read_dicom(path: Path, frame: int | None) -> Scan:
             pixel_width=spacing[1] if spacing else None,
             pixel_height=spacing[0] if spacing else None,
             plane=plane,
-            window=_window(groups),
+            window=_window(groups, mirrored),
             view=_VIEWS_BY_NORMAL[int(np.argmax(np.abs(plane.normal)))] if plane else None,
             identity={name: str(dataset.get(keyword, "") or "") for name, keyword in _IDENTITY.items()},
             warnings=tuple(repairs),
@@ -103,7 +103,16 @@ def _open(path: Path) -> Dataset:
     for keyword in ("Rows", "Columns", "BitsAllocated", "PhotometricInterpretation"):
         if dataset.get(keyword) in (None, ""):
             raise ScanError("the header lacks what decoding needs", file=path, field=keyword)
-    check_size(path, dataset.Columns, dataset.Rows)
+    try:
+        columns, rows = int(dataset.Columns), int(dataset.Rows)
+    except (TypeError, ValueError) as error:
+        raise ScanError(
+            "the picture's size is no pair of numbers",
+            file=path,
+            field="Rows, Columns",
+            found=f"{dataset.Rows}, {dataset.Columns}",
+        ) from error
+    check_size(path, columns, rows)
     return dataset
 
 
@@ -150,7 +159,10 @@ def _first(places: list[Dataset], keyword: str) -> Any:
     return next((place[keyword].value for place in places if keyword in place), None)
 
 
-def _pixels(path: Path, dataset: Dataset, groups: list[Dataset], frame: int, repairs: list[str]) -> np.ndarray:
+def _pixels(
+    path: Path, dataset: Dataset, groups: list[Dataset], frame: int, repairs: list[str]
+) -> tuple[np.ndarray, float | None]:
+    """The rescaled pixels; and if they were inverted, the sum of a value before and after."""
     if dataset.BitsAllocated == 1:
         raise ScanError("the file holds a mask of one bit, not a scan", file=path, field="BitsAllocated", found=1)
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
@@ -177,16 +189,23 @@ def _pixels(path: Path, dataset: Dataset, groups: list[Dataset], frame: int, rep
     pixels = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
     if not np.isfinite(pixels).all():
         raise ScanError("some pixels are not finite numbers", file=path, remedy="export the series again")
-    if dataset.PhotometricInterpretation == "MONOCHROME1":
-        pixels = pixels.max() + pixels.min() - pixels
-        repairs.append("stored with black as the highest value (MONOCHROME1); inverted")
-    return pixels
+    if dataset.PhotometricInterpretation != "MONOCHROME1":
+        return pixels, None
+    repairs.append("stored with black as the highest value (MONOCHROME1); inverted")
+    mirrored = pixels.max() + pixels.min()
+    return mirrored - pixels, float(mirrored)
 
 
 def _decoded(path: Path, dataset: Dataset, frame: int) -> np.ndarray:
     syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
-    if syntax is None:
-        raise ScanError("the header does not say how the pixels are coded", file=path, field="TransferSyntaxUID")
+    if not isinstance(syntax, UID) or not syntax.is_transfer_syntax:
+        raise ScanError(
+            "the header does not say in a way we know how the pixels are coded",
+            file=path,
+            field="TransferSyntaxUID",
+            found=syntax,
+            remedy="export the series again, uncompressed if that is offered",
+        )
     if syntax.is_compressed and syntax.name.startswith(("JPEG", "High-Throughput")):
         _check_codestream(path, dataset, frame)
     problems = []
@@ -279,11 +298,14 @@ def _plane(path: Path, groups: list[Dataset], spacing: tuple[float, float] | Non
         ) from error
 
 
-def _window(groups: list[Dataset]) -> tuple[float, float] | None:
+def _window(groups: list[Dataset], mirrored: float | None) -> tuple[float, float] | None:
+    """(centre, width), the centre inverted along with the pixels."""
     centre, width = _first(groups, "WindowCenter"), _first(groups, "WindowWidth")
     first = [value[0] if isinstance(value, MultiValue) and len(value) else value for value in (centre, width)]
     numbers = _numbers(first, 2)
-    return (numbers[0], numbers[1]) if numbers and numbers[1] > 0 else None
+    if not numbers or numbers[1] <= 0:
+        return None
+    return (numbers[0] if mirrored is None else mirrored - numbers[0], numbers[1])
 
 
 def _numbers(values: Any, count: int) -> list[float] | None:

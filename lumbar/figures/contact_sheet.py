@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,13 @@ from matplotlib.figure import Figure
 from lumbar import datasets, scans
 from lumbar.datasets import Dataset
 from lumbar.errors import DatasetError
+from lumbar.figures.style import CHANNEL_COLOURS
+from lumbar.files import replacing
 from lumbar.geometry import SIZE, Affine
+from lumbar.landmarks import VIEWS
+from lumbar.preprocess import PreprocessSettings, square
 
-_WINDOW = (0.5, 99.5)
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".dcm"}
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#F0E442")  # Okabe & Ito: told apart by colour-blind people too
 
 
 def contact_sheet(
@@ -24,7 +25,7 @@ def contact_sheet(
     *,
     beside: str | Path | Dataset | None = None,
     count: int = 16,
-    view: str = "sagittal",
+    view: str | None = None,
     points: bool = False,
 ) -> Path:
     """Draw pictures of a data set on one PNG, optionally beside those of another.
@@ -36,7 +37,8 @@ def contact_sheet(
         file: PNG to write.
         beside: A second data set, or any folder of pictures, for the right half of the page.
         count: Pictures of each.
-        view: Which of the views of `lumbar.landmarks.VIEWS` to show (a folder without a table shows all it has).
+        view: Which of `lumbar.landmarks.VIEWS` to show; the first of them that a data set has, if left out. A folder
+            without a table shows all it has.
         points: Whether to mark the landmarks, where there is a table.
 
     Returns:
@@ -56,17 +58,16 @@ def contact_sheet(
         if points:
             for index, xy in enumerate(marks):
                 corner = np.array([index % columns, index // columns]) * SIZE
-                colours = [_COLOURS[order % len(_COLOURS)] for order in range(len(xy))]
+                colours = list(CHANNEL_COLOURS.values())[: len(xy)]
                 axes.scatter(*(xy + corner).T, s=8, c=colours, linewidths=0)
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
-    temporary.replace(file)
+    with replacing(file) as temporary:
+        figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
     return file
 
 
-def _chosen(half: str | Path | Dataset, count: int, view: str) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
+def _chosen(half: str | Path | Dataset, count: int, view: str | None) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
     """(title, pictures uint8 (256, 256), points (k, 2) in the 256 frame) of one half of the page."""
     dataset = half if isinstance(half, Dataset) else _opened(Path(half))
     if dataset is None:
@@ -74,6 +75,7 @@ def _chosen(half: str | Path | Dataset, count: int, view: str) -> tuple[str, lis
         marks = [np.empty((0, 2))] * len(files)
         name = Path(half).name
     else:
+        view = view or next(each for each in VIEWS if (dataset.table["view"] == each).any())
         table = dataset.table[dataset.table["view"] == view].sort_values(["level", "side"], kind="stable")
         groups = {image: rows[["x", "y"]].to_numpy() for image, rows in table.groupby("image", sort=False)}
         files, marks, name = [dataset.path(image) for image in groups], list(groups.values()), dataset.name
@@ -99,9 +101,7 @@ def _prepared(file: Path, xy_native: np.ndarray) -> tuple[np.ndarray, np.ndarray
     pixels = scans.read(file).pixels
     height, width = pixels.shape
     to_256 = Affine.stretch(width, height)
-    low, high = np.percentile(pixels, _WINDOW)
-    grey = np.clip((to_256.image(pixels) - low) * (255 / max(high - low, 1e-6)), 0, 255)
-    return grey.astype(np.uint8), to_256.points(xy_native)
+    return square(pixels, to_256, PreprocessSettings()), to_256.points(xy_native)
 
 
 def _montage(pictures: list[np.ndarray], columns: int) -> np.ndarray:
