@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from lumbar.files import write_json
+from lumbar.memory import keep_freed_memory
 
 REPEATS = 5
 
@@ -82,7 +83,7 @@ def training(batches: int = 6) -> dict[str, float]:
 
 def gain_of_kept_memory(trained: dict[str, float]) -> dict[str, float]:
     """How much faster training is than where freed memory goes back to the system, as glibc does by itself."""
-    glibc_default = {"MALLOC_MMAP_MAX_": "65536"}
+    glibc_default = {"MALLOC_MMAP_MAX_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072", "MALLOC_ARENA_MAX": "16"}
     command = [sys.executable, __file__, "--training-only"]
     answer = subprocess.run(command, env=os.environ | glibc_default, stdout=subprocess.PIPE, text=True, check=True)
     without = json.loads(answer.stdout)
@@ -94,6 +95,7 @@ def main() -> None:
     if sys.argv[1:] == ["--training-only"]:
         print(json.dumps(training()))
         return
+    keep_freed_memory()
     with tempfile.TemporaryDirectory() as home:
         os.environ["LUMBAR_HOME"] = home
         trained = training()

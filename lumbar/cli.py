@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import lumbar
 from lumbar.errors import LumbarError
+from lumbar.memory import keep_freed_memory
 
 VERBS = {
     "doctor": "say what this machine has and lacks, with the remedy",
@@ -16,6 +17,7 @@ VERBS = {
     "check": "say whether a folder is a data set we can read, what is in it, and what is wrong",
     "train": "train a network and leave a run folder",
     "evaluate": "measure a run on the test patients, beside trivial baselines",
+    "predict": "find the points in pictures that nobody has marked",
     "tune": "search for better settings with Keras Tuner, then train and evaluate the best",
     "course": "execute the notebooks from first to last and write a summary page",
 }
@@ -34,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 if all went well, 1 for a problem found, 2 for a command that cannot be understood.
     """
+    keep_freed_memory()
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog="python -m lumbar", description=lumbar.__doc__)
     parser.add_argument("--version", action="version", version=f"lumbar {lumbar.__version__}")

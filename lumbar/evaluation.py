@@ -33,6 +33,7 @@ class EvaluationSettings:
 
     run: Path | None = setting(None, "run folder, or its name under runs/; the newest trained one if left out")
     part: str = setting("test", "part of the split to measure on", choices=PARTS)
+    data: Path | None = setting(None, "another data set to measure on, whole, in place of a part of the run's own")
     bootstrap: int = setting(2000, "resamples of the patients for the 95 % intervals; 0 for none", at_least=0)
     seed: int = setting(0, "seed of the resampling", at_least=0)
 
@@ -68,8 +69,8 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
     """Measure a run's best network on one part of its split, and write what was found into the run folder.
 
     Written are metrics.json, predictions.csv and one PNG a figure; the names get ``_train`` or ``_validation`` added if
-    the part is not the test part. Each look at the test patients is noted in metrics.json: who chooses settings by them
-    has no test patients any more.
+    the part is not the test part, and ``_all_of_`` with the folder's name for another data set. Each look at the test
+    patients is noted in metrics.json: who chooses settings by them has no test patients any more.
 
     Args:
         settings: Which run, which part.
@@ -78,6 +79,7 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
     Raises:
         RunError: If there is no such run, it has no trained network, or the network does not answer with numbers.
         TableError: If a patient to be measured on stood in another part when the run was trained.
+        LumbarError: If the data cannot be read.
     """
     from lumbar import accuracy
     from lumbar.report import labels, points_table
@@ -86,8 +88,11 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
     run = run_folder(settings.run)
     trained_with = load_settings(run)
     parts = prepared_parts(trained_with, progress=progress)
-    part = parts[settings.part]
-    _check_unseen(run, settings.part, part.index["patient"].tolist())
+    if settings.data is None:
+        measured, part = settings.part, parts[settings.part]
+    else:
+        measured, part = _elsewhere(settings.data, trained_with, progress)
+    _check_unseen(run, measured, part.index["patient"].tolist())
     predicted = predict(run / "best.keras", part, progress=progress)
     patients, views = part.index["patient"].tolist(), part.index["view"].tolist()
 
@@ -106,20 +111,20 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
     }
     metrics = {
         "run": run.name,
-        "part": settings.part,
+        "part": measured,
         "synthetic_share": float(np.mean(parts["train"].index["source"] == "phantom")),
         **_training_in_short(run, trained_with),
-        "test_looks": _looks(run, settings.part),
+        "test_looks": _looks(run, measured),
         "network": network,
         "baselines": {name: numbers for name, (_, numbers) in trivial.items()},
         "groups": groups,
         "settings": to_dict(settings),
     }
     predictions = points_table(part, predicted, errors)
-    _write(run, settings.part, metrics, predictions)
+    _write(run, measured, metrics, predictions)
     drawn = _draw(part, predicted, errors, {name: found.radial_px for name, (found, _) in trivial.items()})
     for name, drawing in drawn.items():
-        drawing.savefig(run / f"{name}{_added(settings.part)}.png")
+        drawing.savefig(run / f"{name}{_added(measured)}.png")
     return Results(run, metrics, predictions, errors, drawn)
 
 
@@ -190,6 +195,17 @@ def predict(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarr
     return Affine.unit().inverse().points(unit)
 
 
+def _elsewhere(data: Path, trained_with: Any, progress: bool) -> tuple[str, Prepared]:
+    """What to call another data set, and all its pictures, prepared as those the run was trained on."""
+    from lumbar import datasets, preprocess
+
+    dataset = datasets.load(data)
+    settings = preprocess.PreprocessSettings(fit=trained_with.fit)
+    cache = places.data() / "prepared"
+    pictures = preprocess.prepare(dataset, settings, views=trained_with.views, cache=cache, progress=progress)
+    return f"all of {dataset.root.resolve().name}", pictures
+
+
 def _check_unseen(run: Path, part: str, patients: list[str]) -> None:
     """Make sure that the data have not changed since, so that a patient trained on is now among those to measure on."""
     import pandas as pd
@@ -245,4 +261,4 @@ def _write(run: Path, part: str, metrics: dict, predictions: pd.DataFrame) -> No
 
 def _added(part: str) -> str:
     """What the names of files get added, so that other parts leave the test results alone."""
-    return "" if part == "test" else f"_{part}"
+    return "" if part == "test" else f"_{part.replace(' ', '_')}"

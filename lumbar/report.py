@@ -9,7 +9,7 @@ import pandas as pd
 
 from lumbar import accuracy
 from lumbar.geometry import Affine
-from lumbar.landmarks import LEVELS
+from lumbar.landmarks import LEVELS, PARTS
 
 if TYPE_CHECKING:
     from lumbar.preprocess import Prepared
@@ -96,8 +96,9 @@ def labels(part: Prepared) -> dict[str, np.ndarray]:
 
 def _opening(metrics: dict[str, Any]) -> list[str]:
     network = metrics["network"]
+    measured = metrics["part"] + (" part" if metrics["part"] in PARTS else "")
     counts = (
-        f"{metrics['part']} part: {_count(network['patients'], 'patient')}, {_count(network['images'], 'picture')}, "
+        f"{measured}: {_count(network['patients'], 'patient')}, {_count(network['images'], 'picture')}, "
         f"{_count(network['points'], 'point')} ({network['missing']} missing)"
     )
     best = f", the best after epoch {metrics['best_epoch']}" if metrics["best_epoch"] is not None else ""
@@ -106,7 +107,9 @@ def _opening(metrics: dict[str, Any]) -> list[str]:
         counts[0].upper() + counts[1:],
     ]
     if metrics["synthetic_share"] == 1:
-        lines.append("Trained on synthetic patients: the numbers tell nothing about real ones.")
+        synthetic = set(metrics["groups"]["source"]) == {"phantom"}
+        measured_on = ": the numbers tell nothing about real ones." if synthetic else ", measured on others."
+        lines.append(f"Trained on synthetic patients{measured_on}")
     elif metrics["synthetic_share"] > 0:
         lines.append(
             f"Trained on synthetic patients in part: {100 * metrics['synthetic_share']:.0f} % of the pictures."

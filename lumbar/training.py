@@ -38,7 +38,7 @@ class TrainingSettings:
     """Settings of a training; the defaults are the documented ones."""
 
     data: Path | None = setting(None, "folder of a data set; synthetic patients, made on first use, if left out")
-    patients: int = setting(600, "synthetic patients to make if no data are given", at_least=7)
+    patients: int = setting(320, "synthetic patients to make if no data are given", at_least=7)
     patients_seed: int = setting(7, "another seed, other synthetic patients", at_least=0)
     views: tuple[str, ...] = setting(("sagittal",), "planes to train on", choices=VIEWS)
     fit: str = setting("stretch", "how a picture becomes square", choices=("stretch", "letterbox"))

@@ -53,6 +53,20 @@ def test_the_two_commands_on_synthetic_patients(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not REAL_MRI.is_dir(), reason=ABSENT)
+def test_a_network_of_synthetic_patients_is_measured_on_real_ones(tmp_path):
+    run(tmp_path, "train.py", "--patients", 16, "--epochs", 1, "--width", 4, "--name", "phantom")
+    data = write_kaggle_layout(tmp_path / "kaggle", count=12)
+    printed = run(tmp_path, "evaluate.py", "--data", data)
+    assert "All of kaggle: 12 patients" in printed
+    assert "Trained on synthetic patients, measured on others" in printed
+    folder = tmp_path / "runs" / "phantom"
+    assert json.loads((folder / "metrics_all_of_kaggle.json").read_text())["test_looks"] == []
+    assert len(pd.read_csv(folder / "predictions_all_of_kaggle.csv")) == 12 * len(LEVELS)
+    assert not (folder / "metrics.json").exists(), "the run's own test patients were not touched"
+
+
+@pytest.mark.slow
 def test_all_three_views_in_one_network(tmp_path):
     flags = ["--patients", 16, "--epochs", 1, "--width", 4, "--model", "heatmap", "--name", "views"]
     run(tmp_path, "train.py", *flags, "--views", "sagittal", "coronal", "axial")

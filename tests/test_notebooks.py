@@ -18,6 +18,7 @@ from lumbar import course, lesson
 
 NOTEBOOKS = sorted(course.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 PROFILES = sorted((course.NOTEBOOKS / "profiles").glob("*.yaml"))
+README = (course.NOTEBOOKS.parent / "README.md").read_text(encoding="utf-8")
 EXPECTED = yaml.safe_load((Path(__file__).parent / "notebook_metrics.yaml").read_text())
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -100,6 +101,12 @@ def test_opening_and_closing(path):
     assert stated_seconds(notebook) <= 120, "the course promises less than two minutes a notebook"
     headings = re.findall(r"^## (.+)$", prose(notebook), re.MULTILINE)
     assert headings[-2:] == ["What you have now", "What comes next"]
+
+
+@each_notebook
+def test_the_readme_states_the_same_time(path):
+    (row,) = (line for line in README.splitlines() if f"(notebooks/{path.name})" in line)
+    assert row.endswith(f"| {' '.join(STATED_TIME.search(read(path).cells[0].source).groups())} |")
 
 
 @each_notebook

@@ -1,0 +1,119 @@
+"""Points of pictures nobody has marked: the right place in the file and in the patient, nothing skipped silently."""
+
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+from PIL import Image
+
+from lumbar import evaluation, places, scans
+from lumbar.cli import main
+from lumbar.datasets import load
+from lumbar.landmarks import LEVELS
+from lumbar.phantom import PhantomSettings, write_dataset
+from lumbar.prediction import PredictionSettings, files, predict
+from lumbar.training import TrainingSettings, train
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Sagittal and axial pictures of a few patients, and two networks that have hardly seen them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LUMBAR_HOME", str(tmp_path_factory.mktemp("home")))
+        settings = PhantomSettings(patients=8, seed=2, series=("sagittal-t2", "axial-t2"))
+        data = write_dataset(places.data() / "few", settings, workers=1, progress=False)
+        small = {"data": data, "epochs": 1, "width": 2, "depth": 3, "tensorboard": False}
+        train(TrainingSettings(**small, views=("sagittal",), name="flat"), progress=False)
+        train(TrainingSettings(**small, views=("sagittal", "axial"), name="both"), progress=False)
+        yield data
+
+
+@pytest.fixture
+def truthful(home, monkeypatch):
+    """A network that answers where the table has the points, in place of one that had been trained for long."""
+    table = load(home).table
+    table = table[table["view"] == "sagittal"]
+    by_picture = iter(table.groupby("image", sort=True)[["x", "y"]])
+
+    def answer(network, part, progress):
+        from lumbar.geometry import Affine
+
+        true = [points.to_numpy() for _, points in by_picture][: len(part.images)]
+        return np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=True)])
+
+    monkeypatch.setattr(evaluation, "predict", answer)
+    return table
+
+
+def test_points_come_back_in_native_pixels_and_patient_millimetres(truthful, home):
+    paths = [home / image for image in sorted(truthful["image"].unique())]
+    found = predict(paths, PredictionSettings(run="flat"), progress=False)
+    assert found.synthetic
+    assert found.refused == ()
+    true = truthful.sort_values(["image", "level"], ignore_index=True)
+    table = found.table.sort_values(["image", "level"], ignore_index=True)
+    np.testing.assert_allclose(table[["x", "y"]], true[["x", "y"]], atol=1e-6)
+    for image, points in table.groupby("image"):
+        header = pydicom.dcmread(image)
+        along_row, along_column = np.array(header.ImageOrientationPatient, float).reshape(2, 3)
+        height, width = map(float, header.PixelSpacing)
+        by_hand = (
+            np.array(header.ImagePositionPatient, float)
+            + points[["x"]].to_numpy() * width * along_row
+            + points[["y"]].to_numpy() * height * along_column
+        )
+        np.testing.assert_allclose(points[["x_mm", "y_mm", "z_mm"]], by_hand, atol=1e-4)
+
+
+def test_a_picture_file_has_the_same_points_but_no_place_in_the_patient(home, tmp_path):
+    dicom = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"
+    pixels = scans.read(dicom).pixels
+    Image.fromarray((pixels / pixels.max() * 65535).astype(np.uint16)).save(tmp_path / "a.png")
+    one, other = (predict([path], PredictionSettings(run="flat"), progress=False).table for path in (dicom, tmp_path))
+    np.testing.assert_allclose(one[["x", "y"]], other[["x", "y"]], atol=0.5)
+    assert one[["x_mm", "y_mm", "z_mm"]].notna().all(axis=None)
+    assert other[["x_mm", "y_mm", "z_mm"]].isna().all(axis=None)
+
+
+def test_axial_pictures_have_sides_and_sagittal_ones_levels(home):
+    table = predict([home / "phantom-2-0001"], PredictionSettings(run="both"), progress=False).table
+    assert table.loc[table["view"] == "sagittal", "level"].tolist() == list(LEVELS)
+    assert set(table.loc[table["view"] == "axial", "side"]) == {"left", "right"}
+    assert len(table) == 5 + 5 * 2
+
+
+def test_a_plane_the_network_does_not_know_is_refused_and_the_rest_goes_on(home):
+    found = predict([home / "phantom-2-0001"], PredictionSettings(run="flat"), progress=False)
+    assert len(found.table) == 5
+    assert len(found.refused) == 5
+    assert "not trained on this plane" in str(found.refused[0])
+
+
+def test_a_picture_whose_plane_nobody_says_is_refused_if_there_are_several(home, tmp_path):
+    Image.effect_noise((300, 300), 60).save(tmp_path / "a.png")
+    settings = PredictionSettings(run="both")
+    (error,) = predict([tmp_path / "a.png"], settings, progress=False).refused
+    assert "--view" in str(error)
+    told = predict([tmp_path / "a.png"], PredictionSettings(run="both", view="axial"), progress=False)
+    assert told.table["side"].tolist() == ["left", "right"]
+
+
+def test_in_a_folder_only_what_may_be_a_picture_is_taken(tmp_path):
+    for name in ("b.dcm", "IM0001", "c.PNG", "landmarks.csv", ".hidden.png"):
+        (tmp_path / name).touch()
+    assert [file.name for file in files([tmp_path])] == ["IM0001", "b.dcm", "c.PNG"]
+    assert list(files([tmp_path / "landmarks.csv"])) == [tmp_path / "landmarks.csv"], "who names a file means it"
+
+
+def test_the_command_writes_table_and_pictures_and_tells_what_it_left_out(home, tmp_path, capsys):
+    (tmp_path / "broken.dcm").write_bytes(b"not a scan")
+    picture = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"
+    words = ["predict", picture, tmp_path / "broken.dcm", "--run", "flat", "--out", tmp_path / "points.csv"]
+    code = main(list(map(str, [*words, "--overlay", tmp_path / "drawn"])))
+    printed = capsys.readouterr()
+    assert code == 1
+    assert "left out: this is not a DICOM file" in printed.err
+    assert "Not for diagnosis" in printed.out
+    assert len(pd.read_csv(tmp_path / "points.csv")) == 5
+    (drawn,) = (tmp_path / "drawn").iterdir()
+    assert np.asarray(Image.open(drawn)).std() > 10
