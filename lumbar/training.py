@@ -27,8 +27,24 @@ if TYPE_CHECKING:
     from lumbar.preprocess import Prepared
 
 RECIPES: dict[str, dict[str, Any]] = {
-    "baseline": {"learning_rate": 0.001, "schedule": "constant", "loss": "mse", "width": 8, "depth": 5, "dropout": 0.3},
-    "heatmap": {"learning_rate": 0.006, "schedule": "cosine", "loss": "l1", "width": 24, "depth": 4, "dropout": 0.0},
+    "baseline": {
+        "depth": 5,
+        "width": 8,
+        "dropout": 0.3,
+        "batch_size": 32,
+        "learning_rate": 0.001,
+        "loss": "mse",
+        "schedule": "constant",
+    },
+    "heatmap": {
+        "depth": 4,
+        "width": 24,
+        "dropout": 0.0,
+        "batch_size": 16,
+        "learning_rate": 0.005,
+        "loss": "l1",
+        "schedule": "cosine",
+    },
 }
 """What a setting left open means for each network: as documented for the baseline, as measured for the heatmap."""
 
@@ -53,7 +69,7 @@ class TrainingSettings:
         None, "share of units switched off in training (default: the network's)", at_least=0, at_most=0.95
     )
     epochs: int = setting(50, "passes over the training pictures", at_least=1)
-    batch_size: int = setting(32, "pictures a step", at_least=1)
+    batch_size: int | None = setting(None, "pictures a step (default: the network's; baseline 32)", at_least=1)
     learning_rate: float | None = setting(
         None, "step size of Adam, its peak if scheduled (default: the network's; baseline 0.001)", at_least=0
     )
@@ -209,6 +225,7 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], prog
     from lumbar.batches import Batches
     from lumbar.checkpoints import RunKeeper
 
+    settings = settings.resolved()
     keras.backend.clear_session()
     keras.utils.set_random_seed(settings.seed)
     batches = Batches(

@@ -84,8 +84,8 @@ def tune(settings: TuningSettings, training: TrainingSettings, *, progress: bool
     from lumbar.training import prepared_parts
 
     folder = places.runs() / settings.name
-    _claim(folder, {"tuning": to_dict(settings), "training": to_dict(training)})
     prepared_parts(training, progress=progress)  # data that cannot be read are no matter of a trial
+    _claim(folder, {"tuning": to_dict(settings), "training": to_dict(training)})
     tuner = _tuner(settings, training, folder, progress)
     tuner.search()
     keras.backend.clear_session()  # the trials' networks are on disk
