@@ -1,3 +1,50 @@
 """Find the five lumbar disc levels in medical images with convolutional networks, and learn how it is done."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
 __version__ = "0.1.0"
+
+
+def predict(
+    paths: str | os.PathLike | Sequence[str | os.PathLike],
+    *,
+    weights: str | os.PathLike = "phantom+mr",
+    view: str | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Find the points in pictures.
+
+    Args:
+        paths: A DICOM, PNG or JPEG file, a folder of them, or several of either.
+        weights: A trained network: a released one by its name, or a run's folder or name.
+        view: "sagittal", "coronal" or "axial", for pictures whose files do not say it (PNG, JPEG); sagittal if left
+            out.
+        progress: Show progress bars.
+
+    Returns:
+        DataFrame with one row per point; its columns are those of `lumbar.prediction.Predictions`. A file that cannot
+        be used is left out with a warning.
+
+    Raises:
+        ScanError: If not one of the files can be used.
+        RunError: If there is no such network.
+    """
+    import warnings
+
+    from lumbar.prediction import PredictionSettings
+    from lumbar.prediction import predict as find
+
+    several = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    found = find(several, PredictionSettings(weights=os.fspath(weights), view=view), progress=progress)
+    if found.table.empty and found.refused:
+        raise found.refused[0]
+    for error in found.refused:
+        warnings.warn(f"left out: {error}", stacklevel=2)
+    return found.table

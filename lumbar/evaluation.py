@@ -155,7 +155,12 @@ def run_folder(run: Path | None) -> Path:
 
 
 def predict(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarray:
-    """A saved network's answers.
+    """A saved network's points, see `predict_with_confidence`; float64 (N, K, 2) pixels of the 256 frame."""
+    return predict_with_confidence(network, part, progress=progress)[0]
+
+
+def predict_with_confidence(network: Path, part: Prepared, *, progress: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """A saved network's points, and how sure it is of them.
 
     Args:
         network: The .keras file; it may hold nothing but registered layers (no code of its own is run).
@@ -163,7 +168,8 @@ def predict(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarr
         progress: Show a progress bar.
 
     Returns:
-        float64 (N, K, 2) pixels of the 256 frame.
+        float64 (N, K, 2) pixels of the 256 frame, and (N, K) from 0 to 1 as `lumbar.readout.read_out` has it; NaN from
+        a network without maps, which cannot say.
 
     Raises:
         RunError: If the network answers with other landmarks than the pictures have, or with something not a number.
@@ -174,25 +180,40 @@ def predict(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarr
     from lumbar.backend import keras
     from lumbar.batches import Batches
     from lumbar.geometry import Affine
+    from lumbar.readout import read_out
 
     model = keras.saving.load_model(network, compile=False, safe_mode=True)
-    if tuple(model.output_shape[1:]) != (len(part.channels), 2):
+    has_maps = len(model.output_shape) == 4
+    answers_with = model.output_shape[-1] if has_maps else model.output_shape[1]
+    if answers_with != len(part.channels):
         raise RunError(
             "the network answers with other landmarks than these pictures have",
             file=network,
-            found=model.output_shape[1:],
-            expected=(len(part.channels), 2),
+            found=answers_with,
+            expected=f"{len(part.channels)}: {', '.join(part.channels)}",
         )
+    if has_maps:
+        model = models.heatmaps(model)
     batches = Batches(part, BATCH, seed=0, shuffle=False, augment=None)
-    steps = trange(len(batches), desc="predicting", unit="batch", disable=not progress)
-    unit = np.concatenate([keras.ops.convert_to_numpy(model.predict_on_batch(batches[step][0])) for step in steps])
-    if not np.isfinite(unit).all():
-        raise RunError(
-            "the network answers with something that is not a number",
-            file=network,
-            remedy="its training went astray: train anew with a smaller learning rate",
-        )
-    return Affine.unit().inverse().points(unit)
+    points, confidences = [], []
+    for step in trange(len(batches), desc="predicting", unit="batch", disable=not progress):
+        answer = keras.ops.convert_to_numpy(model.predict_on_batch(batches[step][0]))
+        if not np.isfinite(answer).all():
+            raise RunError(
+                "the network answers with something that is not a number",
+                file=network,
+                remedy="its training went astray: train anew with a smaller learning rate",
+            )
+        if has_maps:
+            views = part.index["view"].iloc[step * BATCH :]
+            for maps, view in zip(answer, views, strict=False):
+                place, confidence = read_out(maps, view, part.channels)
+                points.append(place)
+                confidences.append(confidence)
+        else:
+            points.extend(Affine.unit().inverse().points(answer))
+            confidences.extend(np.full(answer.shape[:2], np.nan))
+    return np.array(points), np.array(confidences)
 
 
 def _elsewhere(data: Path, trained_with: Any, progress: bool) -> tuple[str, Prepared]:

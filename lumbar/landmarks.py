@@ -164,7 +164,7 @@ def split(table: pd.DataFrame, fractions: tuple[float, float, float] = (0.7, 0.1
         raise TableError("a patient appears in several sources", field="patient", found=who)
     parts: dict[str, str] = {}
     for source, group in people.groupby("source"):
-        order = sorted(group["patient"], key=lambda patient: hashlib.sha256(f"{seed}/{patient}".encode()).digest())
+        order = _shuffled(group["patient"], seed)
         counts = _share_out(len(order), fractions)
         if any(count == 0 < fraction for count, fraction in zip(counts, fractions, strict=True)):
             raise TableError(
@@ -176,6 +176,43 @@ def split(table: pd.DataFrame, fractions: tuple[float, float, float] = (0.7, 0.1
             )
         parts |= dict(zip(order, np.repeat(PARTS, counts).tolist(), strict=True))
     return pd.Series(parts, name="part").rename_axis("patient").sort_index()
+
+
+def fold(table: pd.DataFrame, folds: int, number: int, seed: int = 0) -> pd.Series:
+    """Send every PATIENT to one part of a cross-validation: each stands in the test part of one fold.
+
+    Of the patients of the other folds every eighth validates. Patients are shuffled as in `split`, source by source.
+
+    Args:
+        table: Landmark table (columns patient and source are used).
+        folds: How many.
+        number: Which one is tested, from 1 to `folds`.
+        seed: Another seed, other folds.
+
+    Returns:
+        Series of "train", "validation" or "test", indexed by patient, sorted by patient.
+
+    Raises:
+        TableError: If there are too few patients to leave no part empty.
+    """
+    parts: dict[str, str] = {}
+    for _, group in table[["patient", "source"]].drop_duplicates().groupby("source"):
+        order = np.array(_shuffled(group["patient"], seed))
+        tested = np.arange(len(order)) % folds == number - 1
+        others = order[~tested]
+        validates = np.arange(len(others)) % 8 == 0
+        parts |= dict.fromkeys(order[tested].tolist(), "test") | dict.fromkeys(others[validates].tolist(), "validation")
+        parts |= dict.fromkeys(others[~validates].tolist(), "train")
+    if set(parts.values()) != set(PARTS):
+        raise TableError(
+            "there are too few patients for so many folds", field="folds", found=f"{len(parts)} patients, {folds} folds"
+        )
+    return pd.Series(parts, name="part").rename_axis("patient").sort_index()
+
+
+def _shuffled(patients: pd.Series, seed: int) -> list[str]:
+    """By a hash of seed and name, so that the order is the same on any machine."""
+    return sorted(patients, key=lambda patient: hashlib.sha256(f"{seed}/{patient}".encode()).digest())
 
 
 def check_split(patients: list[str], parts: list[str]) -> None:

@@ -1,8 +1,11 @@
-"""Losses on unit coordinates in which a missing landmark (NaN) counts for nothing."""
+"""Losses in which a missing landmark (NaN) counts for nothing."""
 
 from __future__ import annotations
 
+import math
+
 from lumbar.backend import keras
+from lumbar.models import points
 
 ops = keras.ops
 
@@ -33,7 +36,7 @@ class _Masked(keras.losses.Loss):
         super().__init__(name=name or type(self).__name__.lower(), reduction="sum", **kwargs)
 
     def call(self, y_true, y_pred):
-        present, difference = masked_difference(y_true, y_pred)
+        present, difference = masked_difference(y_true, points(y_pred))
         return ops.sum(self.error(difference)) / ops.maximum(ops.sum(present), 1)
 
 
@@ -55,4 +58,43 @@ class MaskedL1(_Masked):
         return ops.abs(difference)
 
 
-LOSSES = {"mse": MaskedMSE, "l1": MaskedL1}
+@keras.saving.register_keras_serializable("lumbar")
+class MapCrossEntropy(keras.losses.Loss):
+    """How far the maps' chances are from a small spot at the true point: cross-entropy, 0 at best.
+
+    A network that errs between two discs learns to say so, with two peaks; one asked for coordinates would answer with
+    the place between them. The spot is a Gaussian, as in heatmap regression (Tompson et al., NeurIPS 2014).
+
+    Args:
+        spot: Standard deviation of the spot, pixels of the map.
+    """
+
+    def __init__(self, spot: float = 1.0, name="map_cross_entropy", reduction="sum", **kwargs):
+        super().__init__(name=name, reduction="sum", **kwargs)
+        self.spot = spot
+
+    def call(self, y_true, y_pred):
+        """Mean over the points that are present; `y_true` (batch, K, 2) unit coordinates, `y_pred` the maps."""
+        height, width, channels = y_pred.shape[1:]
+        missing = ops.any(ops.isnan(y_true), axis=-1)
+        place = ops.where(ops.isnan(y_true), 0.5, y_true)
+        chances = ops.log_softmax(ops.reshape(y_pred, (-1, height * width, channels)), axis=1)
+        chances = ops.reshape(chances, (-1, height, width, channels))
+        columns, rows = self._spot(place[..., 0], width), self._spot(place[..., 1], height)
+        across = ops.einsum("bkx,byxk->byk", columns, chances)
+        least = 1 + math.log(2 * math.pi * self.spot**2)  # what a perfect map would leave: the spot's own entropy
+        each = -ops.einsum("bky,byk->bk", rows, across) - least
+        present = ops.cast(ops.logical_not(missing), each.dtype)
+        return ops.sum(each * present) / ops.maximum(ops.sum(present), 1)
+
+    def _spot(self, place, size: int):
+        grid = (ops.arange(size, dtype="float32") + 0.5) / size
+        near = ops.exp(-0.5 * ops.square((grid - place[..., None]) * (size / self.spot)))
+        return near / ops.sum(near, axis=-1, keepdims=True)
+
+    def get_config(self):
+        """What the loss is built from again."""
+        return super().get_config() | {"spot": self.spot}
+
+
+LOSSES = {"mse": MaskedMSE, "l1": MaskedL1, "crossentropy": MapCrossEntropy}

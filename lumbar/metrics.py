@@ -5,6 +5,8 @@ from __future__ import annotations
 from lumbar.backend import keras
 from lumbar.geometry import SIZE
 from lumbar.losses import masked_difference
+from lumbar.models import points
+from lumbar.readout import PEAK_REACH
 
 ops = keras.ops
 
@@ -19,8 +21,9 @@ class MeanAbsoluteErrorPixels(keras.metrics.Metric):
         self.count = self.add_variable((), initializer="zeros", name="count")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Add the points of a batch, both (batch, points, 2) in unit coordinates."""
-        present, difference = masked_difference(ops.cast(y_true, y_pred.dtype), y_pred)
+        """Add a batch: true points (batch, K, 2) in unit coordinates, and a network's answer (see `models.points`)."""
+        predicted = points(y_pred, reach=PEAK_REACH)
+        present, difference = masked_difference(ops.cast(y_true, predicted.dtype), predicted)
         self.total.assign_add(ops.sum(ops.abs(difference)) * SIZE)
         self.count.assign_add(ops.sum(present))
 

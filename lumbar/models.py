@@ -1,4 +1,8 @@
-"""The networks: a 256×256 picture in, K points in unit coordinates out. `keras.ops` only, so any backend runs them."""
+"""The networks: a 256×256 picture in; K points, or a map for each of them, out. `keras.ops` only, for any backend.
+
+A network that answers with points is asked for them directly. One that answers with maps says for each place how likely
+the point lies there; `points` reads such maps out while training, and `lumbar.readout` does so for a whole picture.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ layers, ops = keras.layers, keras.ops
 
 NETWORKS = {
     "baseline": "the documented network: convolution blocks, then dense layers that answer with coordinates",
-    "heatmap": "a small U-shaped network that draws one map a point and answers with the map's centre of mass",
+    "heatmap": "a small U-shaped network that answers with one map a point",
 }
 
 
@@ -22,7 +26,8 @@ def build(name: str, channels: int, **options) -> keras.Model:
         options: Passed to `baseline` or `heatmap`; see there.
 
     Returns:
-        Functional model: float32 (batch, 256, 256, 1) from 0 to 1 → float32 (batch, K, 2), unit coordinates.
+        Functional model: float32 (batch, 256, 256, 1) from 0 to 1 → an answer that `points` understands: float32
+        (batch, K, 2), unit coordinates, or (batch, 64, 64, K), maps whose softmax is the chance of each place.
 
     Raises:
         ValueError: For an unknown name.
@@ -74,44 +79,43 @@ def baseline(
 def heatmap(
     channels: int,
     *,
-    depth: int = 4,
-    width: int = 24,
+    depth: int = 5,
+    width: int = 16,
     activation: str = "relu",
     batch_norm: bool = True,
     dropout: float = 0.0,
 ) -> keras.Model:
-    """A U-shaped network (Ronneberger et al., MICCAI 2015) with one 64×64 map a point, read out by soft-argmax.
+    """A U-shaped network (Ronneberger et al., MICCAI 2015) with one 64×64 map a point.
 
     Args:
         channels: Points to answer with.
         depth: Scales, 64×64 being the first; each further one is half as wide.
-        width: Filters of the first scale; they double from scale to scale, up to four times as many.
+        width: Filters of the first scale; they double from scale to scale, up to eight times as many.
         activation: Name of the activation function.
         batch_norm: Batch normalisation after each convolution.
         dropout: Share of the narrowest scale's filters switched off in training.
     """
 
-    def scale(x, filters):
-        for _ in range(2):
-            x = _convolution(x, filters, activation, batch_norm)
-        return x
+    def convolution(x, filters, **options):
+        return _convolution(x, filters, activation, batch_norm, **options)
 
     inputs = keras.Input((SIZE, SIZE, 1), name="picture")
-    x = scale(_convolution(inputs, width, activation, batch_norm, size=7, strides=4), width)
+    x = convolution(inputs, 2 * width, size=8, strides=4)
     passed_over = []
-    for step in range(1, depth):
+    for step in range(depth):
+        filters = min(2**step, 8) * width
+        x = convolution(convolution(layers.MaxPooling2D()(x) if step else x, filters), filters)
         passed_over.append(x)
-        x = scale(layers.MaxPooling2D()(x), min(2**step, 4) * width)
-    x = layers.SpatialDropout2D(dropout)(x)
+    x = layers.SpatialDropout2D(dropout)(passed_over.pop())
     for finer in reversed(passed_over):
-        x = layers.Concatenate()([layers.UpSampling2D(interpolation="bilinear")(x), finer])
-        x = scale(x, finer.shape[-1])
-    maps = layers.Conv2D(channels, 1, name="maps")(x)
-    return keras.Model(inputs, SoftArgmax(name="points")(maps), name="heatmap")
+        x = convolution(x, finer.shape[-1], size=1)
+        x = layers.Add()([layers.UpSampling2D(interpolation="bilinear")(x), finer])
+        x = convolution(x, finer.shape[-1])
+    return keras.Model(inputs, layers.Conv2D(channels, 1, name="maps")(x), name="heatmap")
 
 
 def heatmaps(model: keras.Model) -> keras.Model:
-    """The maps behind a heatmap network's points.
+    """The chances that a heatmap network gives each place.
 
     Args:
         model: Built by `heatmap`, trained or not.
@@ -119,10 +123,22 @@ def heatmaps(model: keras.Model) -> keras.Model:
     Returns:
         Model: (batch, 256, 256, 1) → (batch, 64, 64, K); each map is not negative and adds up to 1.
     """
-    maps = model.get_layer("maps").output
-    height, width, channels = maps.shape[1:]
-    weights = layers.Softmax(axis=1)(layers.Reshape((height * width, channels))(maps))
-    return keras.Model(model.input, layers.Reshape((height, width, channels))(weights))
+    height, width, channels = model.output.shape[1:]
+    chances = layers.Softmax(axis=1)(layers.Reshape((height * width, channels))(model.output))
+    return keras.Model(model.input, layers.Reshape((height, width, channels))(chances))
+
+
+def points(answer, reach: int | None = None):
+    """The points that a network's answer means.
+
+    Args:
+        answer: Of one of the networks: (batch, K, 2) unit coordinates or (batch, height, width, K) maps.
+        reach: As of `SoftArgmax`.
+
+    Returns:
+        (batch, K, 2), unit coordinates.
+    """
+    return answer if len(answer.shape) == 3 else SoftArgmax(reach)(answer)
 
 
 @keras.saving.register_keras_serializable("lumbar")
@@ -134,19 +150,37 @@ class SoftArgmax(layers.Layer):
     (Luvizon et al., Computers & Graphics 2019; Nibali et al. 2018).
 
     Input (batch, height, width, K), any real numbers; output (batch, K, 2).
+
+    Args:
+        reach: Only what lies at most so many of the map's pixels from its peak counts, so that a map with two peaks
+            is not read out between them; None for all of the map.
     """
+
+    def __init__(self, reach: int | None = None, **options):
+        super().__init__(**options)
+        self.reach = reach
 
     def call(self, maps):
         """Centres of mass of `maps`."""
         height, width, channels = maps.shape[1:]
-        weights = ops.softmax(ops.reshape(maps, (-1, height * width, channels)), axis=1)
+        flat = ops.reshape(maps, (-1, height * width, channels))
         x = ops.tile((ops.arange(width, dtype="float32") + 0.5) / width, [height])
         y = ops.repeat((ops.arange(height, dtype="float32") + 0.5) / height, width)
-        return ops.einsum("bpc,pd->bcd", weights, ops.stack([x, y], axis=-1))
+        if self.reach is not None:
+            peak = ops.argmax(flat, axis=1)[:, None]
+            far = ops.maximum(
+                ops.abs(x[:, None] - ops.take(x, peak)) * width, ops.abs(y[:, None] - ops.take(y, peak)) * height
+            )
+            flat = ops.where(far < self.reach + 0.5, flat, -1e9)
+        return ops.einsum("bpc,pd->bcd", ops.softmax(flat, axis=1), ops.stack([x, y], axis=-1))
 
     def compute_output_shape(self, input_shape):
         """(batch, K, 2)."""
         return (input_shape[0], input_shape[3], 2)
+
+    def get_config(self):
+        """What the layer is built from again."""
+        return super().get_config() | {"reach": self.reach}
 
 
 def _convolution(x, filters: int, activation: str, batch_norm: bool, *, size: int = 3, strides: int = 1):

@@ -11,3 +11,6 @@ SIDES = ("left", "right")
 
 PARTS = ("train", "validation", "test")
 """The parts of a split."""
+
+PICTURES = {".png", ".jpg", ".jpeg"}
+"""Endings of files that are read as pictures; every other file is taken for DICOM."""

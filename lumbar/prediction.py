@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lumbar import weights
 from lumbar.errors import ScanError
-from lumbar.names import LEVELS, VIEWS
+from lumbar.names import LEVELS, PICTURES, VIEWS
 from lumbar.settings import setting
 
 if TYPE_CHECKING:
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from lumbar.geometry import Affine
     from lumbar.scans import Scan
 
-COLUMNS = ("image", "view", "level", "side", "x", "y", "x_mm", "y_mm", "z_mm")
+COLUMNS = ("image", "view", "level", "side", "x", "y", "confidence", "flagged", "x_mm", "y_mm", "z_mm")
 """Columns of the table of points, see `Predictions`."""
 
-ENDINGS = (".dcm", ".png", ".jpg", ".jpeg", "")
+ENDINGS = {*PICTURES, ".dcm", ""}
 """Files with these endings are taken from a folder; hospitals often write DICOM files without one."""
 
 
@@ -29,8 +30,10 @@ ENDINGS = (".dcm", ".png", ".jpg", ".jpeg", "")
 class PredictionSettings:
     """Settings of a prediction."""
 
-    run: Path | None = setting(None, "run folder, or its name under runs/; the newest trained one if left out")
-    view: str | None = setting(None, "plane of pictures whose files do not say it (PNG, JPEG)", choices=VIEWS)
+    weights: str = setting(weights.DEFAULT, "trained network: a released one by its name, or a run's folder or name")
+    view: str | None = setting(
+        None, "plane of pictures whose files do not say it (PNG, JPEG; default: sagittal)", choices=VIEWS
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +43,17 @@ class Predictions:
     Args:
         table: One row per point: image (the file), view, level ("" for an axial picture: a single slice does not tell
             its level), side (of axial points, else ""), x and y (native pixels, the centre of the first one is (0, 0)),
+            confidence (chance that the point is within 5 pixels of the 256 frame of the true one; NaN from a network
+            without maps), flagged (whether the picture's points, taken together, are not to be believed unchecked),
             x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the file does not place the picture).
         refused: Why files were left out, one error each.
+        assumed: Pictures whose plane nobody said, taken for sagittal.
         synthetic: Whether the network was trained on synthetic patients only.
     """
 
     table: pd.DataFrame
     refused: tuple[ScanError, ...]
+    assumed: tuple[Path, ...]
     synthetic: bool
 
 
@@ -61,7 +68,7 @@ def predict(
         progress: Show progress bars.
 
     Raises:
-        RunError: If there is no such run or it has no trained network.
+        RunError: If there is no such network.
     """
     import numpy as np
     import pandas as pd
@@ -70,42 +77,37 @@ def predict(
     from lumbar import accuracy, evaluation, landmarks
     from lumbar.geometry import Affine
     from lumbar.preprocess import Prepared
-    from lumbar.training import load_settings
 
-    run = evaluation.run_folder(settings.run)
-    trained_with = load_settings(run)
-    found, refused = [], []
+    network = weights.find(settings.weights)
+    found, refused, assumed = [], [], []
     for file in tqdm(list(files(paths)), "reading", unit="picture", disable=not progress):
         try:
-            found.append(_read(file, settings.view, trained_with))
+            found.append(_read(file, settings.view, network))
         except ScanError as error:
             refused.append(error)
-    synthetic = set(pd.read_csv(run / "split.csv")["source"]) == {"phantom"}
+            continue
+        if found[-1].scan.view is None and settings.view is None and len(network.views) > 1:
+            assumed.append(file)
     if not found:
-        return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), synthetic)
-    channels = landmarks.channels(trained_with.views)
-    scans, pictures, to_256 = zip(*found, strict=True)
-    views = [view for _, view in scans]
+        return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), tuple(assumed), network.synthetic)
+    channels = landmarks.channels(network.views)
     prepared = Prepared(
-        images=np.stack(pictures),
-        index=pd.DataFrame({"view": views}),
-        to_native=np.stack([frame.inverse().matrix for frame in to_256]),
+        images=np.stack([each.picture for each in found]),
+        index=pd.DataFrame({"view": [each.view for each in found]}),
+        to_native=np.stack([each.to_256.inverse().matrix for each in found]),
         points=np.full((len(found), len(channels), 2), np.nan),
         channels=channels,
     )
-    answers = evaluation.predict(run / "best.keras", prepared, progress=progress)
-    belongs = accuracy.belongs(views, channels)
-    rows = [
-        row
-        for number, (scan, view) in enumerate(scans)
-        for row in _rows(
-            scan,
-            view,
-            [name for name, here in zip(channels, belongs[number], strict=True) if here],
-            Affine(prepared.to_native[number]).points(answers[number, belongs[number]]),
-        )
-    ]
-    return Predictions(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(refused), synthetic)
+    points, chances = evaluation.predict_with_confidence(network.file, prepared, progress=progress)
+    confidences = network.confidence(chances)
+    belongs = accuracy.belongs(prepared.index["view"], channels)
+    rows = []
+    for each, matrix, xy, sure, here in zip(found, prepared.to_native, points, confidences, belongs, strict=True):
+        flagged = bool((sure[here] < network.doubtful).any())
+        names = [name for name, shown in zip(channels, here, strict=True) if shown]
+        picture_rows = _rows(each, names, Affine(matrix).points(xy[here]), sure[here])
+        rows.extend(row | {"flagged": flagged} for row in picture_rows)
+    return Predictions(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(refused), tuple(assumed), network.synthetic)
 
 
 def files(paths: Sequence[str | Path]) -> Iterator[Path]:
@@ -118,36 +120,43 @@ def files(paths: Sequence[str | Path]) -> Iterator[Path]:
             yield path
 
 
-def _read(file: Path, stated_view: str | None, trained_with) -> tuple[tuple[Scan, str], np.ndarray, Affine]:
-    """(scan without its pixels, view), the picture for the network, and the map from native pixels to it."""
-    import dataclasses
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A scan (without its pixels), its plane, the picture for the network, and the map from native pixels to it."""
 
+    scan: Scan
+    view: str
+    picture: np.ndarray
+    to_256: Affine
+
+
+def _read(file: Path, stated_view: str | None, network: weights.Weights) -> _Read:
     import numpy as np
 
     from lumbar import preprocess, scans
 
     scan = scans.read(file)
-    view = scan.view or stated_view or (trained_with.views[0] if len(trained_with.views) == 1 else None)
-    if view not in trained_with.views:
+    view = scan.view or stated_view or (network.views[0] if len(network.views) == 1 else VIEWS[0])
+    if view not in network.views:
         raise ScanError(
-            "the network was not trained on this plane" if view else "the file does not say which plane it shows",
+            "the network was not trained on this plane",
             file=file,
             field="view",
             found=view,
-            expected=", ".join(trained_with.views),
-            remedy="use another --run" if view else "say it with --view",
+            expected=", ".join(network.views),
+            remedy="choose other --weights, or leave such pictures out",
         )
-    settings = preprocess.PreprocessSettings(fit=trained_with.fit)
+    settings = preprocess.PreprocessSettings(fit=network.fit)
     height, width = scan.pixels.shape
     to_256 = preprocess.frame(width, height, scan.pixel_width or np.nan, scan.pixel_height or np.nan, settings)
     picture = preprocess.square(scan.pixels, to_256, settings)
-    return (dataclasses.replace(scan, pixels=picture[:0]), view), picture, to_256
+    return _Read(replace(scan, pixels=picture[:0]), view, picture, to_256)
 
 
-def _rows(scan: Scan, view: str, names: list[str], xy_native: np.ndarray) -> Iterator[dict]:
-    for name, xy in zip(names, xy_native, strict=True):
-        row = {"image": str(scan.path), "view": view} | dict(zip("xy", xy, strict=True))
+def _rows(each: _Read, names: list[str], xy_native: np.ndarray, confidences: np.ndarray) -> Iterator[dict]:
+    for name, xy, confidence in zip(names, xy_native, confidences, strict=True):
+        row = {"image": str(each.scan.path), "view": each.view} | dict(zip("xy", xy, strict=True))
         row |= {"level": name, "side": ""} if name in LEVELS else {"level": "", "side": name}
-        if scan.plane is not None:
-            row |= dict(zip(("x_mm", "y_mm", "z_mm"), scan.plane.to_patient(xy), strict=True))
-        yield row
+        if each.scan.plane is not None:
+            row |= dict(zip(("x_mm", "y_mm", "z_mm"), each.scan.plane.to_patient(xy), strict=True))
+        yield row | {"confidence": confidence}

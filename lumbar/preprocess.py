@@ -89,6 +89,19 @@ class Prepared:
         return spacing * self.to_native[:, (0, 1), (0, 1)]
 
 
+def joined(several: Sequence[Prepared]) -> Prepared:
+    """Pictures of several data sets, prepared for the same views, one after the other."""
+    if len(several) == 1:
+        return several[0]
+    return Prepared(
+        images=np.concatenate([each.images for each in several]),
+        index=pd.concat([each.index for each in several], ignore_index=True),
+        to_native=np.concatenate([each.to_native for each in several]),
+        points=np.concatenate([each.points for each in several]),
+        channels=several[0].channels,
+    )
+
+
 def square(pixels: np.ndarray, to_256: Affine, settings: PreprocessSettings) -> np.ndarray:
     """One picture for the network.
 

@@ -45,6 +45,42 @@ def as_text(metrics: dict[str, Any]) -> str:
     return "\n".join([*_opening(metrics), "", body, "", *_closing(metrics)])
 
 
+def comparison(networks: dict[str, dict[str, Any]]) -> str:
+    """A table of several networks on the same pictures.
+
+    Args:
+        networks: Name → numbers, as `lumbar.accuracy.summary` has them, with level_shift_share and perhaps confidence.
+    """
+    rows = [
+        ("", "median", "mean radial error", "MAE/axis", "within", "level", "misses in the"),
+        ("", "px", "px [95 %]", "px", "5 px", "shifted", "flagged 5 %"),
+    ]
+    for name, numbers in networks.items():
+        sure = numbers.get("confidence")
+        rows.append(
+            (
+                name,
+                _number(numbers["radial_median_px"]),
+                _bounded(numbers, "radial_mean_px"),
+                _number(numbers["mae_px"]),
+                _percent(numbers["pck_5px"]),
+                _percent(numbers["level_shift_share"]),
+                f"{_percent(sure['misses_flagged'])} of {sure['misses']}" if sure else "–",
+            )
+        )
+    first = next(iter(networks.values()))
+    return "\n".join(
+        [
+            f"{_count(first['patients'], 'patient')}, {_count(first['images'], 'picture')}, "
+            f"{_count(first['points'], 'point')}, each measured by a network that had not seen the patient",
+            "",
+            _aligned(rows),
+            "",
+            "px: pixels of the 256×256 picture; misses: points more than 10 px off; 95 % intervals over patients",
+        ]
+    )
+
+
 def points_table(part: Prepared, predicted: np.ndarray, errors: accuracy.Errors) -> pd.DataFrame:
     """One row a landmark of each picture: what was true, what was predicted, how far apart.
 

@@ -53,7 +53,7 @@ def add_flags(parser: argparse.ArgumentParser, kind: type, *, skip: tuple[str, .
         options: dict[str, Any] = {
             "dest": field.name,
             "default": argparse.SUPPRESS,
-            "help": f"{field.metadata['help']} (default: {_shown(field.default)})".replace("%", "%%"),
+            "help": _help(field).replace("%", "%%"),
         }
         hint, several = _plain_type(hints[field.name])
         if hint is bool:
@@ -140,7 +140,15 @@ def _checked(field: dataclasses.Field, hint: Any, value: Any) -> Any:
     return tuple(elements) if several else elements[0]
 
 
+def _help(field: dataclasses.Field) -> str:
+    """The help text with the default, unless it says itself what being left out means."""
+    told = field.default in (None, ()) and (
+        "default:" in field.metadata["help"] or "left out" in field.metadata["help"]
+    )
+    return field.metadata["help"] + ("" if told else f" (default: {_shown(field.default)})")
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, tuple):
-        return " ".join(map(str, value))
+        return " ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumbar import places
-from lumbar.errors import RunError
+from lumbar.errors import RunError, SettingsError
 from lumbar.files import write_json, write_table
 from lumbar.names import PARTS, VIEWS
 from lumbar.settings import from_dict, setting, to_dict
@@ -37,12 +37,12 @@ RECIPES: dict[str, dict[str, Any]] = {
         "schedule": "constant",
     },
     "heatmap": {
-        "depth": 4,
-        "width": 24,
+        "depth": 5,
+        "width": 16,
         "dropout": 0.0,
         "batch_size": 16,
-        "learning_rate": 0.005,
-        "loss": "l1",
+        "learning_rate": 0.004,
+        "loss": "crossentropy",
         "schedule": "cosine",
     },
 }
@@ -56,9 +56,13 @@ class TrainingSettings:
     data: Path | None = setting(None, "folder of a data set; synthetic patients, made on first use, if left out")
     patients: int = setting(320, "synthetic patients to make if no data are given", at_least=7)
     patients_seed: int = setting(7, "another seed, other synthetic patients", at_least=0)
+    extra: tuple[Path, ...] = setting((), "folders of further data sets, all of whose pictures are for training")
+    folds: int = setting(1, "parts of a cross-validation by patient; 1 for a plain split", at_least=1, at_most=100)
+    fold: int = setting(1, "which of the folds is the test part, from 1", at_least=1)
     views: tuple[str, ...] = setting(("sagittal",), "planes to train on", choices=VIEWS)
     fit: str = setting("stretch", "how a picture becomes square", choices=("stretch", "letterbox"))
     model: str = setting("baseline", "network", choices=tuple(RECIPES))
+    weights: str | None = setting(None, "network to start from: released weights by name, or a run; fresh if left out")
     depth: int | None = setting(
         None, "halvings of the picture inside the network (default: the network's)", at_least=1, at_most=7
     )
@@ -73,7 +77,11 @@ class TrainingSettings:
     learning_rate: float | None = setting(
         None, "step size of Adam, its peak if scheduled (default: the network's; baseline 0.001)", at_least=0
     )
-    loss: str | None = setting(None, "loss on unit coordinates (default: the network's)", choices=("mse", "l1"))
+    loss: str | None = setting(
+        None,
+        "loss, see lumbar.losses; crossentropy needs maps (default: the network's)",
+        choices=("mse", "l1", "crossentropy"),
+    )
     schedule: str | None = setting(
         None, "course of the learning rate (default: the network's)", choices=("constant", "cosine")
     )
@@ -139,7 +147,20 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
 def _checked(settings: TrainingSettings) -> TrainingSettings:
     """The settings as config.json will hold them; where the data lie does not depend on where one stands."""
     data = settings.data and str(Path(settings.data).expanduser().absolute())
-    return from_dict(TrainingSettings, to_dict(settings) | {"data": data})
+    extra = [str(Path(folder).expanduser().absolute()) for folder in settings.extra]
+    settings = from_dict(TrainingSettings, to_dict(settings) | {"data": data, "extra": extra})
+    if settings.fold > settings.folds:
+        raise SettingsError(
+            "there is no such fold", field="fold", found=settings.fold, expected=f"1 to {settings.folds}"
+        )
+    if settings.model == "baseline" and settings.loss == "crossentropy":
+        raise SettingsError(
+            "this loss compares maps, and the baseline answers with coordinates",
+            field="loss",
+            found=settings.loss,
+            expected="mse or l1, or --model heatmap",
+        )
+    return settings
 
 
 def default_name(settings: TrainingSettings) -> str:
@@ -179,7 +200,7 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
     """Pictures and points of each part of the split, the same whenever the settings are the same.
 
     Args:
-        settings: Of the training; data, patients, views, fit and seed matter here.
+        settings: Of the training; data, patients, extra, folds, views, fit and seed matter here.
         progress: Show progress bars.
 
     Returns:
@@ -188,22 +209,32 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
     Raises:
         LumbarError: If the data cannot be read or are too few to split.
     """
-    from lumbar import datasets, landmarks, preprocess
+    from lumbar import landmarks, preprocess
 
-    dataset = datasets.load(_data_folder(settings, progress))
-    for note in dataset.notes if progress else ():
-        print(f"note: {note}", file=sys.stderr)
-    prepared = preprocess.prepare(
-        dataset,
-        preprocess.PreprocessSettings(fit=settings.fit),
-        views=settings.views,
-        cache=places.data() / "prepared",
-        progress=progress,
+    def prepared(folder: Path) -> Prepared:
+        from lumbar import datasets
+
+        dataset = datasets.load(folder)
+        for note in dataset.notes if progress else ():
+            print(f"note: {note}", file=sys.stderr)
+        how = preprocess.PreprocessSettings(fit=settings.fit)
+        cache = places.data() / "prepared"
+        return preprocess.prepare(dataset, how, views=settings.views, cache=cache, progress=progress)
+
+    own = prepared(_data_folder(settings, progress))
+    if settings.folds == 1:
+        part_of = landmarks.split(own.index, seed=settings.seed)
+    else:
+        part_of = landmarks.fold(own.index, settings.folds, settings.fold, seed=settings.seed)
+    where = own.index["patient"].map(part_of)
+    extra = [prepared(folder) for folder in settings.extra]
+    landmarks.check_split(
+        [*own.index["patient"], *(patient for more in extra for patient in more.index["patient"])],
+        [*where, *("train" for more in extra for _ in more.index["patient"])],
     )
-    part_of = landmarks.split(prepared.index, seed=settings.seed)
-    parts = prepared.index["patient"].map(part_of)
-    landmarks.check_split(prepared.index["patient"], parts)
-    return {part: prepared.select((parts == part).to_numpy()) for part in PARTS}
+    parts = {part: own.select((where == part).to_numpy()) for part in PARTS}
+    parts["train"] = preprocess.joined([parts["train"], *extra])
+    return parts
 
 
 def _data_folder(settings: TrainingSettings, progress: bool) -> Path:
@@ -258,6 +289,8 @@ def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int)
     settings = settings.resolved()
     names = ("depth", "width", "activation", "batch_norm", "dropout")
     model = models.build(settings.model, len(channels), **{name: getattr(settings, name) for name in names})
+    if settings.weights:
+        _start_from(model, settings.weights)
     rate: Any = settings.learning_rate
     if settings.schedule == "cosine":
         warm_up = min(steps * settings.epochs // 10, 2 * steps)
@@ -271,6 +304,25 @@ def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int)
         jit_compile=keras.backend.backend() == "jax",  # on a CPU, TensorFlow's own convolutions take half of XLA's time
     )
     return model
+
+
+def _start_from(model: keras.Model, name: str) -> None:
+    """Give a fresh network the weights of a trained one of the same make."""
+    from lumbar import weights
+    from lumbar.backend import keras
+
+    known = weights.find(name)
+    trained = keras.saving.load_model(known.file, compile=False, safe_mode=True)
+    shapes = [[tuple(array.shape) for array in each.get_weights()] for each in (model, trained)]
+    if shapes[0] != shapes[1]:
+        raise RunError(
+            "the network to start from is made differently",
+            file=known.file,
+            found=f"{trained.name} with {trained.count_params()} weights",
+            expected=f"{model.name} with {model.count_params()} weights",
+            remedy="train with the same --model, --depth, --width, --batch-norm and --views",
+        )
+    model.set_weights(trained.get_weights())
 
 
 def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepared]) -> None:

@@ -16,12 +16,15 @@ def test_the_mean_is_over_present_coordinates(loss, expected):
     assert float(value) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("loss", losses.LOSSES)
+OF_POINTS = ("mse", "l1")
+
+
+@pytest.mark.parametrize("loss", OF_POINTS)
 def test_nothing_present_is_zero(loss):
     assert float(losses.LOSSES[loss]()(np.full_like(TRUE, np.nan), PREDICTED)) == 0
 
 
-@pytest.mark.parametrize("loss", losses.LOSSES)
+@pytest.mark.parametrize("loss", OF_POINTS)
 @pytest.mark.parametrize("targets", [TRUE, np.full_like(TRUE, np.nan)])
 def test_a_step_on_missing_points_leaves_finite_weights(loss, targets):
     model = keras.Sequential([keras.Input((2, 2)), keras.layers.Dense(2)])
@@ -38,3 +41,43 @@ def test_the_metric_is_in_pixels_and_pools_batches_of_any_size():
     for rows in (slice(0, 1), slice(1, 2)):
         mae.update_state(TRUE[rows], PREDICTED[rows])
     assert float(mae.result()) == pytest.approx(256 * 0.3 / 6, rel=1e-5)
+
+
+def spot(x, y, spread=1.0):
+    """A map whose softmax is a Gaussian at (x, y), unit coordinates; (16, 16)."""
+    grid = (np.arange(16) + 0.5) / 16
+    return -0.5 * (((grid - x) ** 2 + (grid[:, None] - y) ** 2) * (16 / spread) ** 2)
+
+
+def test_cross_entropy_is_least_for_the_spot_itself():
+    loss = losses.MapCrossEntropy()
+    true = np.array([[[0.5, 0.4]]], "float32")
+
+    def value(x, y, spread=1.0):
+        return float(loss(true, spot(x, y, spread)[None, ..., None].astype("float32")))
+
+    assert value(0.5, 0.4) == pytest.approx(0, abs=0.01)
+    assert value(0.5, 0.4) < min(value(0.53, 0.4), value(0.5, 0.37), value(0.5, 0.4, 1.5), value(0.5, 0.4, 0.7))
+
+
+def test_cross_entropy_of_a_map_torn_between_two_places_is_less_than_of_one_in_between():
+    loss, true = losses.MapCrossEntropy(), np.array([[[0.25, 0.5]]], "float32")
+    torn = np.logaddexp(spot(0.25, 0.5), spot(0.75, 0.5))
+    between = spot(0.5, 0.5)
+    torn, between = (float(loss(true, each[None, ..., None].astype("float32"))) for each in (torn, between))
+    assert torn < 0.2 * between
+
+
+def test_a_missing_point_counts_for_nothing_in_the_cross_entropy_and_its_gradient():
+    true = np.array([[[0.5, 0.4], [np.nan, np.nan]]], "float32")
+    maps = np.stack([spot(0.3, 0.3), spot(0.1, 0.9)], axis=-1)[None].astype("float32")
+    loss = losses.MapCrossEntropy()
+    assert float(loss(true, maps)) == pytest.approx(float(loss(true[:, :1], maps[..., :1])), rel=1e-5)
+    model = keras.Sequential([keras.Input((16, 16, 2)), keras.layers.Conv2D(2, 1)])
+    model.compile(keras.optimizers.SGD(0.1), loss=loss)
+    kernel = model.get_weights()[0].copy()
+    model.train_on_batch(maps, true)
+    after = model.get_weights()[0]
+    assert np.isfinite(after).all()
+    assert not np.array_equal(kernel[..., 0], after[..., 0])
+    np.testing.assert_array_equal(kernel[..., 1], after[..., 1])

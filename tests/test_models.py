@@ -12,9 +12,11 @@ from lumbar.backend import keras
 def test_a_picture_in_points_out(name, channels):
     model = models.build(name, channels)
     assert model.input_shape == (None, 256, 256, 1)
-    assert model.output_shape == (None, channels, 2)
-    points = model(np.random.default_rng(0).random((2, 256, 256, 1), "float32"))
-    assert np.isfinite(points).all()
+    answer = model(np.random.default_rng(0).random((2, 256, 256, 1), "float32"))
+    assert answer.shape == ((2, channels, 2) if name == "baseline" else (2, 64, 64, channels))
+    points = np.asarray(models.points(answer))
+    assert points.shape == (2, channels, 2)
+    assert ((points > 0) & (points < 1)).all(), "unit coordinates"
 
 
 @pytest.mark.parametrize("name", models.NETWORKS)
@@ -43,6 +45,15 @@ def test_soft_argmax_gives_the_centre_of_a_pixel_in_unit_coordinates():
     maps[0, 10, 20, 0] = maps[0, 63, 0, 1] = 30.0
     points = np.asarray(models.SoftArgmax()(maps))
     np.testing.assert_allclose(points[0], [[20.5 / 64, 10.5 / 64], [0.5 / 64, 63.5 / 64]], atol=1e-6)
+
+
+def test_soft_argmax_around_the_peak_is_not_drawn_to_a_second_one():
+    maps = np.full((1, 64, 64, 1), -30.0, "float32")
+    maps[0, 10, 20, 0], maps[0, 40, 20, 0] = 5.0, 4.9
+    between = np.asarray(models.SoftArgmax()(maps))[0, 0] * 64 - 0.5
+    at_peak = np.asarray(models.SoftArgmax(reach=3)(maps))[0, 0] * 64 - 0.5
+    assert 20 < between[1] < 30
+    np.testing.assert_allclose(at_peak, [20, 10], atol=1e-3)
 
 
 def test_soft_argmax_moves_with_its_map_by_less_than_a_pixel():

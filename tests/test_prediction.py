@@ -6,12 +6,14 @@ import pydicom
 import pytest
 from PIL import Image
 
+import lumbar
 from lumbar import evaluation, places, scans
 from lumbar.cli import main
 from lumbar.datasets import load
+from lumbar.errors import RunError, ScanError
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
-from lumbar.prediction import PredictionSettings, files, predict
+from lumbar.prediction import COLUMNS, PredictionSettings, files, predict
 from lumbar.training import TrainingSettings, train
 
 
@@ -39,15 +41,16 @@ def truthful(home, monkeypatch):
         from lumbar.geometry import Affine
 
         true = [points.to_numpy() for _, points in by_picture][: len(part.images)]
-        return np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=True)])
+        points = np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=True)])
+        return points, np.full(points.shape[:2], 0.9)
 
-    monkeypatch.setattr(evaluation, "predict", answer)
+    monkeypatch.setattr(evaluation, "predict_with_confidence", answer)
     return table
 
 
 def test_points_come_back_in_native_pixels_and_patient_millimetres(truthful, home):
     paths = [home / image for image in sorted(truthful["image"].unique())]
-    found = predict(paths, PredictionSettings(run="flat"), progress=False)
+    found = predict(paths, PredictionSettings(weights="flat"), progress=False)
     assert found.synthetic
     assert found.refused == ()
     true = truthful.sort_values(["image", "level"], ignore_index=True)
@@ -69,33 +72,55 @@ def test_a_picture_file_has_the_same_points_but_no_place_in_the_patient(home, tm
     dicom = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"
     pixels = scans.read(dicom).pixels
     Image.fromarray((pixels / pixels.max() * 65535).astype(np.uint16)).save(tmp_path / "a.png")
-    one, other = (predict([path], PredictionSettings(run="flat"), progress=False).table for path in (dicom, tmp_path))
+    one, other = (
+        predict([path], PredictionSettings(weights="flat"), progress=False).table for path in (dicom, tmp_path)
+    )
     np.testing.assert_allclose(one[["x", "y"]], other[["x", "y"]], atol=0.5)
     assert one[["x_mm", "y_mm", "z_mm"]].notna().all(axis=None)
     assert other[["x_mm", "y_mm", "z_mm"]].isna().all(axis=None)
 
 
 def test_axial_pictures_have_sides_and_sagittal_ones_levels(home):
-    table = predict([home / "phantom-2-0001"], PredictionSettings(run="both"), progress=False).table
+    table = predict([home / "phantom-2-0001"], PredictionSettings(weights="both"), progress=False).table
     assert table.loc[table["view"] == "sagittal", "level"].tolist() == list(LEVELS)
     assert set(table.loc[table["view"] == "axial", "side"]) == {"left", "right"}
     assert len(table) == 5 + 5 * 2
 
 
 def test_a_plane_the_network_does_not_know_is_refused_and_the_rest_goes_on(home):
-    found = predict([home / "phantom-2-0001"], PredictionSettings(run="flat"), progress=False)
+    found = predict([home / "phantom-2-0001"], PredictionSettings(weights="flat"), progress=False)
     assert len(found.table) == 5
     assert len(found.refused) == 5
     assert "not trained on this plane" in str(found.refused[0])
 
 
-def test_a_picture_whose_plane_nobody_says_is_refused_if_there_are_several(home, tmp_path):
+def test_a_picture_whose_plane_nobody_says_is_taken_for_sagittal_and_that_is_said(home, tmp_path, capsys):
     Image.effect_noise((300, 300), 60).save(tmp_path / "a.png")
-    settings = PredictionSettings(run="both")
-    (error,) = predict([tmp_path / "a.png"], settings, progress=False).refused
-    assert "--view" in str(error)
-    told = predict([tmp_path / "a.png"], PredictionSettings(run="both", view="axial"), progress=False)
+    found = predict([tmp_path / "a.png"], PredictionSettings(weights="both"), progress=False)
+    assert found.table["level"].tolist() == list(LEVELS)
+    assert found.assumed == (tmp_path / "a.png",)
+    told = predict([tmp_path / "a.png"], PredictionSettings(weights="both", view="axial"), progress=False)
     assert told.table["side"].tolist() == ["left", "right"]
+    assert told.assumed == ()
+    main(["predict", str(tmp_path / "a.png"), "--weights", "both", "--out", str(tmp_path / "points.csv")])
+    assert "taken for sagittal" in capsys.readouterr().out
+
+
+def test_in_python_the_same_table_comes_back_and_what_is_left_out_is_warned_of(home, tmp_path):
+    picture = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"
+    (tmp_path / "broken.dcm").write_bytes(b"not a scan")
+    with pytest.warns(UserWarning, match="left out"):
+        table = lumbar.predict([picture, tmp_path / "broken.dcm"], weights="flat")
+    pd.testing.assert_frame_equal(table, lumbar.predict(picture, weights="flat"))
+    assert tuple(table) == COLUMNS
+    with pytest.raises(ScanError, match="not a DICOM file"):
+        lumbar.predict(tmp_path / "broken.dcm", weights="flat")
+
+
+def test_a_network_nobody_knows_is_named(home):
+    with pytest.raises(RunError, match="no such network") as error:
+        lumbar.predict(home, weights="wonder")
+    assert "phantom" in str(error.value), "it says which there are"
 
 
 def test_in_a_folder_only_what_may_be_a_picture_is_taken(tmp_path):
@@ -108,7 +133,7 @@ def test_in_a_folder_only_what_may_be_a_picture_is_taken(tmp_path):
 def test_the_command_writes_table_and_pictures_and_tells_what_it_left_out(home, tmp_path, capsys):
     (tmp_path / "broken.dcm").write_bytes(b"not a scan")
     picture = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"
-    words = ["predict", picture, tmp_path / "broken.dcm", "--run", "flat", "--out", tmp_path / "points.csv"]
+    words = ["predict", picture, tmp_path / "broken.dcm", "--weights", "flat", "--out", tmp_path / "points.csv"]
     code = main(list(map(str, [*words, "--overlay", tmp_path / "drawn"])))
     printed = capsys.readouterr()
     assert code == 1

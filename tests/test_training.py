@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lumbar import places, training
+from lumbar import evaluation, places, training
 from lumbar.backend import keras
-from lumbar.errors import RunError, SettingsError
+from lumbar.errors import RunError, SettingsError, TableError
+from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.training import TrainingSettings, load_settings, prepared_parts, read_history, train
 
 
@@ -167,3 +168,55 @@ def test_settings_are_checked_and_brought_into_one_form_whoever_made_them(straig
     assert train(by_hand, progress=False) == straight
     with pytest.raises(SettingsError, match="fit"):
         train(replace(small, fit="squeeze"), progress=False)
+
+
+def test_further_data_are_for_training_alone_and_share_no_patient(small, tmp_path):
+    more = write_dataset(
+        tmp_path / "more", PhantomSettings(patients=2, seed=99, series=("sagittal-t2",)), workers=1, progress=False
+    )
+    plain, extended = (prepared_parts(each, progress=False) for each in (small, replace(small, extra=(more,))))
+    assert len(extended["train"].images) == len(plain["train"].images) + 2
+    assert set(extended["train"].index["patient"]) - set(plain["train"].index["patient"]) == {
+        "phantom-99-0001",
+        "phantom-99-0002",
+    }
+    for part in ("validation", "test"):
+        np.testing.assert_array_equal(plain[part].images, extended[part].images)
+    with pytest.raises(TableError, match="more than one part"):
+        prepared_parts(replace(small, extra=(small.data,)), progress=False)
+
+
+def test_over_all_folds_each_patient_is_tested_once(small):
+    folds = [prepared_parts(replace(small, folds=3, fold=number), progress=False) for number in (1, 2, 3)]
+    tested = [patient for parts in folds for patient in parts["test"].index["patient"].unique()]
+    everybody = {patient for part in folds[0].values() for patient in part.index["patient"]}
+    assert len(tested) == len(set(tested))
+    assert set(tested) == everybody
+    with pytest.raises(SettingsError, match="no such fold"):
+        train(replace(small, folds=3, fold=4), progress=False)
+
+
+def test_a_training_starts_from_the_weights_it_is_given(straight, small):
+    settings = replace(small, weights="straight", epochs=1, learning_rate=1e-12, schedule="constant", name="again")
+    again = train(settings, progress=False)
+    before, after = (keras.saving.load_model(run / "best.keras", compile=False) for run in (straight, again))
+    for ours, theirs, name in zip(before.get_weights(), after.get_weights(), before.weights, strict=True):
+        if "moving" not in name.path:  # batch normalisation's statistics follow the new batches
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    with pytest.raises(RunError, match="made differently"):
+        train(replace(settings, width=5, name="wider"), progress=False)
+
+
+def test_a_loss_that_compares_maps_needs_a_network_that_draws_them(small):
+    with pytest.raises(SettingsError, match="coordinates"):
+        train(replace(small, loss="crossentropy"), progress=False)
+
+
+def test_the_heatmap_network_repeats_itself_and_answers_with_points_and_confidences(small):
+    settings = replace(small, model="heatmap", dropout=0.0, epochs=2)
+    run, again = (train(replace(settings, name=name), progress=False) for name in ("maps", "maps-again"))
+    assert_same(run, again)
+    test = prepared_parts(settings, progress=False)["test"]
+    points, confidence = evaluation.predict_with_confidence(run / "best.keras", test, progress=False)
+    assert points.shape == test.points.shape
+    assert ((confidence > 0) & (confidence <= 1)).all()

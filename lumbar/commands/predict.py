@@ -30,6 +30,11 @@ def run(arguments: argparse.Namespace) -> int:
         from lumbar.figures.overlay import overlay
 
         print(f"The pictures with their points are in {overlay(found.table, arguments.overlay)}")
+    if found.assumed:
+        print(f"{len(found.assumed)} of them do not say which plane they show and were taken for sagittal; see --view")
+    doubtful = found.table.loc[found.table["flagged"].astype(bool), "image"].nunique()
+    if doubtful:
+        print(f"{doubtful} of them are flagged: look at those points before you use them")
     if found.synthetic:
         print("The network was trained on synthetic patients only. Not for diagnosis.")
     for error in found.refused:

@@ -13,10 +13,8 @@ from lumbar.errors import DatasetError
 from lumbar.figures.style import CHANNEL_COLOURS
 from lumbar.files import replacing
 from lumbar.geometry import SIZE, Affine
-from lumbar.landmarks import VIEWS
+from lumbar.names import PICTURES, VIEWS
 from lumbar.preprocess import PreprocessSettings, square
-
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".dcm"}
 
 
 def contact_sheet(
@@ -71,7 +69,7 @@ def _chosen(half: str | Path | Dataset, count: int, view: str | None) -> tuple[s
     """(title, pictures uint8 (256, 256), points (k, 2) in the 256 frame) of one half of the page."""
     dataset = half if isinstance(half, Dataset) else _opened(Path(half))
     if dataset is None:
-        files = sorted(file for file in Path(half).rglob("*") if file.suffix.lower() in _SUFFIXES)
+        files = sorted(file for file in Path(half).rglob("*") if file.suffix.lower() in {*PICTURES, ".dcm"})
         marks = [np.empty((0, 2))] * len(files)
         name = Path(half).name
     else:

@@ -107,8 +107,8 @@ def canal(person: Variation, column: Column, course: Course, rng: np.random.Gene
 def _sac(person: Variation, column: Column, course: Course, end: float, rng: np.random.Generator) -> Tube:
     """The thecal sac: close to the wall behind the lumbar discs, leaving it at L5/S1, ending in the sacrum."""
     z, slant = course.z, course.slant
-    below = np.clip((column.discs[-1].centre[2] + 12.0 - z) / 60.0, 0, 1)
-    gap = 0.5 + rng.uniform(0.5, 5.0) * np.sin(np.pi * np.clip(below, 0, 1)) ** 2
+    below = np.clip((column.discs[-1].centre[2] + 25.0 - z) / 72.0, 0, 1)
+    gap = 0.5 + rng.uniform(0.5, 7.0) * np.sin(np.pi * below) ** 1.5
     fullness = rng.uniform(0.78, 0.95) - 0.1 * below
     depth = course.depth * fullness * np.clip((z - end) / rng.uniform(15.0, 45.0), 0, 1) ** 0.6
     for disc, height in zip(column.discs, person.grade, strict=True):  # thick flava and facets narrow it at worn discs

@@ -9,7 +9,7 @@ import numpy as np
 from lumbar.errors import SettingsError
 from lumbar.settings import setting
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same settings give other files than before."""
 
 SERIES = {

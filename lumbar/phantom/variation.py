@@ -205,8 +205,9 @@ def _wedges(rng, lordosis, front, back, depth, grade, fracture) -> np.ndarray:
 
 
 def _side_wedges(rng: np.random.Generator) -> np.ndarray:
-    """Sideways tilt of each disc, degrees: a mild curve over the lumbar spine; over 10° in about one in twenty."""
-    amplitude = rng.normal(0, 1.0) * (2.0 if rng.random() < 0.15 else 0.7)
+    """Sideways tilt of each disc, degrees: mostly a mild curve over the lumbar spine, in one in twenty a marked one."""
+    chance = rng.random()
+    amplitude = rng.normal(0, 1.0) * (4.5 if chance < 0.05 else 2.0 if chance < 0.2 else 0.7)
     centre, length = rng.uniform(3, 8), rng.uniform(3, 5)
     return amplitude * np.cos((np.arange(len(VERTEBRAE)) - centre) / length * np.pi) + rng.normal(0, 0.3, 10)
 

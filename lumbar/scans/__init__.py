@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from lumbar.errors import ScanError
+from lumbar.names import PICTURES
 from lumbar.scans.dicom import read_dicom
-from lumbar.scans.picture import PICTURES, read_picture
+from lumbar.scans.picture import read_picture
 from lumbar.scans.scan import Scan
 
 __all__ = ["Scan", "read"]

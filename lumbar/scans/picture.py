@@ -10,9 +10,6 @@ from PIL import Image, UnidentifiedImageError
 from lumbar.errors import ScanError
 from lumbar.scans.scan import Scan, check_size, grey
 
-PICTURES = {".png", ".jpg", ".jpeg"}
-"""Endings that are read as pictures; every other file is taken for DICOM."""
-
 _GREY = {"L", "I;16", "I", "1"}
 
 

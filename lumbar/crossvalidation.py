@@ -1,0 +1,155 @@
+"""Cross-validation by patient: every patient is measured by a network that was trained without them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lumbar import places
+from lumbar.errors import SettingsError
+from lumbar.files import write_json, write_table
+from lumbar.settings import setting, to_dict
+from lumbar.training import TrainingSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FLAGGED_SHARE = 0.05
+"""Share of the pictures that a network's limit of confidence flags, here where it is set."""
+
+MISS_PIXELS = 10.0
+"""A point further off than this is a miss, pixels of the 256 frame."""
+
+
+@dataclass(frozen=True)
+class CrossvalidationSettings:
+    """Settings of a cross-validation; each fold is an ordinary training with the training settings."""
+
+    also: tuple[str, ...] = setting(
+        (), "trained networks (released, or runs) to measure beside, on the same pictures; they must not know them"
+    )
+    name: str = setting("crossvalidation", "name of the folder under runs/")
+
+
+@dataclass(frozen=True, eq=False)
+class Crossvalidation:
+    """What a cross-validation found; printed, it is a table.
+
+    Args:
+        folder: Where metrics.json, points.csv and a run folder for each fold are.
+        metrics: What stands in metrics.json.
+        points: What stands in points.csv: one row a point and network, with the chance that its map gave it.
+    """
+
+    folder: Path
+    metrics: dict[str, Any]
+    points: pd.DataFrame
+
+    def __str__(self) -> str:
+        from lumbar.report import comparison
+
+        return comparison(self.metrics["networks"])
+
+
+def crossvalidate(
+    settings: CrossvalidationSettings, training: TrainingSettings, *, progress: bool = True
+) -> Crossvalidation:
+    """Train a network for each fold and measure each on the patients it has not seen; a stopped call resumes.
+
+    Args:
+        settings: Where to, and what to measure beside.
+        training: Settings of each fold; `data` and `folds` must be given.
+        progress: Show progress bars.
+
+    Raises:
+        SettingsError: If there is only one fold, or no data.
+        LumbarError: If the data cannot be read, or a network to compare with cannot be found.
+    """
+    import pandas as pd
+
+    from lumbar import accuracy, evaluation, weights
+    from lumbar.training import prepared_parts, train
+
+    if training.folds < 2 or training.data is None:
+        raise SettingsError(
+            "a cross-validation needs a data set and two folds at least",
+            field="folds",
+            found=f"{training.folds}, data {training.data}",
+            remedy="give --data FOLDER and --folds 5",
+        )
+    folder = places.runs() / settings.name
+    others = {name: weights.find(name) for name in settings.also}
+    tables = []
+    for fold in range(1, training.folds + 1):
+        of_fold = replace(training, fold=fold, name=f"{settings.name}/fold-{fold}")
+        run = train(of_fold, progress=progress)
+        part = prepared_parts(of_fold, progress=False)["test"]
+        networks = {"this training": run / "best.keras"} | {name: known.file for name, known in others.items()}
+        for name, file in networks.items():
+            points, chances = evaluation.predict_with_confidence(file, part, progress=False)
+            errors = accuracy.errors(part.points, points, part.mm_per_pixel, part.index["view"], part.channels)
+            tables.append(_rows(part, points, chances, errors).assign(network=name, fold=fold))
+        if progress:
+            print(f"fold {fold} of {training.folds} is done", file=sys.stderr)
+    points = pd.concat(tables, ignore_index=True)
+    metrics = {
+        "networks": {name: _numbers(table) for name, table in points.groupby("network", sort=False)},
+        "training": to_dict(training),
+    }
+    write_table(folder / "points.csv", points.round(4))
+    write_json(folder / "metrics.json", metrics)
+    return Crossvalidation(folder, metrics, points)
+
+
+def _rows(part, points: np.ndarray, chances: np.ndarray, errors) -> pd.DataFrame:
+    from lumbar import accuracy
+    from lumbar.report import points_table
+
+    shown = np.nonzero(accuracy.belongs(part.index["view"], part.channels))
+    return points_table(part, points, errors).assign(chance=chances[shown], picture=shown[0])
+
+
+def _numbers(table: pd.DataFrame) -> dict[str, Any]:
+    """Accuracy over all folds, and what the confidence is worth."""
+    from lumbar import accuracy, weights
+
+    true, predicted = (_by_picture(table, columns) for columns in (["x_256", "y_256"], _PREDICTED))
+    pictures = table.drop_duplicates("image")
+    channels = tuple(dict.fromkeys(table["level"].where(table["side"] == "", table["side"])))
+    unknown = np.full((len(pictures), 2), np.nan)
+    errors = accuracy.errors(true, predicted, unknown, pictures["view"].tolist(), channels)
+    shifted = accuracy.level_shifts(true, predicted, channels)
+    shifted = shifted[np.isfinite(shifted)]
+    numbers = accuracy.summary(errors, pictures["patient"].tolist())
+    numbers["level_shift_share"] = float(np.mean(shifted != 0)) if len(shifted) else None
+    known = table["radial_px"].notna() & table["chance"].notna()
+    if known.any():
+        of = table[known]
+        slope, offset = weights.calibrated(of["chance"].to_numpy(), (of["radial_px"] <= 5).to_numpy())
+        least = of.groupby("image")["chance"].min()
+        limit = float(least.quantile(FLAGGED_SHARE))
+        doubted = of["image"].map(least) <= limit
+        misses = of["radial_px"] > MISS_PIXELS
+        numbers["confidence"] = {
+            "slope": slope,
+            "offset": offset,
+            "doubtful_chance": limit,
+            "flagged_pictures": float((least <= limit).mean()),
+            "misses": int(misses.sum()),
+            "misses_flagged": float(doubted[misses].mean()) if misses.any() else None,
+        }
+    return numbers
+
+
+_PREDICTED = ["predicted_x_256", "predicted_y_256"]
+
+
+def _by_picture(table: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    per_picture = table.groupby("image", sort=False).size()
+    if (per_picture != per_picture.iloc[0]).any():
+        raise SettingsError("a cross-validation measures one kind of view at a time", field="views")
+    return table[columns].to_numpy().reshape(len(per_picture), -1, 2)
