@@ -18,6 +18,8 @@ from lumbar.training import TrainingSettings
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lumbar.preprocess import Prepared
+
 FLAGGED_SHARE = 0.05
 """Share of the pictures that a network's limit of confidence flags, here where it is set."""
 
@@ -40,7 +42,8 @@ class Crossvalidation:
     """What a cross-validation found; printed, it is a table.
 
     Args:
-        folder: Where metrics.json, points.csv and a run folder for each fold are.
+        folder: Where metrics.json, points.csv, coverage.png, a worst_cases.png for each network, and a run folder for
+            each fold are.
         metrics: What stands in metrics.json.
         points: What stands in points.csv: one row a point and network, with the chance that its map gave it.
     """
@@ -72,6 +75,7 @@ def crossvalidate(
     import pandas as pd
 
     from lumbar import accuracy, evaluation, weights
+    from lumbar.preprocess import joined
     from lumbar.training import prepared_parts, train
 
     if training.folds < 2 or training.data is None:
@@ -83,11 +87,12 @@ def crossvalidate(
         )
     folder = places.runs() / settings.name
     others = {name: weights.find(name) for name in settings.also}
-    tables = []
+    tables, parts = [], []
     for fold in range(1, training.folds + 1):
         of_fold = replace(training, fold=fold, name=f"{settings.name}/fold-{fold}")
         run = train(of_fold, progress=progress)
         part = prepared_parts(of_fold, progress=False)["test"]
+        parts.append(part)
         networks = {"this training": run / "best.keras"} | {name: known.file for name, known in others.items()}
         for name, file in networks.items():
             points, chances = evaluation.predict_with_confidence(file, part, progress=False)
@@ -102,7 +107,34 @@ def crossvalidate(
     }
     write_table(folder / "points.csv", points.round(4))
     write_json(folder / "metrics.json", metrics)
+    _draw(folder, points, joined(parts))
     return Crossvalidation(folder, metrics, points)
+
+
+def _draw(folder: Path, points: pd.DataFrame, pictures: Prepared) -> None:
+    """Coverage against error, and the worst pictures of each network."""
+    import pandas as pd
+
+    from lumbar import figures
+
+    surest_first = {}
+    for name, table in points.groupby("network", sort=False):
+        by_picture = table.groupby("image", sort=False)
+        radial = np.stack([each["radial_px"].to_numpy() for _, each in by_picture])
+        if table["chance"].notna().any():
+            surest_first[name] = radial[np.argsort(-by_picture["chance"].min().to_numpy(), kind="stable")]
+        channels = [*dict.fromkeys(table["level"].where(table["side"] == "", table["side"]))]
+        order = pd.Index(pictures.index["image"]).get_indexer([image for image, _ in by_picture])
+        figures.worst_cases(
+            pictures.images[order],
+            _by_picture(table, _TRUE),
+            _by_picture(table, _PREDICTED),
+            channels=channels,
+            titles=pictures.index["patient"].to_numpy()[order],
+            count=20,
+        ).savefig(folder / f"worst_cases_{name.replace(' ', '_').replace('/', '_')}.png")
+    if surest_first:
+        figures.coverage(surest_first, miss_px=MISS_PIXELS).savefig(folder / "coverage.png")
 
 
 def _rows(part, points: np.ndarray, chances: np.ndarray, errors) -> pd.DataFrame:
@@ -117,7 +149,7 @@ def _numbers(table: pd.DataFrame) -> dict[str, Any]:
     """Accuracy over all folds, and what the confidence is worth."""
     from lumbar import accuracy, weights
 
-    true, predicted = (_by_picture(table, columns) for columns in (["x_256", "y_256"], _PREDICTED))
+    true, predicted = (_by_picture(table, columns) for columns in (_TRUE, _PREDICTED))
     pictures = table.drop_duplicates("image")
     channels = tuple(dict.fromkeys(table["level"].where(table["side"] == "", table["side"])))
     unknown = np.full((len(pictures), 2), np.nan)
@@ -145,6 +177,7 @@ def _numbers(table: pd.DataFrame) -> dict[str, Any]:
     return numbers
 
 
+_TRUE = ["x_256", "y_256"]
 _PREDICTED = ["predicted_x_256", "predicted_y_256"]
 
 

@@ -72,6 +72,7 @@ DRAWN = {
     "predicted against true": lambda: figures.predicted_against_true(TRUE, ANSWERS),
     "error curves": lambda: figures.error_curves({"network": RADIAL, "mean": 3 * RADIAL}),
     "errors by level": lambda: figures.errors_by_level(RADIAL),
+    "coverage": lambda: figures.coverage({"network": np.sort(RADIAL, axis=0)}),
     "split": lambda: figures.split_overview(TABLE, PARTS),
     "cloud": lambda: figures.landmark_cloud(TRUE, background=PICTURES[0]),
     "intensities": lambda: figures.intensities({"before": PICTURES[0], "after": PICTURES[1] / 255}),

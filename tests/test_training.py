@@ -197,7 +197,7 @@ def test_over_all_folds_each_patient_is_tested_once(small):
 
 
 def test_a_training_starts_from_the_weights_it_is_given(straight, small):
-    settings = replace(small, weights="straight", epochs=1, learning_rate=1e-12, schedule="constant", name="again")
+    settings = replace(small, weights="straight", epochs=1, learning_rate=1e-12, schedule="constant", name="continued")
     again = train(settings, progress=False)
     before, after = (keras.saving.load_model(run / "best.keras", compile=False) for run in (straight, again))
     for ours, theirs, name in zip(before.get_weights(), after.get_weights(), before.weights, strict=True):

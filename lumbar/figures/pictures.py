@@ -189,15 +189,16 @@ def heatmaps(
     *,
     channels: Sequence[str] | None = None,
     points: np.ndarray | None = None,
+    answers: np.ndarray | None = None,
 ) -> Drawing:
     """Where a heatmap network looks for each landmark: its maps, laid over the picture.
 
     Args:
         picture: (rows, columns) uint8.
         maps: (h, w, K) not negative, on a coarser grid over the same picture; each is shown from 0 to its maximum.
-            A cross marks its centre of mass, which is the network's answer.
         channels: K names.
         points: (K, 2) true points in pixels of `picture`, NaN missing.
+        answers: (K, 2) what the maps were read out as, marked with crosses; their centres of mass if left out.
     """
     names = names_for(channels, maps.shape[-1])
     rows, columns = picture.shape
@@ -209,7 +210,8 @@ def heatmaps(
         fading = LinearSegmentedColormap.from_list(name, [(*_rgb(name), 0.0), (*_rgb(name), 0.95)])
         box = (-0.5, columns - 0.5, rows - 0.5, -0.5)
         axes.imshow(maps[..., order], cmap=fading, vmin=0, extent=box, interpolation="bilinear")
-        axes.scatter(*to_picture.points(_centre_of_mass(maps[..., order])), s=60, c="white", marker="x", linewidths=1.4)
+        answer = to_picture.points(_centre_of_mass(maps[..., order])) if answers is None else answers[order]
+        axes.scatter(*answer, s=60, c="white", marker="x", linewidths=1.4)
         if points is not None and np.isfinite(points[order]).all():
             axes.scatter(*points[order], s=90, facecolors="none", edgecolors="white", linewidths=1.4)
     ring = ", a white ring the true point" if points is not None else ""

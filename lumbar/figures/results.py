@@ -190,3 +190,34 @@ def errors_by_level(radial: np.ndarray, *, channels: Sequence[str] | None = None
     medians = [f"{name} {number(np.median(errors))}" for name, errors in zip(names, kept, strict=True) if len(errors)]
     figure.alt = f"Box plots of the radial error for each landmark; medians in {unit}: {', '.join(medians)}."
     return figure
+
+
+@styled
+def coverage(surest_first: Mapping[str, np.ndarray], *, miss_px: float = 10.0) -> Drawing:
+    """What leaving the least sure pictures unanswered buys.
+
+    Args:
+        surest_first: Name of a network → (N, K) radial errors, pixels of the 256 frame, its pictures in order from the
+            surest to the least sure; NaN where there is no true point.
+        miss_px: A point further off is a miss.
+    """
+    figure = Drawing(figsize=(9, 3.8))
+    means, misses = figure.subplots(1, 2)
+    words = []
+    for name, radial in surest_first.items():
+        known = np.isfinite(radial)
+        points = np.maximum(np.cumsum(known.sum(axis=1)), 1)
+        answered = 100 * np.arange(1, len(radial) + 1) / len(radial)
+        mean = np.cumsum(np.where(known, radial, 0).sum(axis=1)) / points
+        missed = 100 * np.cumsum((known & (np.nan_to_num(radial) > miss_px)).sum(axis=1)) / points
+        means.plot(answered, mean, label=name)
+        misses.plot(answered, missed, label=name)
+        at_95 = min(int(0.95 * len(radial)), len(radial) - 1)
+        words.append(
+            f"{name}: answering the surest 95 %, the mean error is {number(mean[at_95])} px and not {number(mean[-1])}"
+        )
+    means.set(xlabel="pictures answered, surest first, %", ylabel="mean radial error, px of 256")
+    misses.set(xlabel="pictures answered, surest first, %", ylabel=f"points more than {miss_px:g} px off, %")
+    misses.legend()
+    figure.alt = f"Mean error and share of misses over the share of pictures answered. {'; '.join(words)}."
+    return figure
