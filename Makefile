@@ -4,7 +4,7 @@ VENV ?= .venv
 RUN = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help course test test-fast lab lint format lock notebooks clean
+.PHONY: help course test test-fast lab lint format lock notebooks weights clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,6 +31,23 @@ format: $(VENV)/installed  ## let ruff put code and notebooks in order
 
 notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are committed
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+
+PLANES = --model heatmap --views sagittal coronal axial
+MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-sagittal-60 data/phantom-mix-planes-20 --weights phantom --learning-rate 0.001 --epochs 50
+
+weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of the labelled real pictures (two hours)
+	@test -n "$(REAL)" || { echo "Say where the labelled real pictures are: make weights REAL=data/FOLDER"; exit 1; }
+	$(RUN) -m lumbar phantom data/phantom-sagittal-3600 --patients 3600 --seed 11 --series sagittal-t1 sagittal-t2 --random-contrast 0.35
+	$(RUN) -m lumbar phantom data/phantom-planes-450 --patients 450 --seed 12 --random-contrast 0.35
+	$(RUN) -m lumbar phantom data/phantom-mix-sagittal-60 --patients 60 --seed 13 --series sagittal-t1 sagittal-t2 --random-contrast 0.35
+	$(RUN) -m lumbar phantom data/phantom-mix-planes-20 --patients 20 --seed 14 --random-contrast 0.35
+	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 14 --name weights-phantom
+	$(RUN) evaluate.py --run weights-phantom
+	$(RUN) -m lumbar.weights phantom weights-phantom
+	$(RUN) -m lumbar crossvalidate $(MIXED) --folds 5 --also phantom --name weights-crossvalidation
+	$(RUN) -m lumbar.weights phantom weights-phantom --confidence weights-crossvalidation --row phantom
+	$(RUN) train.py $(MIXED) --folds 100 --name weights-mr
+	$(RUN) -m lumbar.weights phantom+mr weights-mr --confidence weights-crossvalidation
 
 lock: $(VENV)/installed  ## pin requirements.txt anew from pyproject.toml (environment.yml installs those pins)
 	$(RUN) -m pip install --quiet uv

@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from lumbar import (
     losses,  # noqa: F401 (registers the classes that a checkpoint names)
     metrics,  # noqa: F401
-    models,  # noqa: F401
+    models,
 )
 from lumbar.backend import keras
 from lumbar.batches import Batches
@@ -56,10 +56,12 @@ class RunKeeper(keras.callbacks.Callback):
         return model
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
-        """Order, augmentation and dropout follow from (seed, epoch)."""
+        """Order, augmentation and dropout follow from (seed, epoch); a frozen backbone may thaw."""
         self.began = time.perf_counter()
         self.batches.epoch = epoch
         for number, layer in enumerate(self.model.layers):
+            if isinstance(layer, models.Gate):
+                layer.opened.assign(float(epoch >= self.settings.frozen_epochs))
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.state.assign([self.settings.seed + 1000 * number, epoch])
 

@@ -7,13 +7,17 @@ the point lies there; `points` reads such maps out while training, and `lumbar.r
 from __future__ import annotations
 
 from lumbar.backend import keras
+from lumbar.errors import RunError
 from lumbar.geometry import SIZE
+from lumbar.names import BACKBONES
 
 layers, ops = keras.layers, keras.ops
 
 NETWORKS = {
     "baseline": "the documented network: convolution blocks, then dense layers that answer with coordinates",
+    "residual": "the documented network made deeper, with ways around its convolutions",
     "heatmap": "a small U-shaped network that answers with one map a point",
+    "transfer": "a backbone that may know photographs, and maps drawn from what it sees",
 }
 
 
@@ -23,7 +27,7 @@ def build(name: str, channels: int, **options) -> keras.Model:
     Args:
         name: One of `NETWORKS`.
         channels: Points to answer with (K), see `lumbar.landmarks.channels`.
-        options: Passed to `baseline` or `heatmap`; see there.
+        options: Passed to the function of that name; see there.
 
     Returns:
         Functional model: float32 (batch, 256, 256, 1) from 0 to 1 → an answer that `points` understands: float32
@@ -34,7 +38,9 @@ def build(name: str, channels: int, **options) -> keras.Model:
     """
     if name not in NETWORKS:
         raise ValueError(f"there is no network {name!r}; there are {', '.join(NETWORKS)}")
-    return {"baseline": baseline, "heatmap": heatmap}[name](channels, **options)
+    return {"baseline": baseline, "residual": residual, "heatmap": heatmap, "transfer": transfer}[name](
+        channels, **options
+    )
 
 
 def baseline(
@@ -63,6 +69,49 @@ def baseline(
     for block in range(depth):
         x = _convolution(x, min(2**block, 8) * width, activation, batch_norm)
         x = layers.MaxPooling2D()(x)
+    return keras.Model(inputs, _coordinates(x, channels, dense, activation, dropout), name="baseline")
+
+
+def residual(
+    channels: int,
+    *,
+    depth: int = 5,
+    width: int = 8,
+    dense: int = 128,
+    activation: str = "relu",
+    batch_norm: bool = True,
+    dropout: float = 0.3,
+) -> keras.Model:
+    """The documented network, deeper: four convolutions a block, and ways around them (He et al., CVPR 2016).
+
+    A way around adds what goes into two convolutions to what comes out, so that they learn a correction only, and
+    gradients reach the first layers undiminished.
+
+    Args:
+        channels: Points to answer with.
+        depth: Blocks; each halves the picture.
+        width: Filters of the first block; they double from block to block, up to eight times as many.
+        dense: Units of the dense layer.
+        activation: Name of the activation function.
+        batch_norm: Batch normalisation after each convolution.
+        dropout: Share of the dense layer's units switched off in training.
+    """
+    inputs = keras.Input((SIZE, SIZE, 1), name="picture")
+    x = inputs
+    for block in range(depth):
+        filters = min(2**block, 8) * width
+        for strides in (2, 1):
+            around = x
+            if strides > 1 or x.shape[-1] != filters:
+                around = _convolution(x, filters, "linear", batch_norm, size=1, strides=strides)
+            y = _convolution(x, filters, activation, batch_norm, strides=strides)
+            y = _convolution(y, filters, "linear", batch_norm)
+            x = layers.Activation(activation)(layers.Add()([around, y]))
+    return keras.Model(inputs, _coordinates(x, channels, dense, activation, dropout), name="residual")
+
+
+def _coordinates(x, channels: int, dense: int, activation: str, dropout: float):
+    """The documented end: a dense layer, dropout, and the points."""
     x = layers.Flatten()(x)
     x = layers.Dense(dense, activation=activation)(x)
     x = layers.Dropout(dropout)(x)
@@ -73,7 +122,7 @@ def baseline(
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
         bias_initializer=keras.initializers.Constant(0.5),
     )(x)
-    return keras.Model(inputs, layers.Reshape((channels, 2), name="points")(x), name="baseline")
+    return layers.Reshape((channels, 2), name="points")(x)
 
 
 def heatmap(
@@ -112,6 +161,76 @@ def heatmap(
         x = layers.Add()([layers.UpSampling2D(interpolation="bilinear")(x), finer])
         x = convolution(x, finer.shape[-1])
     return keras.Model(inputs, layers.Conv2D(channels, 1, name="maps")(x), name="heatmap")
+
+
+def transfer(
+    channels: int,
+    *,
+    depth: int = 3,
+    width: int = 64,
+    activation: str = "relu",
+    batch_norm: bool = True,
+    dropout: float = 0.0,
+    backbone: str = BACKBONES[0],
+    backbone_weights: str | None = None,
+) -> keras.Model:
+    """A backbone made for photographs, and on top of its 8×8 features convolutions that draw one map a point.
+
+    Args:
+        channels: Points to answer with.
+        depth: How often the features are enlarged to twice the size: 3 for 64×64 maps.
+        width: Filters of the convolutions on top.
+        activation: Name of the activation function on top; the backbone keeps its own.
+        batch_norm: Batch normalisation after each convolution on top.
+        dropout: Share of the backbone's features switched off in training.
+        backbone: One of `BACKBONES`.
+        backbone_weights: "imagenet" (downloaded by Keras), a local .h5 file, or None for fresh ones.
+
+    Raises:
+        RunError: If the weights cannot be had.
+    """
+    eyes = _backbone(backbone, backbone_weights)
+    inputs = keras.Input((SIZE, SIZE, 1), name="picture")
+    # The backbones take colours from 0 to 255 and scale them themselves. What one knows includes the statistics of its
+    # batch normalisation, which a few grey pictures should not overwrite.
+    colours = layers.Concatenate()([layers.Rescaling(255.0)(inputs)] * 3)
+    x = eyes(colours, training=False) if backbone_weights else eyes(colours)
+    x = layers.SpatialDropout2D(dropout)(Gate(name="gate")(x))
+    for _ in range(depth):
+        x = _convolution(layers.UpSampling2D(interpolation="bilinear")(x), width, activation, batch_norm)
+    return keras.Model(inputs, layers.Conv2D(channels, 1, name="maps")(x), name="transfer")
+
+
+def _backbone(name: str, weights: str | None) -> keras.Model:
+    try:
+        return getattr(keras.applications, name)(include_top=False, weights=weights, input_shape=(SIZE, SIZE, 3))
+    except Exception as error:  # Keras lets through whatever the download or the file's reader raises
+        raise RunError(
+            "the backbone's weights cannot be had",
+            field="backbone_weights",
+            found=f"{weights}: {error}",
+            remedy=f"give the .h5 file of {name} without top as --backbone-weights, or leave it out for fresh weights",
+        ) from error
+
+
+@keras.saving.register_keras_serializable("lumbar")
+class Gate(layers.Layer):
+    """Passes its input on, but lets a gradient back only while it is open: what lies before it is frozen until then.
+
+    Whether it is open (1) or not (0) is a weight, so a checkpoint keeps it, and opening needs no new compilation.
+    """
+
+    def build(self, input_shape):
+        """One number, not trained."""
+        self.opened = self.add_weight(name="opened", shape=(), initializer="ones", trainable=False)
+
+    def call(self, x):
+        """The same values."""
+        return self.opened * x + (1 - self.opened) * ops.stop_gradient(x)
+
+    def compute_output_shape(self, input_shape):
+        """The input's."""
+        return input_shape
 
 
 def heatmaps(model: keras.Model) -> keras.Model:

@@ -14,3 +14,6 @@ PARTS = ("train", "validation", "test")
 
 PICTURES = {".png", ".jpg", ".jpeg"}
 """Endings of files that are read as pictures; every other file is taken for DICOM."""
+
+BACKBONES = ("MobileNetV3Small", "EfficientNetV2B0", "EfficientNetV2S")
+"""Networks of `keras.applications` that a transfer network may start with."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lumbar import places
 from lumbar.errors import RunError, SettingsError
 from lumbar.files import write_json, write_table
-from lumbar.names import PARTS, VIEWS
+from lumbar.names import BACKBONES, PARTS, VIEWS
 from lumbar.settings import from_dict, setting, to_dict
 
 if TYPE_CHECKING:
@@ -36,12 +36,30 @@ RECIPES: dict[str, dict[str, Any]] = {
         "loss": "mse",
         "schedule": "constant",
     },
+    "residual": {
+        "depth": 5,
+        "width": 8,
+        "dropout": 0.3,
+        "batch_size": 32,
+        "learning_rate": 0.001,
+        "loss": "mse",
+        "schedule": "constant",
+    },
     "heatmap": {
         "depth": 5,
         "width": 16,
         "dropout": 0.0,
         "batch_size": 16,
         "learning_rate": 0.004,
+        "loss": "crossentropy",
+        "schedule": "cosine",
+    },
+    "transfer": {
+        "depth": 3,
+        "width": 64,
+        "dropout": 0.0,
+        "batch_size": 16,
+        "learning_rate": 0.001,
         "loss": "crossentropy",
         "schedule": "cosine",
     },
@@ -72,6 +90,13 @@ class TrainingSettings:
     dropout: float | None = setting(
         None, "share of units switched off in training (default: the network's)", at_least=0, at_most=0.95
     )
+    backbone: str = setting(
+        "MobileNetV3Small", "eyes of a transfer network, from keras.applications", choices=BACKBONES
+    )
+    backbone_weights: str | None = setting(
+        None, "what its backbone starts from: imagenet (a download) or a local .h5 file; fresh if left out"
+    )
+    frozen_epochs: int = setting(0, "epochs in which its backbone stays as it is", at_least=0)
     epochs: int = setting(50, "passes over the training pictures", at_least=1)
     batch_size: int | None = setting(None, "pictures a step (default: the network's; baseline 32)", at_least=1)
     learning_rate: float | None = setting(
@@ -153,9 +178,9 @@ def _checked(settings: TrainingSettings) -> TrainingSettings:
         raise SettingsError(
             "there is no such fold", field="fold", found=settings.fold, expected=f"1 to {settings.folds}"
         )
-    if settings.model == "baseline" and settings.loss == "crossentropy":
+    if settings.model in ("baseline", "residual") and settings.loss == "crossentropy":
         raise SettingsError(
-            "this loss compares maps, and the baseline answers with coordinates",
+            f"this loss compares maps, and {settings.model} answers with coordinates",
             field="loss",
             found=settings.loss,
             expected="mse or l1, or --model heatmap",
@@ -288,7 +313,10 @@ def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int)
 
     settings = settings.resolved()
     names = ("depth", "width", "activation", "batch_norm", "dropout")
-    model = models.build(settings.model, len(channels), **{name: getattr(settings, name) for name in names})
+    options = {name: getattr(settings, name) for name in names}
+    if settings.model == "transfer":
+        options |= {"backbone": settings.backbone, "backbone_weights": settings.backbone_weights}
+    model = models.build(settings.model, len(channels), **options)
     if settings.weights:
         _start_from(model, settings.weights)
     rate: Any = settings.learning_rate

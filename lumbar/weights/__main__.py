@@ -1,4 +1,4 @@
-"""Release a trained network under a name: ``python -m lumbar.weights NAME RUN CROSSVALIDATION``."""
+"""Release a trained network under a name: ``python -m lumbar.weights NAME RUN``."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from lumbar import places, weights
 
 
 def main() -> None:
-    """Take a run's network, calibrate its confidence by a cross-validation, and put it beside the package's others."""
+    """Put a run's network beside the package's others, its confidence calibrated by a cross-validation if one is named."""
     parser = argparse.ArgumentParser(prog="python -m lumbar.weights", description=main.__doc__)
     parser.add_argument("name", help="what the released network is called")
     parser.add_argument("run", type=Path, help="run folder, or its name under runs/")
-    parser.add_argument("crossvalidation", help="name of the cross-validation under runs/ that measured it")
-    parser.add_argument("--network", default="this training", help="its row there (default: this training)")
+    parser.add_argument("--confidence", metavar="CROSSVALIDATION", help="name under runs/ of what calibrates it")
+    parser.add_argument("--row", default="this training", help="the network's row there (default: this training)")
     told = parser.parse_args()
-    metrics = json.loads((places.runs() / told.crossvalidation / "metrics.json").read_text(encoding="utf-8"))
-    sure = metrics["networks"][told.network]["confidence"]
-    network = dataclasses.replace(weights.find(told.run), slope=sure["slope"], offset=sure["offset"])
-    network = dataclasses.replace(network, doubtful=float(network.confidence(sure["doubtful_chance"])))
+    network = weights.find(told.run)
+    if told.confidence:
+        file = places.runs() / told.confidence / "metrics.json"
+        sure = json.loads(file.read_text(encoding="utf-8"))["networks"][told.row]["confidence"]
+        network = dataclasses.replace(network, slope=sure["slope"], offset=sure["offset"])
+        network = dataclasses.replace(network, doubtful=float(network.confidence(sure["doubtful_chance"])))
     print(weights.release(network, told.name))
 
 
