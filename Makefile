@@ -33,7 +33,7 @@ notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are com
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 PLANES = --model heatmap --views sagittal coronal axial
-MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-sagittal-60 data/phantom-mix-planes-20 --weights phantom --learning-rate 0.001 --epochs 50
+MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-sagittal-60 data/phantom-mix-planes-20 --weights phantom --learning-rate 0.001 --epochs 40
 
 weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of the labelled real pictures (two hours)
 	@test -n "$(REAL)" || { echo "Say where the labelled real pictures are: make weights REAL=data/FOLDER"; exit 1; }
