@@ -33,7 +33,7 @@ notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are com
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 PLANES = --model heatmap --views sagittal coronal axial
-MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-sagittal-60 data/phantom-mix-planes-20 --weights phantom --learning-rate 0.001 --epochs 40
+MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-sagittal-60 data/phantom-mix-planes-20 --weights phantom --learning-rate 0.001 --epochs 30
 
 weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of the labelled real pictures (two hours)
 	@test -n "$(REAL)" || { echo "Say where the labelled real pictures are: make weights REAL=data/FOLDER"; exit 1; }
@@ -41,7 +41,7 @@ weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of 
 	$(RUN) -m lumbar phantom data/phantom-planes-450 --patients 450 --seed 12 --random-contrast 0.35
 	$(RUN) -m lumbar phantom data/phantom-mix-sagittal-60 --patients 60 --seed 13 --series sagittal-t1 sagittal-t2 --random-contrast 0.35
 	$(RUN) -m lumbar phantom data/phantom-mix-planes-20 --patients 20 --seed 14 --random-contrast 0.35
-	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 14 --name weights-phantom
+	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 8 --name weights-phantom
 	$(RUN) evaluate.py --run weights-phantom
 	$(RUN) -m lumbar.weights phantom weights-phantom
 	$(RUN) -m lumbar crossvalidate $(MIXED) --folds 5 --also phantom --name weights-crossvalidation

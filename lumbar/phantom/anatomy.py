@@ -20,6 +20,10 @@ from lumbar.phantom.trunk import Trunk
 from lumbar.phantom.tube import Tube
 from lumbar.phantom.variation import Variation, draw_variation
 
+MARGIN_INSIDE_MM = 1.2
+"""How far in front of the disc's posterior edge its point lies, mm: people mark the dark band of annulus and ligament, not
+its last pixel. Measured on the public labels, against which networks trained on the edge itself erred by so much."""
+
 SUBARTICULAR_OUTWARD = 0.39
 """Where the subarticular points lie: this share of the canal's width to either side of the middle."""
 
@@ -100,7 +104,7 @@ class Patient:
     def landmarks_mm(self, view: str) -> dict[tuple[str, str], np.ndarray]:
         """The points that a picture of this view is labelled with, in patient mm.
 
-        sagittal: where each disc borders the canal in the mid-sagittal plane, as in the public labels; key (level, "").
+        sagittal: each disc's posterior margin in the mid-sagittal plane, as in the public labels; key (level, "").
         coronal: the discs' centres; key (level, "").
         axial: the left and right subarticular points (lateral recess, just behind the disc); key (level, side), the
         sides being the patient's: left has the greater x.
@@ -117,7 +121,7 @@ class Patient:
         points = {}
         for level, disc, width in zip(LEVELS, self.column.discs[-5:], self.person.canal_width[-5:], strict=True):
             if view == "sagittal":
-                points[level, ""] = disc.place(0, disc.form.margin(0), 0)
+                points[level, ""] = disc.place(0, disc.form.margin(0) - MARGIN_INSIDE_MM, 0)
             elif view == "coronal":
                 points[level, ""] = disc.centre
             elif view == "axial":

@@ -60,20 +60,19 @@ class _Protocol:
 
 def sagittal(patient: Patient, rng: np.random.Generator, slices: int = 1) -> list[Cut]:
     """Slices from the patient's left to the right; the middle one is the mid-sagittal and carries the points."""
-    points = patient.landmarks_mm("sagittal")
+    margins = [disc.place(0, disc.form.margin(0), 0) for disc in patient.column.discs[-5:]]
     frame = patient.sagittal_frame()
     left = _turned(frame.left, frame.posterior, rng.normal(0, 0.6))
     along = frame.superior - (frame.superior @ left) * left
     superior = _turned(along, np.cross(along, left), rng.normal(*LEAN_DEGREES))
-    middle = np.mean(list(points.values()), axis=0)
+    middle = patient.to_patient(np.mean(margins, axis=0))
     middle = middle + ((frame.centre - middle) @ left) * left
     at = np.clip(rng.normal((128, 130), (16, 12)), (80, 100), (178, 160))
     protocol = _protocol(rng, field=np.clip(rng.normal(280, 15), 230, 340), at=at, thicknesses=(3.5, 5.0))
     shifts = [(index - slices // 2) * protocol.spacing for index in range(slices)]
-    levels = tuple(level for level, _ in points)
     row, column = np.cross(superior, left), -superior
     # Row × column points to the patient's right.
-    return [_cut(protocol, middle - shift * left, row, column, levels if shift == 0 else ()) for shift in shifts]
+    return [_cut(protocol, middle - shift * left, row, column, LEVELS if shift == 0 else ()) for shift in shifts]
 
 
 def coronal(patient: Patient, rng: np.random.Generator) -> list[Cut]:

@@ -11,7 +11,7 @@ from lumbar import places, weights
 
 
 def main() -> None:
-    """Put a run's network beside the package's others; a cross-validation, if one is named, calibrates its confidence."""
+    """Put a run's network beside the package's others; a cross-validation can calibrate its confidence."""
     parser = argparse.ArgumentParser(prog="python -m lumbar.weights", description=main.__doc__)
     parser.add_argument("name", help="what the released network is called")
     parser.add_argument("run", type=Path, help="run folder, or its name under runs/")
