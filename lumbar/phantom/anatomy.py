@@ -21,8 +21,8 @@ from lumbar.phantom.tube import Tube
 from lumbar.phantom.variation import Variation, draw_variation
 
 MARGIN_INSIDE_MM = 1.2
-"""How far in front of the disc's posterior edge its point lies, mm: people mark the dark band of annulus and ligament,
-not its last pixel. Measured on the public labels, against which networks trained on the edge itself erred by so much."""
+"""How far in front of the disc's posterior edge its point lies, mm: people mark the dark band of annulus and
+ligament, not its last pixel. Networks trained on the edge itself erred by so much against the public labels."""
 
 SUBARTICULAR_OUTWARD = 0.39
 """Where the subarticular points lie: this share of the canal's width to either side of the middle."""
