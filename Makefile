@@ -33,7 +33,7 @@ notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are com
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 PLANES = --model heatmap --views sagittal coronal axial
-MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-sagittal-60 data/phantom-mix-planes-20 --weights phantom --learning-rate 0.001 --epochs 30
+MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-sagittal-60 data/phantom-mix-planes-20 --weights phantom --learning-rate 0.001 --epochs 24
 
 weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of the labelled real pictures (two hours)
 	@test -n "$(REAL)" || { echo "Say where the labelled real pictures are: make weights REAL=data/FOLDER"; exit 1; }
@@ -44,10 +44,10 @@ weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of 
 	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 8 --name weights-phantom
 	$(RUN) evaluate.py --run weights-phantom
 	$(RUN) -m lumbar.weights phantom weights-phantom
-	$(RUN) -m lumbar crossvalidate $(MIXED) --folds 5 --also phantom --name weights-crossvalidation
+	$(RUN) -m lumbar crossvalidate $(MIXED) --folds 5 --also phantom --title phantom+mr --name weights-crossvalidation --publish benchmarks/crossvalidation.csv
 	$(RUN) -m lumbar.weights phantom weights-phantom --confidence weights-crossvalidation --row phantom
 	$(RUN) train.py $(MIXED) --folds 100 --name weights-mr
-	$(RUN) -m lumbar.weights phantom+mr weights-mr --confidence weights-crossvalidation
+	$(RUN) -m lumbar.weights phantom+mr weights-mr --confidence weights-crossvalidation --row phantom+mr
 
 lock: $(VENV)/installed  ## pin requirements.txt anew from pyproject.toml (environment.yml installs those pins)
 	$(RUN) -m pip install --quiet uv

@@ -35,6 +35,10 @@ class CrossvalidationSettings:
         (), "trained networks (released, or runs) to measure beside, on the same pictures; they must not know them"
     )
     name: str = setting("crossvalidation", "name of the folder under runs/")
+    title: str = setting("this training", "what the folds' networks are called in the table")
+    publish: Path | None = setting(
+        None, "CSV to write errors and confidences to, without names and coordinates; none if left out"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +97,7 @@ def crossvalidate(
         run = train(of_fold, progress=progress)
         part = prepared_parts(of_fold, progress=False)["test"]
         parts.append(part)
-        networks = {"this training": run / "best.keras"} | {name: known.file for name, known in others.items()}
+        networks = {settings.title: run / "best.keras"} | {name: known.file for name, known in others.items()}
         for name, file in networks.items():
             points, chances = evaluation.predict_with_confidence(file, part, progress=False)
             errors = accuracy.errors(part.points, points, part.mm_per_pixel, part.index["view"], part.channels)
@@ -108,7 +112,28 @@ def crossvalidate(
     write_table(folder / "points.csv", points.round(4))
     write_json(folder / "metrics.json", metrics)
     _draw(folder, points, joined(parts))
+    if settings.publish is not None:
+        write_table(settings.publish, _anonymous(points, metrics["networks"]))
     return Crossvalidation(folder, metrics, points)
+
+
+def _anonymous(points: pd.DataFrame, networks: dict[str, Any]) -> pd.DataFrame:
+    """Errors and calibrated confidences alone: columns network, picture (a number), level, radial_px, confidence."""
+    import pandas as pd
+
+    from lumbar import weights
+
+    tables = []
+    for name, table in points.groupby("network", sort=False):
+        sure = networks[name].get("confidence", {"slope": 1.0, "offset": 0.0})
+        tables.append(
+            table[["network", "level"]].assign(
+                picture=table["image"].factorize()[0] + 1,
+                radial_px=table["radial_px"].round(2),
+                confidence=weights.confidence(table["chance"].to_numpy(), sure["slope"], sure["offset"]).round(4),
+            )
+        )
+    return pd.concat(tables, ignore_index=True)[["network", "picture", "level", "radial_px", "confidence"]]
 
 
 def _draw(folder: Path, points: pd.DataFrame, pictures: Prepared) -> None:

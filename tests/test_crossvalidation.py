@@ -52,6 +52,15 @@ def test_the_numbers_are_those_of_the_points(found):
     )
 
 
+def test_what_is_published_names_nobody(found, small, tmp_path):
+    settings = CrossvalidationSettings(also=("other",), name="cross", publish=tmp_path / "errors.csv")
+    again = crossvalidate(settings, small, progress=False)
+    table = pd.read_csv(tmp_path / "errors.csv")
+    assert list(table) == ["network", "picture", "level", "radial_px", "confidence"]
+    np.testing.assert_allclose(table["radial_px"], again.points["radial_px"], atol=0.006)
+    assert table["confidence"].between(0, 1).all()
+
+
 def test_it_leaves_pictures_of_what_confidence_buys_and_of_the_worst(found):
     drawn = {file.name for file in found.folder.glob("*.png")}
     assert drawn == {"coverage.png", "worst_cases_this_training.png", "worst_cases_other.png"}

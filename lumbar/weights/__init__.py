@@ -54,10 +54,7 @@ class Weights:
 
     def confidence(self, chance: np.ndarray) -> np.ndarray:
         """The calibrated confidence, from 0 to 1, for a chance as `lumbar.readout.read_out` has it; NaN stays NaN."""
-        import numpy as np
-
-        chance = np.clip(chance, 1e-6, 1 - 1e-6)
-        return 1 / (1 + np.exp(-(self.slope * np.log(chance / (1 - chance)) + self.offset)))
+        return confidence(chance, self.slope, self.offset)
 
 
 def released() -> list[str]:
@@ -104,6 +101,20 @@ def _of_run(name: str | Path) -> Weights:
     return Weights(run / "best.keras", settings.views, settings.fit, synthetic=sources == {"phantom"})
 
 
+def confidence(chance: np.ndarray, slope: float, offset: float) -> np.ndarray:
+    """Chances with their log odds scaled and shifted, from 0 to 1; NaN stays NaN."""
+    import numpy as np
+
+    return 1 / (1 + np.exp(-(slope * _log_odds(chance) + offset)))
+
+
+def _log_odds(chance: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    chance = np.clip(chance, 1e-6, 1 - 1e-6)
+    return np.log(chance / (1 - chance))
+
+
 def calibrated(chance: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     """Slope and offset that make chances into the confidences of best fit (logistic regression on the log odds).
 
@@ -114,7 +125,7 @@ def calibrated(chance: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     import numpy as np
     from scipy.optimize import minimize
 
-    odds = np.log(np.clip(chance, 1e-6, 1 - 1e-6) / (1 - np.clip(chance, 1e-6, 1 - 1e-6)))
+    odds = _log_odds(chance)
     # Platt's targets keep a few certain points from pulling the slope to infinity.
     yes, no = right.sum(), (~right).sum()
     target = np.where(right, (yes + 1) / (yes + 2), 1 / (no + 2))

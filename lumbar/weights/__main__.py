@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("name", help="what the released network is called")
     parser.add_argument("run", type=Path, help="run folder, or its name under runs/")
     parser.add_argument("--confidence", metavar="CROSSVALIDATION", help="name under runs/ of what calibrates it")
-    parser.add_argument("--row", default="this training", help="the network's row there (default: this training)")
+    parser.add_argument("--row", default="this training", help="its row there (default: this training)")
     told = parser.parse_args()
     network = weights.find(told.run)
     if told.confidence:
