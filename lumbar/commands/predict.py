@@ -35,8 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     doubtful = found.table.loc[found.table["flagged"].astype(bool), "image"].nunique()
     if doubtful:
         print(f"{doubtful} of them are flagged: look at those points before you use them")
-    if found.synthetic:
-        print("The network was trained on synthetic patients only. Not for diagnosis.")
+    print(f"{'The network was trained on synthetic patients only. ' if found.synthetic else ''}Not for diagnosis.")
     for error in found.refused:
         print(f"left out: {error}", file=sys.stderr)
     return 1 if found.refused else 0
