@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 def predict(
     paths: str | os.PathLike | Sequence[str | os.PathLike],
     *,
-    weights: str | os.PathLike = "phantom+mr",
+    weights: str | os.PathLike | None = None,
     view: str | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -23,7 +23,8 @@ def predict(
 
     Args:
         paths: A DICOM, PNG or JPEG file, a folder of them, or several of either.
-        weights: A trained network: a released one by its name, or a run's folder or name.
+        weights: A trained network: a released one by its name, or a run's folder or name; `lumbar.weights.DEFAULT` if
+            left out.
         view: "sagittal", "coronal" or "axial", for pictures whose files do not say it (PNG, JPEG); sagittal if left
             out.
         progress: Show progress bars.
@@ -42,7 +43,8 @@ def predict(
     from lumbar.prediction import predict as find
 
     several = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    found = find(several, PredictionSettings(weights=os.fspath(weights), view=view), progress=progress)
+    chosen = {} if weights is None else {"weights": os.fspath(weights)}
+    found = find(several, PredictionSettings(**chosen, view=view), progress=progress)
     if found.table.empty and found.refused:
         raise found.refused[0]
     for error in found.refused:

@@ -207,6 +207,13 @@ def level_shifts(true: np.ndarray, predicted: np.ndarray, channels: Sequence[str
     return found
 
 
+def level_shift_share(true: np.ndarray, predicted: np.ndarray, channels: Sequence[str]) -> float | None:
+    """Share of the pictures whose answers `level_shifts` finds one level off; None if none can be judged."""
+    shifts = level_shifts(true, predicted, channels)
+    judged = shifts[np.isfinite(shifts)]
+    return float(np.mean(judged != 0)) if len(judged) else None
+
+
 def _centre(radial: np.ndarray, who: np.ndarray, unit: str, bootstrap: int, seed: int) -> dict[str, Any]:
     """Mean and median of the radial error with their intervals."""
     known = np.isfinite(radial)

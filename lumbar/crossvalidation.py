@@ -141,6 +141,7 @@ def _draw(folder: Path, points: pd.DataFrame, pictures: Prepared) -> None:
     import pandas as pd
 
     from lumbar import figures
+    from lumbar.landmarks import channel
 
     surest_first = {}
     for name, table in points.groupby("network", sort=False):
@@ -148,13 +149,12 @@ def _draw(folder: Path, points: pd.DataFrame, pictures: Prepared) -> None:
         radial = np.stack([each["radial_px"].to_numpy() for _, each in by_picture])
         if table["chance"].notna().any():
             surest_first[name] = radial[np.argsort(-by_picture["chance"].min().to_numpy(), kind="stable")]
-        channels = [*dict.fromkeys(table["level"].where(table["side"] == "", table["side"]))]
         order = pd.Index(pictures.index["image"]).get_indexer([image for image, _ in by_picture])
         figures.worst_cases(
             pictures.images[order],
             _by_picture(table, _TRUE),
             _by_picture(table, _PREDICTED),
-            channels=channels,
+            channels=channel(table).unique().tolist(),
             titles=pictures.index["patient"].to_numpy()[order],
             count=20,
         ).savefig(folder / f"worst_cases_{name.replace(' ', '_').replace('/', '_')}.png")
@@ -167,26 +167,26 @@ def _rows(part, points: np.ndarray, chances: np.ndarray, errors) -> pd.DataFrame
     from lumbar.report import points_table
 
     shown = np.nonzero(accuracy.belongs(part.index["view"], part.channels))
-    return points_table(part, points, errors).assign(chance=chances[shown], picture=shown[0])
+    return points_table(part, points, errors).assign(chance=chances[shown])
 
 
 def _numbers(table: pd.DataFrame) -> dict[str, Any]:
     """Accuracy over all folds, and what the confidence is worth."""
     from lumbar import accuracy, weights
+    from lumbar.landmarks import channel
+    from lumbar.readout import NEAR_PIXELS
 
     true, predicted = (_by_picture(table, columns) for columns in (_TRUE, _PREDICTED))
     pictures = table.drop_duplicates("image")
-    channels = tuple(dict.fromkeys(table["level"].where(table["side"] == "", table["side"])))
+    channels = tuple(channel(table).unique())
     unknown = np.full((len(pictures), 2), np.nan)
     errors = accuracy.errors(true, predicted, unknown, pictures["view"].tolist(), channels)
-    shifted = accuracy.level_shifts(true, predicted, channels)
-    shifted = shifted[np.isfinite(shifted)]
     numbers = accuracy.summary(errors, pictures["patient"].tolist())
-    numbers["level_shift_share"] = float(np.mean(shifted != 0)) if len(shifted) else None
+    numbers["level_shift_share"] = accuracy.level_shift_share(true, predicted, channels)
     known = table["radial_px"].notna() & table["chance"].notna()
     if known.any():
         of = table[known]
-        slope, offset = weights.calibrated(of["chance"].to_numpy(), (of["radial_px"] <= 5).to_numpy())
+        slope, offset = weights.calibrated(of["chance"].to_numpy(), (of["radial_px"] <= NEAR_PIXELS).to_numpy())
         least = of.groupby("image")["chance"].min()
         limit = float(least.quantile(FLAGGED_SHARE))
         doubted = of["image"].map(least) <= limit

@@ -98,10 +98,8 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
 
     def score(points: np.ndarray) -> tuple[accuracy.Errors, dict[str, Any]]:
         found = accuracy.errors(part.points, points, part.mm_per_pixel, views, part.channels)
-        shifted = accuracy.level_shifts(part.points, points, part.channels)
-        shifted = shifted[np.isfinite(shifted)]
         numbers = accuracy.summary(found, patients, bootstrap=settings.bootstrap, seed=settings.seed)
-        return found, {**numbers, "level_shift_share": float(np.mean(shifted != 0)) if len(shifted) else None}
+        return found, {**numbers, "level_shift_share": accuracy.level_shift_share(part.points, points, part.channels)}
 
     errors, network = score(predicted)
     trivial = {name: score(points) for name, points in accuracy.baselines(parts["train"].points, len(views)).items()}

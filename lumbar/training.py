@@ -36,15 +36,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "loss": "mse",
         "schedule": "constant",
     },
-    "residual": {
-        "depth": 5,
-        "width": 8,
-        "dropout": 0.3,
-        "batch_size": 32,
-        "learning_rate": 0.001,
-        "loss": "mse",
-        "schedule": "constant",
-    },
     "heatmap": {
         "depth": 5,
         "width": 16,
@@ -64,6 +55,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "schedule": "cosine",
     },
 }
+RECIPES["residual"] = RECIPES["baseline"]
 """What a setting left open means for each network: as documented for the baseline, as measured for the heatmap."""
 
 
@@ -356,6 +348,7 @@ def _start_from(model: keras.Model, name: str) -> None:
 def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepared]) -> None:
     import pandas as pd
 
+    from lumbar import weights
     from lumbar.backend import keras
 
     packages = ("keras", keras.backend.backend(), "numpy", "cv2")
@@ -374,6 +367,9 @@ def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepar
                 "sources": sorted(split["source"].unique()),
                 "fingerprint": _fingerprint(parts),
             },
+            # A network that goes on from one that knew real patients knows them, whatever this training shows it.
+            "synthetic": set(split["source"]) == {"phantom"}
+            and (settings.weights is None or weights.find(settings.weights).synthetic),
             "backend": keras.backend.backend(),
             "versions": {name: importlib.import_module(name).__version__ for name in packages},
         },

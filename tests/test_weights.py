@@ -1,12 +1,14 @@
 """Trained networks are found by name, released small and unchanged, and their confidence is calibrated."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lumbar import evaluation, models, weights
+from lumbar import evaluation, models, training, weights
 from lumbar.backend import keras
+from lumbar.files import write_json
 from tests.prepared import spots
 
 
@@ -45,3 +47,13 @@ def test_confidence_is_calibrated_to_how_often_points_are_right(network):
 
 def test_what_cannot_be_said_stays_unsaid(network):
     assert np.isnan(network.confidence(np.array([np.nan, 0.5]))).tolist() == [True, False]
+
+
+def test_a_run_that_goes_on_from_real_patients_is_not_called_synthetic(few_patients):
+    small = {"data": few_patients, "epochs": 1, "batch_size": 8, "width": 2, "depth": 3, "tensorboard": False}
+    first = training.train(training.TrainingSettings(**small, name="first"), progress=False)
+    assert weights.find("first").synthetic
+    config = json.loads((first / "config.json").read_text())
+    write_json(first / "config.json", config | {"synthetic": False})  # as if its pictures had been of real patients
+    training.train(training.TrainingSettings(**small, weights="first", name="second"), progress=False)
+    assert not weights.find("second").synthetic

@@ -121,8 +121,8 @@ def _schmorl(form: Vertebra, height: float, rng: np.random.Generator) -> list[Sp
 def _sacrum(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
     """The sacrum's segments, grown together, with what is left of the discs between them.
 
-    In adults three in four first sacral discs can be seen on MR, from a dark line to a small disc with a nucleus of its
-    own (O'Driscoll et al., Skeletal Radiol 1996, types 1 to 4); a network must learn not to count them.
+    The first sacral disc is anything from a dark line to a disc with a nucleus of its own (O'Driscoll et al., Skeletal
+    Radiol 1996); how often it is how large was judged by eye. A network must learn not to count it.
     """
     solids = []
     for index, segment in enumerate(column.sacrum):

@@ -80,8 +80,6 @@ def find(name: str | Path | None = None) -> Weights:
 
 
 def _of_run(name: str | Path) -> Weights:
-    import pandas as pd
-
     from lumbar.evaluation import run_folder
     from lumbar.training import load_settings
 
@@ -97,8 +95,9 @@ def _of_run(name: str | Path) -> Weights:
             expected=f"{' or '.join(released())}, or the folder or name of a run",
         ) from error
     settings = load_settings(run)
-    sources = set(pd.read_csv(run / "split.csv")["source"])
-    return Weights(run / "best.keras", settings.views, settings.fit, synthetic=sources == {"phantom"})
+    # A run of an earlier version does not say; then the warning is shown.
+    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    return Weights(run / "best.keras", settings.views, settings.fit, synthetic=config.get("synthetic", True))
 
 
 def confidence(chance: np.ndarray, slope: float, offset: float) -> np.ndarray:
