@@ -6,7 +6,7 @@ import pytest
 
 from lumbar.geometry import Plane
 from lumbar.landmarks import VIEWS
-from lumbar.phantom.anatomy import draw_patient
+from lumbar.phantom.anatomy import MARGIN_INSIDE_MM, draw_patient
 from lumbar.phantom.contrast import CONTRASTS, draw_contrast, ideal
 from lumbar.phantom.render import render
 from lumbar.phantom.tissue import Tissue
@@ -59,7 +59,7 @@ def test_an_unknown_contrast_is_refused():
         draw_contrast("PD", np.random.default_rng(0))
 
 
-def test_sagittal_points_stand_where_the_disc_ends():
+def test_sagittal_points_stand_just_inside_of_where_the_disc_ends():
     signal = dict.fromkeys(DISC, 1.0)
     before, behind = [], []
     for seed in range(25):
@@ -69,8 +69,9 @@ def test_sagittal_points_stand_where_the_disc_ends():
             disc = render(patient, plane, 240, 240, ideal(signal), np.random.default_rng(0), thickness=0)
             x, y = plane.to_pixels(patient.landmarks_mm("sagittal")[level, ""])
             row = cv2.GaussianBlur(disc, (1, 5), 0.5)[round(y)]
-            before.append(row[int(x) - 8 : int(x) - 2].mean())
-            behind.append(row[int(x) + 3 : int(x) + 9].mean())
+            edge = int(x + MARGIN_INSIDE_MM / plane.pixel_width)
+            before.append(row[edge - 8 : edge - 2].mean())
+            behind.append(row[edge + 3 : edge + 9].mean())
     assert np.mean(np.array(before) > 0.8) > 0.97
     assert np.mean(np.array(behind) < 0.2) > 0.97
 

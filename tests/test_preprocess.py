@@ -150,11 +150,14 @@ def test_killed_while_preparing_it_goes_on_where_it_stood(tmp_path):
         "preprocess.NOTED_EVERY = 5\npreprocess.prepare(dataset, cache=here / 'cache', progress=False)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env=os.environ)
-    while process.poll() is None and not any(np.load(note).any() for note in (tmp_path / "cache").glob("*/done.npy")):
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    (note,) = (tmp_path / "cache").glob("*/done.npy")
+    begun = "[!.]*/done.npy"  # a folder whose name begins with a dot is still being laid out
+    try:
+        while process.poll() is None and not any(np.load(note).any() for note in (tmp_path / "cache").glob(begun)):
+            time.sleep(0.001)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    (note,) = (tmp_path / "cache").glob(begun)
     assert 0 < np.load(note).sum() < 60
     prepared = prepare(dataset, cache=tmp_path / "cache", progress=False)
     np.testing.assert_array_equal(prepared.images, prepare(dataset, progress=False).images)
