@@ -34,6 +34,7 @@ class AugmentSettings:
     brightness: float = setting(0.1, "largest shift of brightness, share of the range", at_least=0)
     contrast: float = setting(0.2, "largest change of contrast, as a share", at_least=0)
     gamma: float = setting(0.3, "largest change of gamma, natural logarithm", at_least=0)
+    tones: float = setting(0.0, "probability that greys are dealt out anew, as in a contrast never seen", at_least=0)
     bias: float = setting(0.25, "largest slow change of brightness across the picture, as a share", at_least=0)
     blur: float = setting(0.8, "largest blur, standard deviation in pixels", at_least=0)
     noise: float = setting(0.04, "largest noise, standard deviation as a share of the range", at_least=0)
@@ -117,12 +118,14 @@ def _against_field(points, field):
 
 
 def _shade(picture, rng, settings):
-    """Brightness, contrast and gamma in one table of 256 values; then bias field, blur and noise."""
+    """Brightness, contrast, gamma and tones in one table of 256 values; then bias field, blur and noise."""
     amount = settings.strength
     brightness, contrast, gamma, blur, noise = rng.uniform((-1, -1, -1, 0, 0), 1)
     values = np.linspace(0, 1, 256) ** np.exp(gamma * settings.gamma * amount)
     values = (values - 0.5) * (1 + contrast * settings.contrast * amount) + 0.5
     values += brightness * settings.brightness * amount
+    if settings.tones and rng.random() < settings.tones:
+        values = _tone_curve(values, rng)
     shaded = cv2.LUT(picture, np.clip(values, 0, 1).astype(np.float32) * 255)
     if settings.bias:
         coarse = rng.uniform(-1, 1, (3, 3)).astype(np.float32) * settings.bias * amount
@@ -134,3 +137,9 @@ def _shade(picture, rng, settings):
         piece = _GRAIN[top : top + SIZE, left : left + SIZE]
         shaded += piece * np.float32(noise * settings.noise * amount * 255)
     return np.clip(shaded, 0, 255, out=shaded).astype(np.uint8)
+
+
+def _tone_curve(values, rng):
+    """Other greys for the same tissues: what was bright may become dark, but air stays the darkest."""
+    greys = np.concatenate([rng.uniform(0, 0.1, 1), rng.uniform(0.1, 1, 5)])
+    return np.interp(values, np.linspace(0, 1, len(greys)), greys)

@@ -92,7 +92,7 @@ class TrainingSettings:
     epochs: int = setting(50, "passes over the training pictures", at_least=1)
     batch_size: int | None = setting(None, "pictures a step (default: the network's; baseline 32)", at_least=1)
     learning_rate: float | None = setting(
-        None, "step size of Adam, its peak if scheduled (default: the network's; baseline 0.001)", at_least=0
+        None, "step size of Adam, its peak if scheduled (default: the network's; baseline 0.001)", at_least=0, at_most=1
     )
     loss: str | None = setting(
         None,
@@ -103,6 +103,9 @@ class TrainingSettings:
         None, "course of the learning rate (default: the network's)", choices=("constant", "cosine")
     )
     augmentation: float = setting(1.0, "strength of augmentation; 0 for none", at_least=0)
+    tones: float = setting(
+        0.0, "share of training pictures whose greys are dealt out anew, against unknown contrasts", at_least=0, at_most=1
+    )
     seed: int = setting(0, "of split, weights, order, augmentation and dropout", at_least=0)
     tensorboard: bool = setting(True, "write a TensorBoard log into the run's folder")
     name: str | None = setting(None, "name of the run's folder under runs/ (default: made from the settings)")
@@ -155,6 +158,8 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
             expected=config["data"]["fingerprint"],
             remedy="bring the data back as they were, or train under another name",
         )
+    if settings.weights:
+        _check_strangers(settings.weights, parts)
     _write_config(run, settings, parts)
     _fit(run, settings, parts, progress)
     _draw(run)
@@ -281,7 +286,7 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], prog
         settings.batch_size,
         seed=settings.seed,
         shuffle=True,
-        augment=AugmentSettings(strength=settings.augmentation),
+        augment=AugmentSettings(strength=settings.augmentation, tones=settings.tones),
     )
     keeper = RunKeeper(run, settings, batches, progress)
     model = keeper.restored() or _compiled(settings, parts["train"].channels, steps=len(batches))
@@ -343,6 +348,22 @@ def _start_from(model: keras.Model, name: str) -> None:
             remedy="train with the same --model, --depth, --width, --batch-norm and --views",
         )
     model.set_weights(trained.get_weights())
+
+
+def _check_strangers(name: str, parts: dict[str, Prepared]) -> None:
+    """Make sure that the network to start from, if it is a run's, has not learnt by patients who are to measure it."""
+    import pandas as pd
+
+    from lumbar import landmarks, weights
+
+    known: list[str] = []
+    while name is not None and name not in weights.released():
+        run = weights.find(name).file.parent
+        split = pd.read_csv(run / "split.csv", dtype=str)
+        known += split.loc[split["part"] == "train", "patient"].tolist()
+        name = load_settings(run).weights
+    measuring = [who for part in PARTS[1:] for who in parts[part].index["patient"].unique()]
+    landmarks.check_split([*known, *measuring], ["train"] * len(known) + ["measuring"] * len(measuring))
 
 
 def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepared]) -> None:

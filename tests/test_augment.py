@@ -84,10 +84,10 @@ def test_a_flip_keeps_left_and_right_with_the_patient():
     np.testing.assert_allclose(moved, [[155.0, 110.0], [105.0, 100.0]], atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["brightness", "contrast", "gamma", "bias", "blur", "noise"])
+@pytest.mark.parametrize("name", ["brightness", "contrast", "gamma", "tones", "bias", "blur", "noise"])
 def test_each_change_of_shade_changes_the_picture_and_no_point(name):
     off = dict.fromkeys(("shift", "rotation", "scale", "stretch", "elastic", *ONLY_MOVING), 0.0)
-    how = AugmentSettings(**off | {name: getattr(AugmentSettings(), name)})
+    how = AugmentSettings(**off | {name: getattr(AugmentSettings(), name) or 1.0})
     grey = cv2.GaussianBlur(spot(120, 90) // 2 + 60, (9, 9), 2)
     points = np.array([[120.0, 90.0]])
     changed = [augment(grey, points, np.random.default_rng(seed), how) for seed in range(5)]

@@ -51,6 +51,15 @@ TRIALS = pd.DataFrame(
         "learning_rate": [1e-3, 2e-4, 5e-3],
     }
 )
+NETWORKS = pd.DataFrame(
+    {
+        "network": ["baseline", "heatmap"],
+        "ms_per_picture": [4.0, 8.0],
+        "radial_px": [7.0, 1.0],
+        "radial_low_px": [6.0, 0.9],
+        "radial_high_px": [8.5, 1.1],
+    }
+)
 SAGITTAL = Plane([0, -100, 150], [0, 1, 0], [0, 0, -1], 0.8, 1.0)
 AXIAL = Plane([-110, -100, 20], [1, 0, 0], [0, 1, 0], 1.0, 1.0)
 
@@ -78,6 +87,10 @@ DRAWN = {
     "intensities": lambda: figures.intensities({"before": PICTURES[0], "after": PICTURES[1] / 255}),
     "parameters": lambda: figures.parameters_by_layer({"input": 0, "conv": 160, "dense": 2000}),
     "receptive fields": lambda: figures.receptive_fields(PICTURES[0], {"conv_1": 3, "conv_2": 8}),
+    "networks": lambda: figures.networks_compared(NETWORKS),
+    "networks on real patients": lambda: figures.networks_compared(
+        NETWORKS.assign(real_radial_px=9.0, real_radial_low_px=8.0, real_radial_high_px=9.5)
+    ),
     "search": lambda: figures.search_results(TRIALS, "val_mae_px"),
 }
 

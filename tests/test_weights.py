@@ -8,6 +8,7 @@ import pytest
 
 from lumbar import evaluation, models, training, weights
 from lumbar.backend import keras
+from lumbar.errors import TableError
 from lumbar.files import write_json
 from tests.prepared import spots
 
@@ -57,3 +58,12 @@ def test_a_run_that_goes_on_from_real_patients_is_not_called_synthetic(few_patie
     write_json(first / "config.json", config | {"synthetic": False})  # as if its pictures had been of real patients
     training.train(training.TrainingSettings(**small, weights="first", name="second"), progress=False)
     assert not weights.find("second").synthetic
+
+
+def test_a_patient_whom_the_first_weights_know_is_not_measured_on(few_patients):
+    """Another seed splits the same patients anew, so that some of those learnt by would now be test patients."""
+    small = {"data": few_patients, "epochs": 1, "batch_size": 8, "width": 2, "depth": 3, "tensorboard": False}
+    training.train(training.TrainingSettings(**small, name="knows"), progress=False)
+    training.train(training.TrainingSettings(**small, weights="knows", name="knows-too"), progress=False)
+    with pytest.raises(TableError, match="more than one part"):
+        training.train(training.TrainingSettings(**small, weights="knows-too", seed=1, name="leaks"), progress=False)

@@ -4,7 +4,7 @@ As the last line of a notebook cell a figure shows itself; from the middle of a 
 """
 
 from lumbar.figures.data import intensities, landmark_cloud, one_picture, split_overview
-from lumbar.figures.network import parameters_by_layer, receptive_fields
+from lumbar.figures.network import networks_compared, parameters_by_layer, receptive_fields
 from lumbar.figures.pictures import augmentations, heatmaps, pictures_with_points, worst_cases
 from lumbar.figures.planes import planes
 from lumbar.figures.results import coverage, error_curves, errors_by_level, learning_curves, predicted_against_true
@@ -22,6 +22,7 @@ __all__ = [
     "intensities",
     "landmark_cloud",
     "learning_curves",
+    "networks_compared",
     "one_picture",
     "parameters_by_layer",
     "pictures_with_points",

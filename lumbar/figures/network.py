@@ -1,14 +1,16 @@
-"""What a network is made of, and how much of a picture it sees."""
+"""What a network is made of, how much of a picture it sees, and how several compare."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from lumbar.figures.pictures import show_picture
-from lumbar.figures.style import BLUE, STYLE, Drawing, number, styled
+from lumbar.figures.style import BLUE, ORANGE, STYLE, Drawing, number, styled
 
 
 @styled
@@ -75,4 +77,37 @@ def receptive_fields(
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
     seen = ", ".join(f"{name} {number(side)}" for name, side in sides.items())
     figure.alt = f"Nested squares on a picture: the side, in pixels, of what one unit of each layer sees: {seen}."
+    return figure
+
+
+@styled
+def networks_compared(table: pd.DataFrame) -> Drawing:
+    """Networks side by side: how far off they are, and what a picture costs.
+
+    Args:
+        table: One row a network, as ``benchmarks/models.py`` writes it: network, radial_px, radial_low_px and
+            radial_high_px (mean radial error with its interval, pixels of the 256 frame), ms_per_picture; perhaps
+            real_radial_px, real_radial_low_px, real_radial_high_px, for real patients.
+    """
+    figure = Drawing(figsize=(9.4, 1.4 + 0.42 * len(table)))
+    errors, costs = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
+    places = np.arange(len(table))
+    looks = {"": ("synthetic test patients", BLUE, "o"), "real_": ("real patients", ORANGE, "D")}
+    for order, (prefix, (label, colour, marker)) in enumerate(looks.items()):
+        if f"{prefix}radial_px" in table:
+            middle, low, high = (table[f"{prefix}radial_{name}px"] for name in ("", "low_", "high_"))
+            spread = np.stack([middle - low, high - middle])
+            look = {"color": colour, "marker": marker, "linestyle": "none", "capsize": 3}
+            errors.errorbar(middle, places + 0.22 * (order - 0.5), xerr=spread, label=label, **look)
+    errors.set(xscale="log", xlabel="mean radial error, px of 256", yticks=places)
+    errors.set_yticklabels(table["network"])
+    errors.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    errors.xaxis.set_major_formatter("{x:g}")
+    errors.xaxis.set_minor_formatter(NullFormatter())
+    errors.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    costs.barh(places, table["ms_per_picture"], color=BLUE, height=0.5)
+    costs.set(xlabel="ms a picture, one core")
+    costs.invert_yaxis()
+    words = [f"{row.network} {number(row.radial_px)}" for row in table.itertuples()]
+    figure.alt = f"Mean radial error in pixels of each network on synthetic test patients: {', '.join(words)}."
     return figure

@@ -1,0 +1,132 @@
+"""The networks side by side, on the same patients and for the same minutes: ``python benchmarks/models.py``.
+
+Each is trained for as many epochs as fit into the minutes, on the default synthetic patients, with its own recipe, and
+then measured on the synthetic test patients and, where their folder is given, on real ones. Prints a table and writes
+models.csv. Run it on an otherwise idle machine; a stopped call goes on where it stood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from lumbar import places
+from lumbar.files import write_table
+from lumbar.memory import keep_freed_memory
+from lumbar.training import TrainingSettings, load_settings, read_history, train
+
+NETWORKS = {
+    "baseline": {"model": "baseline"},
+    "baseline, gelu": {"model": "baseline", "activation": "gelu"},
+    "baseline, elu": {"model": "baseline", "activation": "elu"},
+    "residual": {"model": "residual"},
+    "heatmap": {"model": "heatmap"},
+    "heatmap, gelu": {"model": "heatmap", "activation": "gelu"},
+    "transfer, fresh backbone": {"model": "transfer"},
+}
+"""What is compared: names, and the settings that make them."""
+
+
+def compare(minutes: float, real: Path | None, backbone_weights: str | None) -> pd.DataFrame:
+    """One row a network: what it is made of, how long it was trained, what it costs and how far off it is."""
+    networks = dict(NETWORKS)
+    if backbone_weights:
+        knows = {"model": "transfer", "backbone_weights": backbone_weights}
+        networks["transfer, photographs"] = knows | {"frozen_epochs": 2}
+    rows = []
+    for name, settings in networks.items():
+        run = trained(name, TrainingSettings(**settings, tensorboard=False), minutes)
+        rows.append({"network": name, **facts(run), **measured(run, None)})
+        if real:
+            rows[-1] |= {f"real_{key}": value for key, value in measured(run, real).items()}
+        print(pd.DataFrame(rows).round(2).to_string(index=False), file=sys.stderr)
+    return pd.DataFrame(rows)
+
+
+def trained(name: str, settings: TrainingSettings, minutes: float) -> Path:
+    """The run of a network that was trained for about so many minutes."""
+    folder = f"comparison-{minutes:g}/{name.replace(', ', '-').replace(' ', '-')}"
+    if (places.runs() / folder / "config.json").is_file():
+        epochs = load_settings(places.runs() / folder).epochs
+    else:
+        probe = train(replace(settings, epochs=3, name=f"{folder}-probe"))
+        seconds = read_history(probe)["seconds"].iloc[1:].mean()  # the first epoch pays for compilation
+        epochs = max(int(minutes * 60 / seconds), 1)
+    return train(replace(settings, epochs=epochs, name=folder))
+
+
+def facts(run: Path) -> dict[str, float]:
+    """Weights, epochs, minutes of training, and milliseconds that one picture takes on one core."""
+    history = read_history(run)
+    command = [sys.executable, __file__, "--time", str(run)]
+    alone = os.environ | {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    weights, milliseconds = subprocess.run(
+        command, env=alone, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.split()
+    return {
+        "weights": int(weights),
+        "epochs": len(history),
+        "minutes": round(history["seconds"].sum() / 60, 2),
+        "ms_per_picture": round(float(milliseconds), 2),
+    }
+
+
+def measured(run: Path, data: Path | None) -> dict[str, float]:
+    """Errors in pixels of the 256 frame, on the run's test patients or on another data set."""
+    from lumbar.evaluation import EvaluationSettings, evaluate
+
+    found = evaluate(EvaluationSettings(run=run, data=data), progress=False).metrics["network"]
+    low, high = found["radial_mean_px_interval"]
+    return {
+        "patients": found["patients"],
+        "mae_px": round(found["mae_px"], 3),
+        "radial_px": round(found["radial_mean_px"], 3),
+        "radial_low_px": round(low, 3),
+        "radial_high_px": round(high, 3),
+        "within_5_px": round(found["pck_5px"], 4),
+    }
+
+
+def print_time(run: Path, repeats: int = 200) -> None:
+    """Print a network's weights and the median milliseconds of one picture; the caller leaves it one core."""
+    import numpy as np
+
+    from lumbar import losses, metrics, models  # noqa: F401  registers what the file may name
+    from lumbar.backend import keras
+
+    model = keras.saving.load_model(run / "best.keras", compile=False, safe_mode=True)
+    picture = np.random.default_rng(0).random((1, 256, 256, 1), dtype=np.float32)
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        model.predict_on_batch(picture)
+        times.append(1000 * (time.perf_counter() - begin))
+    print(model.count_params(), statistics.median(times))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=4.0, help="minutes of training for each (default: 4)")
+    parser.add_argument("--real", type=Path, help="folder of real labelled pictures to measure on too")
+    parser.add_argument("--backbone-weights", help="add a backbone that knows photographs: imagenet or a .h5 file")
+    parser.add_argument("--time", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.time:
+        print_time(given.time)
+        return
+    keep_freed_memory()
+    table = compare(given.minutes, given.real, given.backbone_weights)
+    write_table(Path(__file__).with_suffix(".csv"), table)
+    print(table.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
