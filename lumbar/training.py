@@ -104,7 +104,7 @@ class TrainingSettings:
     )
     augmentation: float = setting(1.0, "strength of augmentation; 0 for none", at_least=0)
     tones: float = setting(
-        0.0, "share of training pictures whose greys are dealt out anew, against unknown contrasts", at_least=0, at_most=1
+        0.0, "share of training pictures whose greys are dealt out anew (unknown contrasts)", at_least=0, at_most=1
     )
     seed: int = setting(0, "of split, weights, order, augmentation and dropout", at_least=0)
     tensorboard: bool = setting(True, "write a TensorBoard log into the run's folder")
