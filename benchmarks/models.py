@@ -26,7 +26,6 @@ from lumbar.training import TrainingSettings, load_settings, read_history, train
 NETWORKS = {
     "baseline": {"model": "baseline"},
     "baseline, gelu": {"model": "baseline", "activation": "gelu"},
-    "baseline, elu": {"model": "baseline", "activation": "elu"},
     "residual": {"model": "residual"},
     "heatmap": {"model": "heatmap"},
     "heatmap, gelu": {"model": "heatmap", "activation": "gelu"},

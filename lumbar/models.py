@@ -20,6 +20,9 @@ NETWORKS = {
     "transfer": "a backbone that may know photographs, and maps drawn from what it sees",
 }
 
+BATCH_NORM_MOMENTUM = 0.9
+"""Keras' default of 0.99 needs hundreds of steps to know the statistics; a small data set has not so many."""
+
 
 def build(name: str, channels: int, **options) -> keras.Model:
     """Build a network with fresh weights.
@@ -203,7 +206,7 @@ def transfer(
 
 def _backbone(name: str, weights: str | None) -> keras.Model:
     try:
-        return getattr(keras.applications, name)(include_top=False, weights=weights, input_shape=(SIZE, SIZE, 3))
+        eyes = getattr(keras.applications, name)(include_top=False, weights=weights, input_shape=(SIZE, SIZE, 3))
     except Exception as error:  # Keras lets through whatever the download or the file's reader raises
         raise RunError(
             "the backbone's weights cannot be had",
@@ -211,6 +214,10 @@ def _backbone(name: str, weights: str | None) -> keras.Model:
             found=f"{weights}: {error}",
             remedy=f"give the .h5 file of {name} without top as --backbone-weights, or leave it out for fresh weights",
         ) from error
+    for layer in eyes.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = BATCH_NORM_MOMENTUM  # theirs, 0.999, needs thousands of steps to know the statistics
+    return eyes
 
 
 @keras.saving.register_keras_serializable("lumbar")
@@ -306,6 +313,5 @@ def _convolution(x, filters: int, activation: str, batch_norm: bool, *, size: in
     """Convolution, batch normalisation if wanted (its shift then replaces the bias), activation."""
     x = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=not batch_norm)(x)
     if batch_norm:
-        # Keras' default of 0.99 needs hundreds of steps to know the statistics; a small data set has not so many.
-        x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
     return layers.Activation(activation)(x)

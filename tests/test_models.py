@@ -102,6 +102,14 @@ def test_a_closed_gate_lets_no_gradient_back_and_the_same_values_on():
     assert not np.array_equal(before.get_weights()[0], start[0])
 
 
+def test_a_fresh_backbone_knows_its_statistics_after_a_few_steps():
+    """With the momentum of 0.999 that MobileNetV3 brings along, a trained network would answer as a fresh one."""
+    backbone = next(layer for layer in models.build("transfer", 5).layers if isinstance(layer, keras.Model))
+    kept = [layer.momentum for layer in backbone.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert kept
+    assert max(kept) ** 20 < 0.2
+
+
 def test_a_backbone_starts_from_a_file_of_weights_and_a_wrong_file_is_said(tmp_path):
     file = tmp_path / "backbone.weights.h5"
     known = keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(256, 256, 3))
