@@ -92,7 +92,7 @@ class TrainingSettings:
     epochs: int = setting(50, "passes over the training pictures", at_least=1)
     batch_size: int | None = setting(None, "pictures a step (default: the network's; baseline 32)", at_least=1)
     learning_rate: float | None = setting(
-        None, "step size of Adam, its peak if scheduled (default: the network's; baseline 0.001)", at_least=0, at_most=1
+        None, "step size of Adam, its peak if scheduled (default: the network's; baseline 0.001)", at_least=0
     )
     loss: str | None = setting(
         None,
