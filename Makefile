@@ -33,14 +33,13 @@ notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are com
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 PLANES = --model heatmap --views sagittal coronal axial
-MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-sagittal-60 data/phantom-mix-planes-20 --weights phantom --learning-rate 0.001 --epochs 24
+MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-planes-8 --weights phantom --learning-rate 0.002 --epochs 50 --tones 0.3
 
 weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of the labelled real pictures (two hours)
 	@test -n "$(REAL)" || { echo "Say where the labelled real pictures are: make weights REAL=data/FOLDER"; exit 1; }
 	$(RUN) -m lumbar phantom data/phantom-sagittal-3600 --patients 3600 --seed 11 --series sagittal-t1 sagittal-t2 --random-contrast 0.35
 	$(RUN) -m lumbar phantom data/phantom-planes-450 --patients 450 --seed 12 --random-contrast 0.35
-	$(RUN) -m lumbar phantom data/phantom-mix-sagittal-60 --patients 60 --seed 13 --series sagittal-t1 sagittal-t2 --random-contrast 0.35
-	$(RUN) -m lumbar phantom data/phantom-mix-planes-20 --patients 20 --seed 14 --random-contrast 0.35
+	$(RUN) -m lumbar phantom data/phantom-mix-planes-8 --patients 8 --seed 14 --random-contrast 0.35
 	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 8 --name weights-phantom
 	$(RUN) evaluate.py --run weights-phantom
 	$(RUN) -m lumbar.weights phantom weights-phantom
