@@ -124,7 +124,7 @@ def _shade(picture, rng, settings):
     values = np.linspace(0, 1, 256) ** np.exp(gamma * settings.gamma * amount)
     values = (values - 0.5) * (1 + contrast * settings.contrast * amount) + 0.5
     values += brightness * settings.brightness * amount
-    if settings.tones and rng.random() < settings.tones:
+    if settings.tones and rng.random() < settings.tones * min(amount, 1):
         values = _tone_curve(values, rng)
     shaded = cv2.LUT(picture, np.clip(values, 0, 1).astype(np.float32) * 255)
     if settings.bias:
