@@ -242,6 +242,7 @@ def _training_in_short(run: Path, trained_with: Any) -> dict[str, Any]:
     validation = history["val_mae_px"]
     return {
         "model": trained_with.model,
+        "started_from": trained_with.weights,
         "epochs_asked": trained_with.epochs,
         "epochs_trained": len(history),
         "best_epoch": int(history["epoch"][validation.idxmin()]) if validation.notna().any() else None,

@@ -51,7 +51,7 @@ def run(tmp_path, monkeypatch):
     """A trained run whose network is always 3 pixels too far right and 4 too low; epochs 2 and 3 were trained."""
     parts = {part: prepared(part, count) for part, count in (("train", 6), ("validation", 3), ("test", 4))}
     training = ModuleType("lumbar.training")
-    training.load_settings = lambda run: SimpleNamespace(model="baseline", epochs=50)
+    training.load_settings = lambda run: SimpleNamespace(model="baseline", epochs=50, weights="phantom+mr")
     training.prepared_parts = lambda settings, progress: parts
     training.read_history = lambda run: pd.DataFrame({"epoch": [1, 2, 3], "val_mae_px": [0.3, 0.1, 0.2]})
     monkeypatch.setitem(sys.modules, "lumbar.training", training)
@@ -115,6 +115,7 @@ def test_the_table_says_who_was_measured_in_which_units(run):
     ):
         assert part in text
     assert "Trained on synthetic patients" in text
+    assert "from the weights of phantom+mr" in text
     assert "5.00 [5.00, 5.00]" in text
     assert "network by view" in text
     assert "network by contrast" not in text, "there is only one"
