@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
+# Most of a test's time is spent on one core, so each core takes its share of them.
+PYTEST = $(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help course test test-fast lab lint format lock notebooks weights clean
@@ -13,10 +15,10 @@ course: $(VENV)/installed  ## execute the notebooks and write runs/course/index.
 	$(RUN) -m lumbar course
 
 test: $(VENV)/installed  ## run every test, notebooks included
-	$(RUN) -m pytest
+	$(PYTEST)
 
 test-fast: $(VENV)/installed  ## run the tests that take seconds
-	$(RUN) -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lab: $(VENV)/installed  ## open JupyterLab on the notebooks
 	$(RUN) -m jupyterlab notebooks

@@ -338,16 +338,28 @@ def _start_from(model: keras.Model, name: str) -> None:
 
     known = weights.find(name)
     trained = keras.saving.load_model(known.file, compile=False, safe_mode=True)
-    shapes = [[tuple(array.shape) for array in each.get_weights()] for each in (model, trained)]
-    if shapes[0] != shapes[1]:
+    if _make(model) != _make(trained):
         raise RunError(
             "the network to start from is made differently",
             file=known.file,
-            found=f"{trained.name} with {trained.count_params()} weights",
-            expected=f"{model.name} with {model.count_params()} weights",
-            remedy="train with the same --model, --depth, --width, --batch-norm and --views",
+            found=_make_in_words(trained),
+            expected=_make_in_words(model),
+            remedy="train with the same --model, --depth, --width, --activation, --batch-norm and --views",
         )
     model.set_weights(trained.get_weights())
+
+
+def _make(model: keras.Model) -> tuple[list[tuple[int, ...]], list[str]]:
+    """What two networks must share for the weights of one to mean the same in the other."""
+    return [tuple(array.shape) for array in model.get_weights()], _activations(model)
+
+
+def _make_in_words(model: keras.Model) -> str:
+    return f"{model.name} with {model.count_params()} weights and {', '.join(sorted(set(_activations(model))))}"
+
+
+def _activations(model: keras.Model) -> list[str]:
+    return [layer.activation.__name__ for layer in model.layers if hasattr(layer, "activation")]
 
 
 def _check_strangers(name: str, parts: dict[str, Prepared]) -> None:

@@ -203,8 +203,9 @@ def test_a_training_starts_from_the_weights_it_is_given(straight, small):
     for ours, theirs, name in zip(before.get_weights(), after.get_weights(), before.weights, strict=True):
         if "moving" not in name.path:  # batch normalisation's statistics follow the new batches
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
-    with pytest.raises(RunError, match="made differently"):
-        train(replace(settings, width=5, name="wider"), progress=False)
+    for change in ({"width": 5}, {"activation": "gelu"}):
+        with pytest.raises(RunError, match="made differently"):
+            train(replace(settings, **change, name=f"another-{next(iter(change))}"), progress=False)
 
 
 def test_a_loss_that_compares_maps_needs_a_network_that_draws_them(small):
