@@ -150,7 +150,7 @@ def _opening(metrics: dict[str, Any]) -> list[str]:
         lines.append(
             f"Trained on synthetic patients in part: {100 * metrics['synthetic_share']:.0f} % of the pictures."
         )
-    if metrics["started_from"]:
+    if metrics.get("started_from"):
         lines.append(f"Its training went on from the weights of {metrics['started_from']}, whose patients it knows too.")
     return lines
 
