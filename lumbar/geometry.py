@@ -1,12 +1,14 @@
 """Frames and the affine maps between them; every change of frame in the project happens here.
 
-Four frames are in use, and the name of each coordinate says which it is in:
+Five frames are in use, and the name of each coordinate says which it is in:
 
 ========== ============================================================================================
 frame      meaning
 ========== ============================================================================================
 native     pixels of the picture as it was stored: x to the right (column), y down (row). As in DICOM the
            CENTRE of the first pixel is (0, 0), so the picture's outer edges lie at -0.5 and width - 0.5.
+corner     native pixels counted from the picture's outer corner, so that the centre of the first pixel is
+           (0.5, 0.5): what DICOM's structured reports hold (PS3.3, C.18.6.1.1).
 256        pixels of the prepared 256×256 picture, the same rules.
 unit       the prepared picture from edge to edge, 0 to 1: ``(x + 0.5) / width``.
 patient mm DICOM's patient coordinates: x grows to the patient's Left, y to the Posterior, z to the Superior
@@ -101,6 +103,11 @@ class Affine:
     def unit(cls, width: int = SIZE, height: int = SIZE) -> Affine:
         """From pixels of a width×height picture to unit coordinates, (x + 0.5) / width."""
         return cls([[1 / width, 0, 0.5 / width], [0, 1 / height, 0.5 / height]])
+
+    @classmethod
+    def corner(cls) -> Affine:
+        """From native pixels to those counted from the picture's outer corner."""
+        return cls.translation(0.5, 0.5)
 
     # -- using one ----------------------------------------------------------------------------------------------------
     def then(self, following: Affine) -> Affine:

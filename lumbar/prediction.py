@@ -36,6 +36,31 @@ class PredictionSettings:
     )
 
 
+@dataclass(frozen=True)
+class Picture:
+    """What is known of a picture beside its points.
+
+    Args:
+        image: The file.
+        view: Its plane, one of `lumbar.names.VIEWS`.
+        width: Columns.
+        height: Rows.
+        pixel_width: Distance of neighbouring columns, mm; None if the file does not say.
+        pixel_height: Distance of neighbouring rows, mm; None if the file does not say.
+        assumed: Whether nobody said the plane, so that it was taken for sagittal.
+        warnings: What was repaired or is odd, in plain sentences.
+    """
+
+    image: str
+    view: str
+    width: int
+    height: int
+    pixel_width: float | None = None
+    pixel_height: float | None = None
+    assumed: bool = False
+    warnings: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
     """What was found.
@@ -47,14 +72,21 @@ class Predictions:
             without maps), flagged (whether the picture's points, taken together, are not to be believed unchecked),
             x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the file does not place the picture).
         refused: Why files were left out, one error each.
-        assumed: Pictures whose plane nobody said, taken for sagittal.
-        synthetic: Whether the network was trained on synthetic patients only.
+        pictures: What is known of each picture of the table, in its order.
+        network: Name of the network that was asked.
+        synthetic: Whether it was trained on synthetic patients only.
     """
 
     table: pd.DataFrame
     refused: tuple[ScanError, ...]
-    assumed: tuple[Path, ...]
+    pictures: tuple[Picture, ...]
+    network: str
     synthetic: bool
+
+    @property
+    def assumed(self) -> tuple[Path, ...]:
+        """Pictures whose plane nobody said, taken for sagittal."""
+        return tuple(Path(picture.image) for picture in self.pictures if picture.assumed)
 
 
 def predict(
@@ -79,21 +111,19 @@ def predict(
     from lumbar.preprocess import Prepared
 
     network = weights.find(settings.weights)
-    found, refused, assumed = [], [], []
+    about = {"network": Path(settings.weights).resolve().name, "synthetic": network.synthetic}
+    found, refused = [], []
     for file in tqdm(list(files(paths)), "reading", unit="picture", disable=not progress):
         try:
             found.append(_read(file, settings.view, network))
         except ScanError as error:
             refused.append(error)
-            continue
-        if found[-1].scan.view is None and settings.view is None and len(network.views) > 1:
-            assumed.append(file)
     if not found:
-        return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), tuple(assumed), network.synthetic)
+        return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), (), **about)
     channels = landmarks.channels(network.views)
     prepared = Prepared(
         images=np.stack([each.picture for each in found]),
-        index=pd.DataFrame({"view": [each.view for each in found]}),
+        index=pd.DataFrame({"view": [each.about.view for each in found]}),
         to_native=np.stack([each.to_256.inverse().matrix for each in found]),
         points=np.full((len(found), len(channels), 2), np.nan),
         channels=channels,
@@ -107,25 +137,44 @@ def predict(
         names = [name for name, shown in zip(channels, here, strict=True) if shown]
         picture_rows = _rows(each, names, Affine(matrix).points(xy[here]), sure[here])
         rows.extend(row | {"flagged": flagged} for row in picture_rows)
-    return Predictions(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(refused), tuple(assumed), network.synthetic)
+    pictures = tuple(each.about for each in found)
+    return Predictions(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(refused), pictures, **about)
+
+
+def by_picture(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """A table of points, picture by picture.
+
+    Args:
+        table: See `Predictions`.
+
+    Yields:
+        A name for what is written about the picture (its place in the table and the file's name without the ending, so
+        that files of the same name in several folders stay apart), the file, and its rows.
+    """
+    for number, (image, points) in enumerate(table.groupby("image", sort=False), start=1):
+        # File systems take names of 255 bytes; an ending has to fit in too.
+        yield f"{number:04d}_{Path(image).stem[:60]}", image, points
 
 
 def files(paths: Sequence[str | Path]) -> Iterator[Path]:
-    """The files meant: those named, and in folders all that may be pictures, in the order of their names."""
-    for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
-            yield from (file for file in inside if not file.name.startswith("."))
-        else:
-            yield path
+    """The files meant: those named, and in folders all that may be pictures, in the order of their names; each once."""
+    yield from dict.fromkeys(file for path in map(Path, paths) for file in _files_of(path))
+
+
+def _files_of(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
+        yield from (file for file in inside if not file.name.startswith("."))
+    else:
+        yield path
 
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """A scan (without its pixels), its plane, the picture for the network, and the map from native pixels to it."""
+    """A scan (without its pixels), what to say of it, the picture for the network, and the map from native pixels."""
 
     scan: Scan
-    view: str
+    about: Picture
     picture: np.ndarray
     to_256: Affine
 
@@ -150,12 +199,15 @@ def _read(file: Path, stated_view: str | None, network: weights.Weights) -> _Rea
     height, width = scan.pixels.shape
     to_256 = preprocess.frame(width, height, scan.pixel_width or np.nan, scan.pixel_height or np.nan, settings)
     picture = preprocess.square(scan.pixels, to_256, settings)
-    return _Read(replace(scan, pixels=picture[:0]), view, picture, to_256)
+    assumed = scan.view is None and stated_view is None and len(network.views) > 1
+    spacing = {"pixel_width": scan.pixel_width, "pixel_height": scan.pixel_height}
+    about = Picture(str(file), view, width, height, **spacing, assumed=assumed, warnings=scan.warnings)
+    return _Read(replace(scan, pixels=picture[:0]), about, picture, to_256)
 
 
 def _rows(each: _Read, names: list[str], xy_native: np.ndarray, confidences: np.ndarray) -> Iterator[dict]:
     for name, xy, confidence in zip(names, xy_native, confidences, strict=True):
-        row = {"image": str(each.scan.path), "view": each.view} | dict(zip("xy", xy, strict=True))
+        row = {"image": each.about.image, "view": each.about.view} | dict(zip("xy", xy, strict=True))
         row |= {"level": name, "side": ""} if name in LEVELS else {"level": "", "side": name}
         if each.scan.plane is not None:
             row |= dict(zip(("x_mm", "y_mm", "z_mm"), each.scan.plane.to_patient(xy), strict=True))

@@ -9,6 +9,7 @@ import pandas as pd
 from lumbar import scans
 from lumbar.figures.pictures import pictures_with_points
 from lumbar.landmarks import channel
+from lumbar.prediction import by_picture
 
 
 def overlay(table: pd.DataFrame, folder: Path) -> Path:
@@ -16,13 +17,13 @@ def overlay(table: pd.DataFrame, folder: Path) -> Path:
 
     Args:
         table: See `lumbar.prediction.Predictions`.
-        folder: Where to; a file is named by its picture's place in the table and its name.
+        folder: Where to; the files are named as `lumbar.prediction.by_picture` has it.
 
     Returns:
         `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number, (image, points) in enumerate(table.groupby("image", sort=False), start=1):
+    for name, image, points in by_picture(table):
         figure = pictures_with_points(
             [scans.read(image).pixels],
             points[["x", "y"]].to_numpy()[None],
@@ -30,5 +31,5 @@ def overlay(table: pd.DataFrame, folder: Path) -> Path:
             titles=[Path(image).name],
             columns=1,
         )
-        figure.savefig(folder / f"{number:04d}_{Path(image).stem}.png")
+        figure.savefig(folder / f"{name}.png")
     return folder

@@ -1,0 +1,96 @@
+"""Points as COCO keypoints (https://cocodataset.org, "Data format"): one file, one annotation a picture.
+
+Coordinates are pixels whose centres lie at whole numbers, as in COCO's own files. Beside COCO's fields an annotation
+has ``score``, the least confidence of its points, and ``confidences``, one a keypoint; both are null where the network
+cannot say. ``flagged`` is as in the table.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lumbar
+from lumbar.exports import notices, number
+from lumbar.files import write_json
+from lumbar.prediction import Picture, Predictions, by_picture
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CATEGORY = 1
+PRESENT, MISSING = 2, 0
+"""COCO's visibility: labelled and visible, not labelled."""
+
+
+def write(found: Predictions, file: Path) -> Path:
+    """Write all points to one file.
+
+    Returns:
+        `file`.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(file, content(found))
+    return file
+
+
+def content(found: Predictions) -> dict[str, Any]:
+    """What stands in the file, as plain values."""
+    from lumbar.landmarks import LEVELS, channels
+
+    names = channels(sorted(set(found.table["view"])) or ["sagittal"])
+    together = list(zip(found.pictures, by_picture(found.table), strict=True))
+    return {
+        "info": {
+            "description": f"Points found by the network {found.network}. {' '.join(notices(found.synthetic))}",
+            "version": f"lumbar {lumbar.__version__}",
+        },
+        "licenses": [],
+        "images": [
+            {"id": order, "file_name": picture.image, "width": picture.width, "height": picture.height}
+            for order, (picture, _) in enumerate(together, start=1)
+        ],
+        "annotations": [
+            _annotation(order, picture, points, names)
+            for order, (picture, (_, _, points)) in enumerate(together, start=1)
+        ],
+        "categories": [
+            {
+                "id": CATEGORY,
+                "name": "lumbar spine",
+                "supercategory": "spine",
+                "keypoints": list(names),
+                # From each level to the next; COCO counts keypoints from 1.
+                "skeleton": [[order, order + 1] for order in range(1, len(LEVELS))] if LEVELS[0] in names else [],
+            }
+        ],
+    }
+
+
+def _annotation(order: int, picture: Picture, points: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Any]:
+    from lumbar.landmarks import channel
+
+    found = points.assign(channel=channel(points)).set_index("channel")[["x", "y", "confidence"]]
+    keypoints: list[float] = []
+    confidences = []
+    for name in names:
+        x, y, confidence = map(number, found.loc[name]) if name in found.index else (None, None, None)
+        there = x is not None and y is not None
+        keypoints += [x, y, PRESENT] if there else [0, 0, MISSING]
+        confidences.append(confidence if there else None)
+    known = [confidence for confidence in confidences if confidence is not None]
+    low, high = found[["x", "y"]].min(), found[["x", "y"]].max()
+    width, height = (number(length) or 0.0 for length in high - low)
+    return {
+        "id": order,
+        "image_id": order,
+        "category_id": CATEGORY,
+        "keypoints": keypoints,
+        "num_keypoints": keypoints[2::3].count(PRESENT),
+        "bbox": [number(low["x"]) or 0.0, number(low["y"]) or 0.0, width, height],
+        "area": number(width * height),
+        "iscrowd": 0,
+        "score": min(known) if known else None,
+        "confidences": confidences,
+        "flagged": bool(points["flagged"].any()),
+    }

@@ -1,0 +1,107 @@
+"""One point in a structured report: a planar region of interest with its measurements (PS3.16, TID 1410).
+
+It holds the disc as finding (CID 7604; for an axial point, which does not tell its level, the lumbar spine and a side),
+a POINT in the source picture, the same point in the patient where the file places the picture, the confidence as
+Certainty of Finding in percent, and the network as algorithm.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import lumbar
+from lumbar.exports import notices, number
+
+if TYPE_CHECKING:
+    from highdicom.sr import PlanarROIMeasurementsAndQualitativeEvaluations, Scoord3DContentItem
+    from pydicom import Dataset
+    from pydicom.sr.coding import Code
+
+    from lumbar.prediction import Predictions
+
+FLAGGED = "Flagged: the points of this picture, taken together, are not to be believed unchecked."
+
+
+def measurement_group(
+    row: dict[str, Any], source: Dataset, found: Predictions
+) -> PlanarROIMeasurementsAndQualitativeEvaluations:
+    """The group of one point.
+
+    Args:
+        row: Of the table of points.
+        source: Header of the picture's file.
+        found: Where the point comes from.
+
+    Returns:
+        `highdicom.sr.PlanarROIMeasurementsAndQualitativeEvaluations`.
+    """
+    import numpy as np
+    from highdicom.sr import (
+        AlgorithmIdentification,
+        FindingSite,
+        ImageRegion,
+        Measurement,
+        PlanarROIMeasurementsAndQualitativeEvaluations,
+        RelationshipTypeValues,
+        SourceImageForRegion,
+        TextContentItem,
+        TrackingIdentifier,
+    )
+    from pydicom.sr.codedict import codes
+
+    from lumbar.geometry import Affine
+
+    certainty = number(row["confidence"])
+    finding, side = _anatomy(row)
+    group = PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=TrackingIdentifier(identifier=row["level"] or row["side"]),
+        referenced_region=ImageRegion(
+            graphic_type="POINT",
+            graphic_data=Affine.corner().points(np.array([[row["x"], row["y"]]])),
+            source_image=SourceImageForRegion(source.SOPClassUID, source.SOPInstanceUID),
+        ),
+        finding_category=codes.SCT.AnatomicalStructure,
+        finding_type=finding,
+        finding_sites=[FindingSite(anatomic_location=finding, laterality=side)],
+        algorithm_id=AlgorithmIdentification(
+            name=_ascii(found.network), version=lumbar.__version__, parameters=notices(found.synthetic)
+        ),
+        measurements=None
+        if certainty is None
+        else [Measurement(name=codes.DCM.CertaintyOfFinding, value=round(100 * certainty, 2), unit=codes.UCUM.Percent)],
+    )
+    # The template may be extended; what it has no row for stands at the end.
+    items = group[0].ContentSequence
+    if row["x_mm"] == row["x_mm"] and source.get("FrameOfReferenceUID"):
+        items.append(_in_patient(row, source))
+    if row["flagged"]:
+        items.append(TextContentItem(codes.DCM.Comment, FLAGGED, relationship_type=RelationshipTypeValues.CONTAINS))
+    return group
+
+
+def _in_patient(row: dict[str, Any], source: Dataset) -> Scoord3DContentItem:
+    import numpy as np
+    from highdicom.sr import RelationshipTypeValues, Scoord3DContentItem
+    from pydicom.sr.codedict import codes
+
+    return Scoord3DContentItem(
+        name=codes.DCM.RepresentativePoint,
+        graphic_type="POINT",
+        graphic_data=np.array([[row["x_mm"], row["y_mm"], row["z_mm"]]]),
+        frame_of_reference_uid=source.FrameOfReferenceUID,
+        relationship_type=RelationshipTypeValues.CONTAINS,
+    )
+
+
+def _anatomy(row: dict[str, Any]) -> tuple[Code, Code | None]:
+    """(what is pointed at, the patient's side or None): a disc, or for an axial point the lumbar spine."""
+    from pydicom.sr.codedict import codes
+
+    if row["level"]:
+        return getattr(codes.cid7604, row["level"].replace("/", "") + "Disc"), None
+    return codes.SCT.LumbarSpine, getattr(codes.SCT, row["side"].capitalize())
+
+
+def _ascii(text: str) -> str:
+    """Text that every character set of DICOM can hold."""
+    return text.encode("ascii", "replace").decode()
