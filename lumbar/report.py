@@ -35,14 +35,19 @@ def as_text(metrics: dict[str, Any]) -> str:
     Args:
         metrics: What `lumbar.evaluation.evaluate` writes to metrics.json.
     """
-    network = metrics["network"]
-    rows = [_row("network", network)] + [_row(name, numbers) for name, numbers in metrics["baselines"].items()]
+    body = _aligned([*zip(*HEADINGS, strict=True), *rows(metrics)])
+    return "\n".join([*opening(metrics), "", body, "", *closing(metrics)])
+
+
+def rows(metrics: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The table's rows below `HEADINGS`; one whose cells are all empty but the first heads the groups after it."""
+    found = [_row("network", metrics["network"])]
+    found += [_row(name, numbers) for name, numbers in metrics["baselines"].items()]
     for kind, groups in metrics["groups"].items():
         if len(groups) > 1:
-            rows.append((f"network by {kind}",) + ("",) * (len(HEADINGS) - 1))
-            rows += [_row(f"  {name}", numbers) for name, numbers in groups.items()]
-    body = _aligned([*zip(*HEADINGS, strict=True), *rows])
-    return "\n".join([*_opening(metrics), "", body, "", *_closing(metrics)])
+            found.append((f"network by {kind}",) + ("",) * (len(HEADINGS) - 1))
+            found += [_row(f"  {name}", numbers) for name, numbers in groups.items()]
+    return found
 
 
 def comparison(networks: dict[str, dict[str, Any]]) -> str:
@@ -130,7 +135,8 @@ def labels(part: Prepared) -> dict[str, np.ndarray]:
     return found | {kind: part.index[kind].to_numpy(dtype=object) for kind in ("view", "source", "contrast")}
 
 
-def _opening(metrics: dict[str, Any]) -> list[str]:
+def opening(metrics: dict[str, Any]) -> list[str]:
+    """What was measured, of which network, and what the numbers are worth: a line each."""
     network = metrics["network"]
     measured = metrics["part"] + (" part" if metrics["part"] in PARTS else "")
     counts = (
@@ -160,7 +166,8 @@ def _epochs(metrics: dict[str, Any]) -> str:
     return _count(trained, "epoch") + (f" of {asked}" if trained < asked else "")
 
 
-def _closing(metrics: dict[str, Any]) -> list[str]:
+def closing(metrics: dict[str, Any]) -> list[str]:
+    """What the table's words mean and what else there is to know: a line each."""
     network = metrics["network"]
     lines = [
         "px: pixels of the 256×256 picture; unit: fractions of its side; mm: in the patient",
