@@ -205,6 +205,12 @@ def test_coco_reads_its_keypoints(found, tmp_path, capsys):
         assert (x + width, y + height) == pytest.approx(points[["x", "y"]].max().tolist(), abs=1e-3)
 
 
+def test_coco_beside_the_pictures_names_them_from_there(found, study):
+    held = coco.content(found, study)
+    assert held["images"][0]["file_name"] == "a/001.dcm"
+    assert coco.content(found, study / "a")["images"][-1]["file_name"] == str(study / "noise.png")
+
+
 @pytest.fixture(scope="module")
 def reports(found, tmp_path_factory):
     return structured_report.write(found, tmp_path_factory.mktemp("reports"))

@@ -30,12 +30,17 @@ def write(found: Predictions, file: Path) -> Path:
         `file`.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_json(file, content(found))
+    write_json(file, content(found, file.parent))
     return file
 
 
-def content(found: Predictions) -> dict[str, Any]:
-    """What stands in the file, as plain values."""
+def content(found: Predictions, folder: Path) -> dict[str, Any]:
+    """What stands in the file, as plain values.
+
+    Args:
+        found: The points.
+        folder: Where the file will be; a picture below it is named from there, any other as it was given.
+    """
     from lumbar.landmarks import LEVELS, channels
 
     names = channels(sorted(set(found.table["view"])) or ["sagittal"])
@@ -47,7 +52,7 @@ def content(found: Predictions) -> dict[str, Any]:
         },
         "licenses": [],
         "images": [
-            {"id": order, "file_name": picture.image, "width": picture.width, "height": picture.height}
+            {"id": order, "file_name": _from(folder, picture.image), "width": picture.width, "height": picture.height}
             for order, (picture, _) in enumerate(together, start=1)
         ],
         "annotations": [
@@ -65,6 +70,11 @@ def content(found: Predictions) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _from(folder: Path, image: str) -> str:
+    path, folder = Path(image).absolute(), folder.absolute()
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else image
 
 
 def _annotation(order: int, picture: Picture, points: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Any]:
