@@ -12,14 +12,23 @@ from pathlib import Path
 import pandas as pd
 
 from lumbar import landmarks
-from lumbar.datasets import kaggle, phantom_study
+from lumbar.datasets import buu, coco, kaggle, own_csv, phantom_study, rsna, rsna_improved
 from lumbar.datasets.dataset import Dataset, Reader
+from lumbar.datasets.headers import refuse_unreadable
 from lumbar.errors import DatasetError
 
 __all__ = ["READERS", "Dataset", "Reader", "find_reader", "load"]
 
-READERS = (phantom_study.READER, kaggle.READER)
-"""The layouts we can read, tried in this order."""
+READERS = (
+    phantom_study.READER,
+    kaggle.READER,
+    rsna.READER,
+    rsna_improved.READER,
+    buu.READER,
+    coco.READER,
+    own_csv.READER,
+)
+"""The layouts we can read."""
 
 
 def load(path: str | Path) -> Dataset:
@@ -33,7 +42,8 @@ def load(path: str | Path) -> Dataset:
         notes say how many.
 
     Raises:
-        DatasetError: If the folder is of no layout we know, or none of its pictures is there.
+        DatasetError: If the folder is of no layout we know, none of its pictures is there, or some of those that are
+            there cannot be read.
         TableError: If the table breaks the schema.
     """
     reader, root = find_reader(path)
@@ -47,15 +57,19 @@ def load(path: str | Path) -> Dataset:
             remedy=f"unpack the pictures too: {reader.looks_for}",
         )
     notes = dataset.notes + (() if there.all() else (_absent(dataset, there),))
-    table = landmarks.check(dataset.table[there].reset_index(drop=True))
-    return dataclasses.replace(dataset, table=table, notes=notes)
+    table = dataset.table[there].reset_index(drop=True)
+    refuse_unreadable(dataset.root, table.loc[table["width"].isna(), "image"].unique())
+    return dataclasses.replace(dataset, table=landmarks.check(table), notes=notes)
 
 
 def find_reader(path: str | Path) -> tuple[Reader, Path]:
-    """The reader for a folder, and the folder.
+    """The reader for a data set, and what to give it: the folder, or a table that may have any name.
+
+    Args:
+        path: The data set's folder, or the table in it: a folder that holds several data sets is no answer.
 
     Raises:
-        DatasetError: If there is no such folder, or no reader recognises it.
+        DatasetError: If there is no such folder, no reader recognises it, or several do.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -64,10 +78,25 @@ def find_reader(path: str | Path) -> tuple[Reader, Path]:
             file=path,
             remedy="check the path; `python -m lumbar phantom` makes a data set of synthetic patients",
         )
+    if path.is_file():
+        for reader in READERS:
+            if path.name == reader.table:
+                return reader, path.parent
+        for reader in READERS:
+            if reader.any_name and reader.recognises(path):
+                return reader, path
     root = path.parent if path.is_file() else path
-    for reader in READERS:
-        if reader.recognises(root):
-            return reader, root
+    found = [reader for reader in READERS if reader.recognises(root)]
+    found = [reader for reader in found if not reader.any_name] or found
+    if len(found) == 1:
+        return found[0], root
+    if found:
+        raise DatasetError(
+            "the folder holds more than one data set",
+            file=root,
+            found=", ".join(f"{reader.table or reader.looks_for} ({reader.layout})" for reader in found),
+            remedy="name the table in place of the folder",
+        )
     raise DatasetError(
         "this is not a data set we can read",
         file=root,

@@ -45,13 +45,19 @@ class Reader:
         layout: The layout's name.
         looks_for: What must stand in the folder, for the message to someone whose folder lacks it.
         recognises: Whether a folder is of this layout.
-        read: The whole table as it stands, unchecked, whether the pictures are there or not.
+        read: The whole table as it stands, unchecked, whether the pictures are there or not. Width and height of a
+            picture whose header alone would say them are NaN if it is absent or unreadable.
+        table: Name of the file that a person may give in place of the folder; "" if it has no name of its own.
+        any_name: Whether the layout's table may have any name: such a table is recognised and read as a file too, and
+            its folder only if it is of no other layout.
     """
 
     layout: str
     looks_for: str
     recognises: Callable[[Path], bool]
     read: Callable[[Path], Dataset]
+    table: str = ""
+    any_name: bool = False
 
 
 def inside(root: Path, image: str) -> Path:

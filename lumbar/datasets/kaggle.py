@@ -19,6 +19,7 @@ from lumbar.errors import DatasetError
 from lumbar.geometry import SIZE, Affine
 
 TABLE = "coords_pretrain.csv"
+IMPROVED = "coords_rsna_improved.csv"
 
 CONTRASTS = {"lsd": "T2", "spider": "T2", "osf": "T1", "tseg": "CT"}
 """Contrast of each source's pictures; a SPIDER file name says its own."""
@@ -47,6 +48,8 @@ def read(root: Path) -> Dataset:
     strange = sorted(set(given["source"]) - set(CONTRASTS))
     if strange:
         notes.append(f"unknown source(s) {', '.join(strange)}: the contrast is not known")
+    if (root / IMPROVED).is_file():
+        notes.append(f"{IMPROVED} beside it holds points of the RSNA 2024 pictures: name that file to read them")
     return Dataset(root.name, root, table.assign(pixel_width=np.nan, pixel_height=np.nan), tuple(notes))
 
 
@@ -103,4 +106,5 @@ READER = Reader(
     looks_for=f"{TABLE} beside data/processed_<source>_jpgs/",
     recognises=lambda root: (root / TABLE).is_file(),
     read=read,
+    table=TABLE,
 )

@@ -44,4 +44,5 @@ READER = Reader(
     looks_for=f"{TABLE} with the columns of a landmark table, and the pictures it names beside it",
     recognises=lambda root: (root / TABLE).is_file(),
     read=read,
+    table=TABLE,
 )

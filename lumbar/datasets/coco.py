@@ -1,0 +1,176 @@
+"""Keypoints in COCO's JSON, as annotation tools export them: images, annotations and categories.
+
+The keypoints of a category are named like the levels (`L1/L2`; also L1-L2, L1_L2 or l1l2); those of axial pictures
+like the patient's side, with the level before it or in the image's own `level` (`L4/L5 left`, or `left`). Of each
+(x, y, v) the visibility v = 0 means that the point was not marked. Coordinates are read as pixels whose centres are
+whole numbers. An image may say more of itself than COCO asks for: patient, source, view, contrast, level.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lumbar import landmarks
+from lumbar.datasets.dataset import Dataset, Reader
+from lumbar.datasets.headers import look
+from lumbar.errors import DatasetError
+
+LEVELS = {level.replace("/", "").lower(): level for level in landmarks.LEVELS}
+_KEYPOINT = re.compile(f"^(?P<level>{'|'.join(LEVELS)})?(?P<side>{'|'.join(landmarks.SIDES)})?$")
+_TEXT = ("patient", "source", "view", "contrast")
+_MARKS = (b'"images"', b'"annotations"', b'"categories"', b'"keypoints"')
+
+
+def read(place: Path) -> Dataset:
+    """The landmark table of a JSON file, or of all those in a folder and its `annotations/`, unchecked.
+
+    Raises:
+        DatasetError: If a file is not what COCO says, or no keypoint is named like a level.
+    """
+    files = [place] if place.is_file() else list(_files(place))
+    root = place if place.is_dir() else place.parent
+    root = root.parent if place.is_file() and root.name == "annotations" else root
+    bases = _bases(root)
+    notes: list[str] = []
+    rows: list[dict] = []
+    for file in files:
+        try:
+            content = json.loads(file.read_text(encoding="utf-8-sig"))
+            rows += _rows(content, root, bases, notes)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise DatasetError(
+                "the annotations are not as COCO has them",
+                file=file,
+                found=f"{type(error).__name__}: {error}",
+                expected="images, annotations with keypoints [x, y, v, …], categories with names of keypoints",
+            ) from error
+    if not rows:
+        raise DatasetError(
+            "no keypoint is named like a level",
+            file=files[0],
+            found=notes[0] if notes else "no annotation with keypoints",
+            expected=", ".join(landmarks.LEVELS),
+        )
+    table = _completed(pd.DataFrame(rows), root, notes)
+    return Dataset(root.name, root, table, tuple(dict.fromkeys(notes)))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for file in (*sorted(folder.glob("*.json")), *sorted((folder / "annotations").glob("*.json"))):
+        if _is_coco(file):
+            yield file
+
+
+def _is_coco(file: Path) -> bool:
+    """Whether the words that COCO's keypoints need stand in a JSON file; it is not parsed for that."""
+    if file.suffix.lower() != ".json":
+        return False
+    try:
+        with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return all(content.find(mark) >= 0 for mark in _MARKS)
+    except (OSError, ValueError):  # an empty file cannot be mapped
+        return False
+
+
+def _bases(root: Path) -> list[str]:
+    """Folders, relative to the root, in which the pictures may lie."""
+    folders = ["", "images", *(f"images/{name}" for name in _subfolders(root / "images")), *_subfolders(root)]
+    return [folder for folder in dict.fromkeys(folders) if (root / folder).is_dir()]
+
+
+def _subfolders(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+
+
+def _rows(content: dict[str, Any], root: Path, bases: list[str], notes: list[str]) -> list[dict]:
+    """One row for each keypoint of each annotation, with what its image says of itself."""
+    images = {image["id"]: image for image in content["images"]}
+    named = {each["id"]: _named(each.get("keypoints") or ()) for each in content["categories"]}
+    strange = sorted({name for each in content["categories"] for name in _strange(each.get("keypoints") or ())})
+    if strange:
+        notes.append(f"keypoints that are no levels are left out: {', '.join(strange)}")
+    places: dict[str, str] = {}
+    rows, seen = [], set()
+    for annotation in content["annotations"]:
+        if not annotation.get("keypoints"):
+            continue
+        image = images[annotation["image_id"]]
+        triples = np.asarray(annotation["keypoints"], float).reshape(-1, 3)
+        name = str(image["file_name"])
+        of_image = {"image": places.get(name) or places.setdefault(name, _found(name, root, bases))}
+        of_image |= {key: None if image.get(key) is None else str(image[key]) for key in _TEXT}
+        of_image |= {key: image.get(key) for key in ("width", "height")}
+        for (level, side), (x, y, visible) in _marked(named[annotation["category_id"]], triples):
+            level = level or _level(annotation.get("level") or image.get("level"))
+            point = (x, y) if visible > 0 else (np.nan, np.nan)
+            rows.append(of_image | {"level": level, "side": side, "x": point[0], "y": point[1]})
+            seen.add(annotation["image_id"])
+    if rows and len(images) > len(seen):
+        notes.append(f"{len(images) - len(seen)} of {len(images)} images have no keypoints and are left out")
+    return rows
+
+
+def _named(keypoints: list[str]) -> list[tuple[str, str] | None]:
+    """(level, side) of each keypoint of a category; None of one that is neither."""
+    matches = [_KEYPOINT.match(re.sub(r"[^a-z0-9]", "", str(name).lower())) for name in keypoints]
+    return [(LEVELS.get(m["level"], ""), m["side"] or "") if m and m[0] else None for m in matches]
+
+
+def _strange(keypoints: list[str]) -> list[str]:
+    return [str(name) for name, known in zip(keypoints, _named(keypoints), strict=True) if known is None]
+
+
+def _marked(named: list[tuple[str, str] | None], triples: np.ndarray) -> list[tuple[tuple[str, str], np.ndarray]]:
+    """The keypoints that concern us. Of an axial picture only its own level's: it shows no other."""
+    if len(named) != len(triples):
+        raise ValueError(f"{len(triples)} keypoints in an annotation, {len(named)} names in its category")
+    pairs = [(name, triple) for name, triple in zip(named, triples, strict=True) if name is not None]
+    return [(name, triple) for name, triple in pairs if not (name[0] and name[1]) or triple[2] > 0]
+
+
+def _level(name: str | None) -> str:
+    return LEVELS.get(re.sub(r"[^a-z0-9]", "", str(name or "").lower()), "")
+
+
+def _found(name: str, root: Path, bases: list[str]) -> str:
+    """The picture's path below the root: in the first folder that has it, else as the file says."""
+    there = (f"{base}/{name}".lstrip("/") for base in bases if ".." not in Path(name).parts)
+    return next((path for path in there if (root / path).is_file()), name)
+
+
+def _completed(table: pd.DataFrame, root: Path, notes: list[str]) -> pd.DataFrame:
+    """What the images do not say of themselves: from the pictures' headers, or assumed and noted."""
+    headers = look(root, table["image"].unique().tolist()).reindex(table["image"]).set_axis(table.index)
+    shown = headers["view"].where(headers["view"] != "", table["side"].map({"": ""}).fillna("axial"))
+    assumed = table["view"].isna() & (shown == "")
+    if assumed.any():
+        notes.append("the plane is not said: taken for sagittal")
+    if table["patient"].isna().any():
+        notes.append("patients are not said: each picture is taken for a patient of its own, named like the file")
+    return table.assign(
+        patient=table["patient"].fillna(table["image"].map(lambda image: str(Path(image).with_suffix("")))).astype(str),
+        source=table["source"].fillna(root.name),
+        view=table["view"].fillna(shown.replace("", "sagittal")),
+        contrast=table["contrast"].fillna(""),
+        width=pd.to_numeric(table["width"], errors="coerce").fillna(headers["width"]),
+        height=pd.to_numeric(table["height"], errors="coerce").fillna(headers["height"]),
+        pixel_width=headers["pixel_width"],
+        pixel_height=headers["pixel_height"],
+    )
+
+
+READER = Reader(
+    layout="COCO keypoints",
+    looks_for=f"a JSON file (or annotations/*.json) whose keypoints are named {', '.join(landmarks.LEVELS)}",
+    recognises=lambda place: _is_coco(place) if place.is_file() else next(_files(place), None) is not None,
+    read=read,
+    any_name=True,
+)

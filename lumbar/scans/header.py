@@ -1,0 +1,107 @@
+"""What a picture file says of itself before its pixels: size, spacing and plane. Thousands of files a minute.
+
+`lumbar.scans.read` looks at everything and is the judge of whether a picture can be used; this only tells a reader of
+landmarks how large the picture is that they lie in.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from PIL import Image, UnidentifiedImageError
+from pydicom.errors import InvalidDicomError
+
+from lumbar.errors import ScanError
+from lumbar.names import PICTURES, VIEWS
+from lumbar.scans.scan import check_size
+
+_KEYWORDS = ["Rows", "Columns", "PixelSpacing", "ImageOrientationPatient"]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the file says.
+
+    Args:
+        width: Columns.
+        height: Rows.
+        pixel_width: Distance of neighbouring columns, mm; None if the file does not say.
+        pixel_height: Distance of neighbouring rows, mm; None if the file does not say.
+        view: "sagittal", "coronal" or "axial", the plane nearest to the picture's; None if the file does not say.
+    """
+
+    width: int
+    height: int
+    pixel_width: float | None = None
+    pixel_height: float | None = None
+    view: str | None = None
+
+
+def read_header(path: Path) -> Header:
+    """Read what stands before the pixels of a PNG, JPEG or DICOM file.
+
+    An enhanced multi-frame file keeps spacing and position frame by frame; they are left out here.
+
+    Raises:
+        ScanError: If the file is absent, is none of these, or what it says of its size or spacing makes no sense.
+    """
+    try:
+        return _picture(path) if path.suffix.lower() in PICTURES else _dicom(path)
+    except ScanError:
+        raise
+    except FileNotFoundError as error:
+        raise ScanError("there is no such file", file=path) from error
+    except (UnidentifiedImageError, InvalidDicomError, Image.DecompressionBombError) as error:
+        raise ScanError("this is not a PNG, JPEG or DICOM file", file=path) from error
+    except Exception as error:  # a damaged header may raise anything
+        raise ScanError("the header is damaged", file=path, found=error, remedy="copy the file again") from error
+
+
+def _picture(path: Path) -> Header:
+    with Image.open(path) as picture:
+        width, height = picture.size
+    check_size(path, width, height)
+    return Header(width, height)
+
+
+def _dicom(path: Path) -> Header:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what pydicom remarks on is either harmless or an error here
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_KEYWORDS)
+        rows, columns = dataset.get("Rows"), dataset.get("Columns")
+        spacing, directions = dataset.get("PixelSpacing"), dataset.get("ImageOrientationPatient")
+    if rows is None or columns is None:
+        raise ScanError("the file holds no picture", file=path, field="Rows, Columns")
+    check_size(path, int(columns), int(rows))
+    if spacing is None:
+        return Header(int(columns), int(rows))
+    numbers = _numbers(spacing, 2)
+    if numbers is None or min(numbers) <= 0:
+        raise ScanError(
+            "the pixel spacing is no pair of positive numbers", file=path, field="PixelSpacing", found=spacing
+        )
+    return Header(int(columns), int(rows), pixel_width=numbers[1], pixel_height=numbers[0], view=_view(directions))
+
+
+def _view(directions: Any) -> str | None:
+    """The plane nearest to that of the directions of row and column (PS3.3, C.7.6.2.1.1)."""
+    numbers = _numbers(directions, 6)
+    if numbers is None:
+        return None
+    normal = np.abs(np.cross(numbers[:3], numbers[3:]))
+    return VIEWS[int(np.argmax(normal))] if normal.any() else None
+
+
+def _numbers(values: Any, count: int) -> list[float] | None:
+    """`count` finite numbers, or None if that is not what stands there."""
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        return None
+    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
