@@ -14,6 +14,8 @@ from lumbar.memory import keep_freed_memory
 VERBS = {
     "doctor": "say what this machine has and lacks, with the remedy",
     "phantom": "make synthetic patients and write them as DICOM studies with a landmark table",
+    "datasets": "list the public data sets we can read: what they hold, their licence, where to get them, what is here",
+    "fetch": "download a public data set that allows it, and unpack it below data/",
     "check": "say whether a folder is a data set we can read, what is in it, and what is wrong",
     "train": "train a network and leave a run folder",
     "evaluate": "measure a run on the test patients, beside trivial baselines",

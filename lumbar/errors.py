@@ -63,6 +63,10 @@ class DatasetError(LumbarError):
     """A folder is not a data set we can read, or lacks something it should hold."""
 
 
+class FetchError(LumbarError):
+    """A data set cannot be downloaded, or what was downloaded is not to be trusted."""
+
+
 class SettingsError(LumbarError):
     """A setting has a value that cannot be used."""
 
