@@ -25,6 +25,11 @@ def data() -> Path:
     return home() / "data"
 
 
+def cache() -> Path:
+    """Folder of what was worked out from data sets: it may be deleted, and is then worked out again."""
+    return data() / "prepared"
+
+
 def runs() -> Path:
     """Folder of runs, one folder each."""
     return home() / "runs"

@@ -110,6 +110,15 @@ def test_rsna_points_that_contradict_their_series_or_each_other_are_left_out_and
     assert len(dataset.table) == 15 - 4 - 1
 
 
+def test_rsna_without_one_landmark_is_an_error(tmp_path):
+    file = layouts.rsna(tmp_path) / "train_label_coordinates.csv"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if "Stenosis" not in line))
+    with pytest.raises(DatasetError, match="no point that is a landmark") as raised:
+        datasets.load(tmp_path)
+    assert "Right Neural Foraminal Narrowing 10" in str(raised.value)
+
+
 def test_rsna_tables_alone_say_that_the_pictures_are_missing(tmp_path, capsys):
     folder = layouts.rsna(tmp_path / "set", pictures=False)
     with pytest.raises(DatasetError, match="none of the pictures"):
@@ -287,6 +296,23 @@ def test_coco_axial_points_have_sides(tmp_path, named):
         ["axial", "L4/L5", "left", 40],
         ["axial", "L4/L5", "right", 22],
     ]
+
+
+def test_coco_of_both_planes_in_one_category(tmp_path):
+    folder = layouts.coco(tmp_path, pictures=3)
+
+    def change(content):
+        content["categories"][0]["keypoints"] = [*landmarks.LEVELS, "left", "right"]
+        upright, axial, unplaced = content["annotations"]
+        upright["keypoints"] += [0, 0, 0] * 2
+        axial["keypoints"] = unplaced["keypoints"] = [0, 0, 0] * 5 + [40, 50, 2, 22, 50, 2]
+        content["images"][1]["level"] = "l3-l4"
+
+    change_coco(folder, change)
+    dataset = datasets.load(folder)
+    assert dataset.table.groupby("view").size().to_dict() == {"axial": 2, "sagittal": 5}
+    assert dataset.table.loc[dataset.table["view"] == "axial", "level"].eq("L3/L4").all()
+    assert "2 axial points are left out: neither keypoint nor image says their level" in dataset.notes
 
 
 def test_coco_says_what_it_leaves_out(tmp_path):

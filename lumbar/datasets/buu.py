@@ -55,16 +55,15 @@ def read(root: Path) -> Dataset:
         rows += _rows(table, root, view, level_points(ends, view), classes)
     if not rows:
         raise DatasetError("not one table of endplates can be read", file=root, found=faults[0])
-    columns = [*landmarks.SCHEMA.columns, "class_above", "class_below"]
-    found = pd.DataFrame(rows).reindex(columns=columns)
-    sizes = look(root, found["image"].unique().tolist())
-    found = found.assign(**{name: found["image"].map(sizes[name]) for name in ("width", "height")})
+    found = pd.DataFrame(rows)
+    sizes = look(root, found["image"].unique().tolist()).drop(columns="view")
+    found = found.join(sizes, on="image")
     notes = ["points: from the side the disc's posterior margin, from the front its centre; spacings are not known"]
     if faults:
         notes.append(f"{len(faults)} tables cannot be read and are left out; the first is {faults[0]}")
     if turned:
         notes.append(f"{turned} endplates seen from the side have their anterior end right of the posterior one: look")
-    return Dataset(root.name, root, found.astype({"pixel_width": float, "pixel_height": float}), tuple(notes))
+    return Dataset(root.name, root, found, tuple(notes))
 
 
 def tables(root: Path) -> Iterator[tuple[Path, str]]:

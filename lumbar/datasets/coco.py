@@ -45,7 +45,7 @@ def read(place: Path) -> Dataset:
         try:
             content = json.loads(file.read_text(encoding="utf-8-sig"))
             rows += _rows(content, root, bases, notes)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise DatasetError(
                 "the annotations are not as COCO has them",
                 file=file,
@@ -98,7 +98,7 @@ def _rows(content: dict[str, Any], root: Path, bases: list[str], notes: list[str
     if strange:
         notes.append(f"keypoints that are no levels are left out: {', '.join(strange)}")
     places: dict[str, str] = {}
-    rows, seen = [], set()
+    rows, seen, unplaced = [], set(), 0
     for annotation in content["annotations"]:
         if not annotation.get("keypoints"):
             continue
@@ -107,12 +107,17 @@ def _rows(content: dict[str, Any], root: Path, bases: list[str], notes: list[str
         name = str(image["file_name"])
         of_image = {"image": places.get(name) or places.setdefault(name, _found(name, root, bases))}
         of_image |= {key: None if image.get(key) is None else str(image[key]) for key in _TEXT}
-        of_image |= {key: image.get(key) for key in ("width", "height")}
-        for (level, side), (x, y, visible) in _marked(named[annotation["category_id"]], triples):
+        of_image |= {key: None if image.get(key) is None else float(image[key]) for key in ("width", "height")}
+        for (level, side), (x, y, visible) in _shown(named[annotation["category_id"]], triples, of_image["view"]):
             level = level or _level(annotation.get("level") or image.get("level"))
+            if not level:
+                unplaced += 1
+                continue
             point = (x, y) if visible > 0 else (np.nan, np.nan)
             rows.append(of_image | {"level": level, "side": side, "x": point[0], "y": point[1]})
             seen.add(annotation["image_id"])
+    if unplaced:
+        notes.append(f"{unplaced} axial points are left out: neither keypoint nor image says their level")
     if rows and len(images) > len(seen):
         notes.append(f"{len(images) - len(seen)} of {len(images)} images have no keypoints and are left out")
     return rows
@@ -128,12 +133,22 @@ def _strange(keypoints: list[str]) -> list[str]:
     return [str(name) for name, known in zip(keypoints, _named(keypoints), strict=True) if known is None]
 
 
-def _marked(named: list[tuple[str, str] | None], triples: np.ndarray) -> list[tuple[tuple[str, str], np.ndarray]]:
-    """The keypoints that concern us. Of an axial picture only its own level's: it shows no other."""
+def _shown(
+    named: list[tuple[str, str] | None], triples: np.ndarray, view: str | None
+) -> list[tuple[tuple[str, str], np.ndarray]]:
+    """The keypoints that the picture shows: of an axial one those with a side, of its own level; of others the levels.
+
+    A category may name both; those of the other plane are not marked then.
+    """
     if len(named) != len(triples):
         raise ValueError(f"{len(triples)} keypoints in an annotation, {len(named)} names in its category")
     pairs = [(name, triple) for name, triple in zip(named, triples, strict=True) if name is not None]
-    return [(name, triple) for name, triple in pairs if not (name[0] and name[1]) or triple[2] > 0]
+    sided = [(name, triple) for name, triple in pairs if name[1]]
+    marked = [(name, triple) for name, triple in sided if triple[2] > 0]
+    axial = view == "axial" or (view is None and (bool(marked) or len(sided) == len(pairs)))
+    if not axial:
+        return [(name, triple) for name, triple in pairs if not name[1]]
+    return marked or [(name, triple) for name, triple in sided if not name[0]]
 
 
 def _level(name: str | None) -> str:
@@ -160,8 +175,8 @@ def _completed(table: pd.DataFrame, root: Path, notes: list[str]) -> pd.DataFram
         source=table["source"].fillna(root.name),
         view=table["view"].fillna(shown.replace("", "sagittal")),
         contrast=table["contrast"].fillna(""),
-        width=pd.to_numeric(table["width"], errors="coerce").fillna(headers["width"]),
-        height=pd.to_numeric(table["height"], errors="coerce").fillna(headers["height"]),
+        width=table["width"].astype(float).fillna(headers["width"]),
+        height=table["height"].astype(float).fillna(headers["height"]),
         pixel_width=headers["pixel_width"],
         pixel_height=headers["pixel_height"],
     )

@@ -99,7 +99,7 @@ def _header(root: Path, image: str) -> tuple:
 
 def _cache_file(root: Path) -> Path:
     name = hashlib.sha256(f"{_VERSION} {root.resolve()}".encode()).hexdigest()[:16]
-    return places.data() / "prepared" / f"headers-{name}.csv"
+    return places.cache() / f"headers-{name}.csv"
 
 
 def _kept(cache: Path | None) -> dict[tuple[str, int, int], tuple]:

@@ -25,7 +25,7 @@ from lumbar.datasets.headers import look
 from lumbar.errors import DatasetError
 
 NEEDED = ("image", "level", "x", "y")
-NUMBERS = ("x", "y", "width", "height", "pixel_width", "pixel_height")
+NUMBERS = ("x", "y", "width", "height", "pixel_width", "pixel_height", "frame")
 EXAMPLE = "image,level,x,y / scans/anna.png,L1/L2,131,70 / scans/anna.png,L2/L3,128,100"
 
 RECOGNISED_BY = 2

@@ -19,6 +19,7 @@ import pandas as pd
 from lumbar import landmarks
 from lumbar.datasets.dataset import Dataset, Reader, read_csv
 from lumbar.datasets.headers import look
+from lumbar.errors import DatasetError
 
 LABELS = "train_label_coordinates.csv"
 SERIES = "train_series_descriptions.csv"
@@ -70,11 +71,21 @@ def with_pictures(labels: pd.DataFrame, root: Path, tables: Path) -> tuple[pd.Da
     Returns:
         The labels that are landmarks of ours, with the columns of a landmark table and the grades; the index is that
         of `labels`. And notes on what was left out.
+
+    Raises:
+        DatasetError: If none is left, a table cannot be read, or a picture would lie outside of the folder.
     """
     notes: list[str] = []
     table = _landmarks(labels, notes)
     table = _described(table, tables / SERIES, notes)
     table = _of_one_level(table, notes)
+    if table.empty:
+        raise DatasetError(
+            "the table holds no point that is a landmark of ours",
+            file=root,
+            found="; ".join(notes),
+            expected=f"points of {', '.join((CANAL, *SUBARTICULAR))}",
+        )
     image = PICTURES + "/" + table["study_id"] + "/" + table["series_id"] + "/" + table["instance_number"] + ".dcm"
     table = table.assign(image=image, patient="rsna " + table["study_id"], source="rsna")
     sizes = look(root, table["image"].unique().tolist()).drop(columns="view")

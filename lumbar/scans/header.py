@@ -19,9 +19,13 @@ from pydicom.errors import InvalidDicomError
 
 from lumbar.errors import ScanError
 from lumbar.names import PICTURES, VIEWS
-from lumbar.scans.scan import check_size
+from lumbar.scans.dicom import read_dicom
+from lumbar.scans.scan import Scan, check_size
 
 _KEYWORDS = ["Rows", "Columns", "PixelSpacing", "ImageOrientationPatient"]
+_DEFLATED = b"1.2.840.10008.1.2.1.99"
+_BEGINNING = 1024
+"""Bytes in which a file's transfer syntax stands."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +75,31 @@ def _picture(path: Path) -> Header:
 
 
 def _dicom(path: Path) -> Header:
-    with warnings.catch_warnings():
+    with path.open("rb") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what pydicom remarks on is either harmless or an error here
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_KEYWORDS)
+        if _DEFLATED in file.read(_BEGINNING):
+            return _as_read(read_dicom(path, None))  # of a deflated file even the header may inflate without end
+        file.seek(0)
+        dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_KEYWORDS)
         rows, columns = dataset.get("Rows"), dataset.get("Columns")
         spacing, directions = dataset.get("PixelSpacing"), dataset.get("ImageOrientationPatient")
     if rows is None or columns is None:
         raise ScanError("the file holds no picture", file=path, field="Rows, Columns")
     check_size(path, int(columns), int(rows))
+    view = _view(directions)
     if spacing is None:
-        return Header(int(columns), int(rows))
+        return Header(int(columns), int(rows), view=view)
     numbers = _numbers(spacing, 2)
     if numbers is None or min(numbers) <= 0:
         raise ScanError(
             "the pixel spacing is no pair of positive numbers", file=path, field="PixelSpacing", found=spacing
         )
-    return Header(int(columns), int(rows), pixel_width=numbers[1], pixel_height=numbers[0], view=_view(directions))
+    return Header(int(columns), int(rows), pixel_width=numbers[1], pixel_height=numbers[0], view=view)
+
+
+def _as_read(scan: Scan) -> Header:
+    height, width = scan.pixels.shape
+    return Header(width, height, pixel_width=scan.pixel_width, pixel_height=scan.pixel_height, view=scan.view)
 
 
 def _view(directions: Any) -> str | None:
