@@ -364,8 +364,8 @@ def test_own_csv_takes_the_rest_from_the_pictures(tmp_path):
     pictures = dataset.table.drop_duplicates("image").set_index("image")
     assert pictures.loc["scans/ben.dcm", ["width", "height", "view"]].tolist() == [64, 96, "sagittal"]
     assert pictures.loc["scans/ben.dcm", "pixel_width"] == 0.8
-    assert pictures.loc["scans/anna.png", ["width", "height", "source"]].tolist() == [64, 96, "mine"]
-    assert np.isnan(pictures.loc["scans/anna.png", "pixel_width"])
+    assert pictures.loc["scans/001.png", ["width", "height", "source"]].tolist() == [64, 96, "mine"]
+    assert np.isnan(pictures.loc["scans/001.png", "pixel_width"])
     assert pictures["patient"].tolist() == ["scans/anna", "scans/ben"]
     assert any("patient of its own" in note for note in dataset.notes)
     assert any("taken for sagittal" in note for note in dataset.notes)
@@ -389,7 +389,7 @@ def test_own_csv_says_which_columns_are_missing_and_gives_an_example(tmp_path):
     with pytest.raises(DatasetError) as raised:
         datasets.load(folder)
     assert raised.value.field == "level, y"
-    assert "scans/anna.png,L1/L2,131,70" in str(raised.value)
+    assert "scans/001.png,L1/L2,131,70" in str(raised.value)
 
 
 def test_own_csv_of_any_name_and_several_in_one_folder(tmp_path):

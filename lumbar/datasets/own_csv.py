@@ -1,8 +1,8 @@
 """Anybody's own CSV: a line for each point, with at least the columns image, level, x and y.
 
     image,level,x,y
-    scans/anna.png,L1/L2,131,70
-    scans/anna.png,L2/L3,128,100
+    scans/001.png,L1/L2,131,70
+    scans/001.png,L2/L3,128,100
 
 image is the path of the picture from the table's folder; x and y are its pixels, the centre of the first at (0, 0). An
 empty x and y is a point that is missing. The other columns of a landmark table may be there too: patient, source, view,
@@ -26,7 +26,7 @@ from lumbar.errors import DatasetError
 
 NEEDED = ("image", "level", "x", "y")
 NUMBERS = ("x", "y", "width", "height", "pixel_width", "pixel_height", "frame")
-EXAMPLE = "image,level,x,y / scans/anna.png,L1/L2,131,70 / scans/anna.png,L2/L3,128,100"
+EXAMPLE = "image,level,x,y / scans/001.png,L1/L2,131,70 / scans/001.png,L2/L3,128,100"
 
 RECOGNISED_BY = 2
 """How many of the needed columns a table must have for us to think that it is meant, and to name those it lacks."""
