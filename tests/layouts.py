@@ -108,7 +108,7 @@ def coco(folder: Path, *, pictures: int = 3) -> Path:
     return folder
 
 
-def own_csv(folder: Path, *, pictures: tuple[str, ...] = ("scans/001.png", "scans/ben.dcm"), extra: str = "") -> Path:
+def own_csv(folder: Path, *, pictures: tuple[str, ...] = ("scans/001.png", "scans/002.dcm"), extra: str = "") -> Path:
     """A CSV with the four columns that are needed."""
     lines = ["image,level,x,y"]
     for image in pictures:

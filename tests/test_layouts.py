@@ -362,11 +362,11 @@ def test_coco_names_that_lead_out_are_refused(tmp_path):
 def test_own_csv_takes_the_rest_from_the_pictures(tmp_path):
     dataset = datasets.load(layouts.own_csv(tmp_path / "mine"))
     pictures = dataset.table.drop_duplicates("image").set_index("image")
-    assert pictures.loc["scans/ben.dcm", ["width", "height", "view"]].tolist() == [64, 96, "sagittal"]
-    assert pictures.loc["scans/ben.dcm", "pixel_width"] == 0.8
+    assert pictures.loc["scans/002.dcm", ["width", "height", "view"]].tolist() == [64, 96, "sagittal"]
+    assert pictures.loc["scans/002.dcm", "pixel_width"] == 0.8
     assert pictures.loc["scans/001.png", ["width", "height", "source"]].tolist() == [64, 96, "mine"]
     assert np.isnan(pictures.loc["scans/001.png", "pixel_width"])
-    assert pictures["patient"].tolist() == ["scans/anna", "scans/ben"]
+    assert pictures["patient"].tolist() == ["scans/001", "scans/002"]
     assert any("patient of its own" in note for note in dataset.notes)
     assert any("taken for sagittal" in note for note in dataset.notes)
 
