@@ -34,7 +34,7 @@ format: $(VENV)/installed  ## let ruff put code and notebooks in order
 notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are committed
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
-PLANES = --model heatmap --views sagittal coronal axial
+PLANES = --model heatmap --activation gelu --views sagittal coronal axial
 MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-planes-8 --weights phantom --learning-rate 0.002 --epochs 50 --tones 0.3
 
 weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of the labelled real pictures (two hours)
@@ -42,7 +42,7 @@ weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of 
 	$(RUN) -m lumbar phantom data/phantom-sagittal-3600 --patients 3600 --seed 11 --series sagittal-t1 sagittal-t2 --random-contrast 0.35
 	$(RUN) -m lumbar phantom data/phantom-planes-450 --patients 450 --seed 12 --random-contrast 0.35
 	$(RUN) -m lumbar phantom data/phantom-mix-planes-8 --patients 8 --seed 14 --random-contrast 0.35
-	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 8 --name weights-phantom
+	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 16 --tones 0.2 --name weights-phantom
 	$(RUN) evaluate.py --run weights-phantom
 	$(RUN) -m lumbar.weights phantom weights-phantom
 	$(RUN) -m lumbar crossvalidate $(MIXED) --folds 5 --also phantom --title phantom+mr --name weights-crossvalidation --publish benchmarks/crossvalidation.csv
