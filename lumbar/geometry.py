@@ -173,6 +173,11 @@ class Affine:
         )
 
     @property
+    def is_identity(self) -> bool:
+        """Whether it changes nothing."""
+        return bool(np.allclose(self.matrix, np.eye(2, 3), rtol=0, atol=1e-12))
+
+    @property
     def _square(self) -> np.ndarray:
         return np.vstack([self.matrix, [0, 0, 1]])
 
@@ -250,3 +255,47 @@ class Plane:
     def distance(self, xyz_mm: np.ndarray) -> np.ndarray:
         """Signed distance of patient points, shape (..., 3), from the plane along `normal`, mm, shape (...)."""
         return (np.asarray(xyz_mm, dtype=np.float64) - self.position) @ self.normal
+
+
+USUAL_DISPLAY = {
+    "sagittal": ((0, 1, 0), (0, 0, -1)),
+    "coronal": ((1, 0, 0), (0, 0, -1)),
+    "axial": ((1, 0, 0), (0, 1, 0)),
+}
+"""Directions (LPS) to the right and down in each plane as radiologists show it: sagittal with the patient facing left,
+coronal seen from the front, axial from the feet, head or front up."""
+
+
+def nearest_view(orientation: np.ndarray) -> str:
+    """The plane nearest to a picture's.
+
+    Args:
+        orientation: (2, 3): unit vectors along a row and along a column, patient coordinates.
+
+    Returns:
+        "sagittal", "coronal" or "axial".
+    """
+    normal = np.cross(*np.asarray(orientation, dtype=np.float64))
+    return tuple(USUAL_DISPLAY)[int(np.argmax(np.abs(normal)))]
+
+
+def upright(orientation: np.ndarray, width: int, height: int) -> tuple[Affine, int, int]:
+    """From a picture as it is stored to the same picture as it is usually shown: mirrored, or turned by right angles.
+
+    Args:
+        orientation: (2, 3): unit vectors along a row and along a column, patient coordinates.
+        width: Columns of the stored picture.
+        height: Rows of the stored picture.
+
+    Returns:
+        The map of the pixels (the identity for a picture stored as it is shown), and the shown picture's columns and
+        rows.
+    """
+    shown = np.array(USUAL_DISPLAY[nearest_view(orientation)], dtype=np.float64)
+    cosines = shown @ np.asarray(orientation, dtype=np.float64).T  # [shown axis, stored axis]
+    across = abs(cosines[0, 1]) + abs(cosines[1, 0]) > abs(cosines[0, 0]) + abs(cosines[1, 1])
+    chosen = np.array([[0, 1], [1, 0]] if across else [[1, 0], [0, 1]])
+    linear = chosen * np.where(cosines < 0, -1, 1)
+    # An axis that runs backwards ends where it began: its last pixel becomes the first.
+    shift = np.where(linear < 0, np.array([width, height]) - 1, 0).sum(axis=1)
+    return Affine(np.column_stack([linear, shift])), *((height, width) if across else (width, height))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,7 +70,8 @@ class Predictions:
         table: One row per point: image (the file), view, level ("" for an axial picture: a single slice does not tell
             its level), side (of axial points, else ""), x and y (native pixels, the centre of the first one is (0, 0)),
             confidence (chance that the point is within 5 pixels of the 256 frame of the true one; NaN from a network
-            without maps), flagged (whether the picture's points, taken together, are not to be believed unchecked),
+            without maps), flagged (whether the picture's points, taken together, are not to be believed unchecked: a
+            confidence is low, or the network is surer of the picture turned round),
             x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the file does not place the picture).
         refused: Why files were left out, one error each.
         pictures: What is known of each picture of the table, in its order.
@@ -88,6 +90,15 @@ class Predictions:
         """Pictures whose plane nobody said, taken for sagittal."""
         return tuple(Path(picture.image) for picture in self.pictures if picture.assumed)
 
+    @property
+    def remarks(self) -> dict[str, tuple[Path, ...]]:
+        """What is odd about pictures or was repaired, each with the pictures concerned."""
+        concerned = defaultdict(list)
+        for picture in self.pictures:
+            for warning in picture.warnings:
+                concerned[warning].append(Path(picture.image))
+        return {warning: tuple(images) for warning, images in concerned.items()}
+
 
 def predict(
     paths: Sequence[str | Path], settings: PredictionSettings = PredictionSettings(), *, progress: bool = True
@@ -101,25 +112,30 @@ def predict(
 
     Raises:
         RunError: If there is no such network.
+        ScanError: If there is no file that may be a picture.
     """
     import numpy as np
     import pandas as pd
     from tqdm.auto import tqdm
 
-    from lumbar import accuracy, evaluation, landmarks
+    from lumbar import accuracy, evaluation, landmarks, turns
     from lumbar.geometry import Affine
     from lumbar.preprocess import Prepared
 
     network = weights.find(settings.weights)
-    about = {"network": Path(settings.weights).resolve().name, "synthetic": network.synthetic}
+    about_network = {"network": Path(settings.weights).resolve().name, "synthetic": network.synthetic}
+    meant = list(files(paths))
+    if not meant:
+        raise ScanError("there is no picture here", file=", ".join(map(str, paths)), expected="DICOM, PNG or JPEG")
     found, refused = [], []
-    for file in tqdm(list(files(paths)), "reading", unit="picture", disable=not progress):
+    for file in tqdm(meant, "reading", unit="picture", disable=not progress):
         try:
+            _check_link(file, paths)
             found.append(_read(file, settings.view, network))
         except ScanError as error:
             refused.append(error)
     if not found:
-        return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), (), **about)
+        return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), (), **about_network)
     channels = landmarks.channels(network.views)
     prepared = Prepared(
         images=np.stack([each.picture for each in found]),
@@ -131,14 +147,20 @@ def predict(
     points, chances = evaluation.predict_with_confidence(network.file, prepared, progress=progress)
     confidences = network.confidence(chances)
     belongs = accuracy.belongs(prepared.index["view"], channels)
-    rows = []
-    for each, matrix, xy, sure, here in zip(found, prepared.to_native, points, confidences, belongs, strict=True):
-        flagged = bool((sure[here] < network.doubtful).any())
+    unsaid = np.array([each.scan.orientation is None for each in found])
+    turned = turns.surer(network.file, prepared, chances, unsaid)
+    rows, pictures = [], []
+    for number, (each, matrix, xy) in enumerate(zip(found, prepared.to_native, points, strict=True)):
+        here, sure = belongs[number], confidences[number]
+        about, flagged = each.about, bool((sure[here] < network.doubtful).any())
+        if turned[number]:
+            remark = f"looks {turned[number]} to the network; flagged"
+            about, flagged = replace(about, warnings=(*about.warnings, remark)), True
         names = [name for name, shown in zip(channels, here, strict=True) if shown]
         picture_rows = _rows(each, names, Affine(matrix).points(xy[here]), sure[here])
         rows.extend(row | {"flagged": flagged} for row in picture_rows)
-    pictures = tuple(each.about for each in found)
-    return Predictions(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(refused), pictures, **about)
+        pictures.append(about)
+    return Predictions(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(refused), tuple(pictures), **about_network)
 
 
 def by_picture(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -169,6 +191,19 @@ def _files_of(path: Path) -> Iterator[Path]:
         yield path
 
 
+def _check_link(file: Path, paths: Sequence[str | Path]) -> None:
+    """A folder from a stranger may hold links to files that are none of its business."""
+    if not file.is_symlink() or file in map(Path, paths):
+        return
+    target = file.resolve()
+    if not any(target.is_relative_to(Path(path).resolve()) for path in paths):
+        raise ScanError(
+            "the file is a link that leads out of the folder",
+            file=file,
+            remedy="name the file itself if you mean it",
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class _Read:
     """A scan (without its pixels), what to say of it, the picture for the network, and the map from native pixels."""
@@ -180,8 +215,6 @@ class _Read:
 
 
 def _read(file: Path, stated_view: str | None, network: weights.Weights) -> _Read:
-    import numpy as np
-
     from lumbar import preprocess, scans
 
     scan = scans.read(file)
@@ -195,13 +228,13 @@ def _read(file: Path, stated_view: str | None, network: weights.Weights) -> _Rea
             expected=", ".join(network.views),
             remedy="choose other --weights, or leave such pictures out",
         )
-    settings = preprocess.PreprocessSettings(fit=network.fit)
+    if scan.pixels.min() == scan.pixels.max():
+        raise ScanError("the picture is one grey throughout", file=file, found=float(scan.pixels.flat[0]))
     height, width = scan.pixels.shape
-    to_256 = preprocess.frame(width, height, scan.pixel_width or np.nan, scan.pixel_height or np.nan, settings)
-    picture = preprocess.square(scan.pixels, to_256, settings)
     assumed = scan.view is None and stated_view is None and len(network.views) > 1
     spacing = {"pixel_width": scan.pixel_width, "pixel_height": scan.pixel_height}
     about = Picture(str(file), view, width, height, **spacing, assumed=assumed, warnings=scan.warnings)
+    picture, to_256 = preprocess.upright_square(scan, preprocess.PreprocessSettings(fit=network.fit))
     return _Read(replace(scan, pixels=picture[:0]), about, picture, to_256)
 
 

@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from lumbar import landmarks, scans
 from lumbar.errors import DatasetError, ScanError
 from lumbar.files import building, replacing, write_json
-from lumbar.geometry import SIZE, Affine
+from lumbar.geometry import SIZE, Affine, upright
 from lumbar.parallel import in_parallel
 from lumbar.settings import setting, to_dict
 
@@ -126,6 +126,26 @@ def frame(width: int, height: int, pixel_width: float, pixel_height: float, sett
     return Affine.letterbox(
         width, height, pixel_width=pixel_width if known else 1, pixel_height=pixel_height if known else 1
     )
+
+
+def upright_square(scan: scans.Scan, settings: PreprocessSettings) -> tuple[np.ndarray, Affine]:
+    """A scan for the network, turned as its plane is usually shown if the file says how it lies.
+
+    Args:
+        scan: As it was read.
+        settings: How it becomes square.
+
+    Returns:
+        The picture, uint8 (256, 256), and the map from the scan's native pixels to it.
+    """
+    height, width = scan.pixels.shape
+    spacing = np.array([scan.pixel_width or np.nan, scan.pixel_height or np.nan])
+    shown = Affine.identity()
+    if scan.orientation is not None:  # networks have learnt pictures that lie as they are usually shown
+        shown, width, height = upright(scan.orientation, width, height)
+        spacing = np.abs(shown.vectors(spacing))
+    to_256 = shown.then(frame(width, height, *spacing, settings))
+    return square(scan.pixels, to_256, settings), to_256
 
 
 def prepare(

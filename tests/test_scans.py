@@ -13,6 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from lumbar import scans
 from lumbar.errors import ScanError
+from lumbar.scans.scan import NAMED
 
 SHIPPED = sorted(Path(pydicom.data.__file__).parent.joinpath("test_files").rglob("*.dcm"))
 EDGE_CASES = Path(__file__).resolve().parents[2] / "shared" / "dicom_edge_cases"
@@ -66,7 +67,7 @@ def test_a_plain_file(tmp_path):
     assert scan.window == (600, 1200)
     assert scan.identity["patient"] == "P1"
     assert "Somebody" not in str(scan.identity)
-    assert scan.warnings == ()
+    assert scan.warnings == (NAMED,)
 
 
 @pytest.mark.parametrize(

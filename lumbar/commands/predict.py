@@ -53,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     skipped = [error for written in _other_forms(found, arguments) for error in written.skipped]
     if found.assumed:
         print(f"{len(found.assumed)} of them do not say which plane they show and were taken for sagittal; see --view")
+    for remark, concerned in found.remarks.items():
+        print(f"{len(concerned)} of them: {remark} ({concerned[0].name}{', …' if len(concerned) > 1 else ''})")
     doubtful = found.table.loc[found.table["flagged"].astype(bool), "image"].nunique()
     if doubtful:
         print(f"{doubtful} of them are flagged: look at those points before you use them")

@@ -170,7 +170,7 @@ def _remarks(known: Picture | None) -> list[str]:
     remarks = [f"{known.width} × {known.height} pixels, {spacing}."]
     if known.assumed:
         remarks.append(f"The file does not say its plane; it was taken for {known.view}.")
-    return remarks + [f"While reading: {warning}." for warning in known.warnings]
+    return remarks + [f"{warning[0].upper()}{warning[1:]}." for warning in known.warnings]
 
 
 def _drawn(scan: Scan, points: pd.DataFrame) -> tuple[Embedded, list[Mark]]:

@@ -27,10 +27,10 @@ def read(path: str | Path, *, frame: int | None = None) -> Scan:
         ScanError: If the file cannot be read, or not without guessing: it says what, where and what to do.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ScanError("there is no such file", file=path)
     reader = read_picture if path.suffix.lower() in PICTURES else read_dicom
     try:
+        if not path.is_file():
+            raise ScanError("there is no such file", file=path)
         return reader(path, frame)
     except OSError as error:
         raise ScanError("the file cannot be opened", file=path, found=error.strerror or str(error)) from error

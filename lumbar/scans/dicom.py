@@ -2,132 +2,72 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
-from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
-from pydicom.pixels import pixel_array
-from pydicom.uid import UID
+from pydicom.sequence import Sequence
 
 from lumbar.errors import ScanError
-from lumbar.geometry import Plane
-from lumbar.scans.scan import Scan, check_size, grey
-
-# A person reads of trouble in a ScanError; pydicom's tracebacks beside it would only frighten.
-logging.getLogger("pydicom").addHandler(logging.NullHandler())
-
-# Plugins may differ in bytes: one order, the permissively licensed ones only.
-_JPEG_2000 = ("pylibjpeg", "gdcm")
-_JPEG_LS = ("pyjpegls", "gdcm")
-_DECODERS: dict[str, tuple[str, ...]] = {
-    "1.2.840.10008.1.2.4.50": ("gdcm",),
-    "1.2.840.10008.1.2.4.51": ("gdcm",),
-    "1.2.840.10008.1.2.4.57": ("gdcm",),
-    "1.2.840.10008.1.2.4.70": ("gdcm",),
-    "1.2.840.10008.1.2.4.80": _JPEG_LS,
-    "1.2.840.10008.1.2.4.81": _JPEG_LS,
-    "1.2.840.10008.1.2.4.90": _JPEG_2000,
-    "1.2.840.10008.1.2.4.91": _JPEG_2000,
-    "1.2.840.10008.1.2.4.201": _JPEG_2000,
-    "1.2.840.10008.1.2.4.203": _JPEG_2000,
-    "1.2.840.10008.1.2.5": ("pylibjpeg", "pydicom"),
-}
-_JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
-_END_OF_IMAGE = b"\xff\xd9"
-_VIEWS_BY_NORMAL = ("sagittal", "coronal", "axial")
-_IDENTITY = {
-    "patient": "PatientID",
-    "study": "StudyInstanceUID",
-    "series": "SeriesInstanceUID",
-    "instance": "SOPInstanceUID",
-    "number": "InstanceNumber",
-    "description": "SeriesDescription",
-    "modality": "Modality",
-}
+from lumbar.geometry import Plane, nearest_view, upright
+from lumbar.scans.dicom_file import IDENTITY, damaged, open_dicom
+from lumbar.scans.pixel_data import stored_values
+from lumbar.scans.scan import BURNED_IN, LARGEST_VALUE, NAMED, TURNED, Scan, grey
 
 
 def read_dicom(path: Path, frame: int | None) -> Scan:
     """Read one frame of a DICOM file; see `lumbar.scans.read`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what pydicom remarks on is either harmless or an error below
-        dataset = _open(path)
-        index = _choose_frame(path, dataset, frame)
-        groups = _functional_groups(dataset, index)
-        repairs: list[str] = []
-        pixels, mirrored = _pixels(path, dataset, groups, index, repairs)
-        spacing = _spacing(path, groups)
-        plane = _plane(path, groups, spacing)
-        return Scan(
-            path,
-            pixels,
-            pixel_width=spacing[1] if spacing else None,
-            pixel_height=spacing[0] if spacing else None,
-            plane=plane,
-            window=_window(groups, mirrored),
-            view=_VIEWS_BY_NORMAL[int(np.argmax(np.abs(plane.normal)))] if plane else None,
-            identity={name: str(dataset.get(keyword, "") or "") for name, keyword in _IDENTITY.items()},
-            warnings=tuple(repairs),
-        )
+        return _scan(path, open_dicom(path), frame)
 
 
-def _open(path: Path) -> Dataset:
+def _scan(path: Path, dataset: Dataset, frame: int | None) -> Scan:
+    frames = _count_frames(path, dataset)
+    index = _choose_frame(path, frames, frame)
+    groups = _functional_groups(path, dataset, index)
+    remarks: list[str] = []
+    pixels, mirrored = _pixels(path, dataset, groups, index, frames, remarks)
+    height, width = pixels.shape
+    spacing = _spacing(path, groups)
+    position, orientation = _place(path, groups)
+    if orientation is not None and not upright(orientation, width, height)[0].is_identity:
+        remarks.append(TURNED)
+    plane = None
+    if position is not None and orientation is not None and spacing is not None:
+        plane = Plane(position, *orientation, pixel_width=spacing[1], pixel_height=spacing[0])
+    return Scan(
+        path,
+        pixels,
+        pixel_width=spacing[1] if spacing else None,
+        pixel_height=spacing[0] if spacing else None,
+        plane=plane,
+        orientation=orientation,
+        window=_window(groups, mirrored),
+        view=None if orientation is None else nearest_view(orientation),
+        identity={name: str(dataset.get(keyword, "") or "") for name, keyword in IDENTITY.items()},
+        warnings=(*remarks, *_privacy(dataset)),
+    )
+
+
+def _count_frames(path: Path, dataset: Dataset) -> int:
+    found = dataset.get("NumberOfFrames")
     try:
-        dataset = pydicom.dcmread(path)
-        list(dataset)  # elements are parsed when they are first looked at
-    except InvalidDicomError as error:
-        raise ScanError(
-            "this is not a DICOM file", file=path, remedy="give a DICOM, PNG or JPEG file (a PNG must end in .png)"
-        ) from error
-    except OSError:
-        raise
-    except Exception as error:  # a damaged header may raise anything
-        raise ScanError(
-            "the DICOM header is damaged", file=path, found=error, remedy="export the file again"
-        ) from error
-    if "PixelData" not in dataset:
-        raise ScanError(
-            "the file holds no picture",
-            file=path,
-            field="PixelData",
-            found=_kind(dataset),
-            remedy="give a file of an image series",
-        )
-    for keyword in ("Rows", "Columns", "BitsAllocated", "PhotometricInterpretation"):
-        if dataset.get(keyword) in (None, ""):
-            raise ScanError("the header lacks what decoding needs", file=path, field=keyword)
-    try:
-        columns, rows = int(dataset.Columns), int(dataset.Rows)
+        count = 1 if found in (None, "") else int(found)
+        if count < 1:
+            raise ValueError
     except (TypeError, ValueError) as error:
         raise ScanError(
-            "the picture's size is no pair of numbers",
-            file=path,
-            field="Rows, Columns",
-            found=f"{dataset.Rows}, {dataset.Columns}",
+            "the number of frames is no number from 1", file=path, field="NumberOfFrames", found=found
         ) from error
-    check_size(path, columns, rows)
-    return dataset
+    return count
 
 
-def _kind(dataset: Dataset) -> str:
-    uid = dataset.get("SOPClassUID")
-    return UID(uid).name if uid else "a file of unknown kind"
-
-
-def _choose_frame(path: Path, dataset: Dataset, frame: int | None) -> int:
-    try:
-        count = int(dataset.get("NumberOfFrames") or 1)
-    except (TypeError, ValueError) as error:
-        raise ScanError(
-            "the number of frames is no number", file=path, field="NumberOfFrames", found=dataset.NumberOfFrames
-        ) from error
+def _choose_frame(path: Path, count: int, frame: int | None) -> int:
     if frame is None and count > 1:
         raise ScanError(
             "the file holds several frames and none was chosen",
@@ -141,17 +81,23 @@ def _choose_frame(path: Path, dataset: Dataset, frame: int | None) -> int:
     return frame or 0
 
 
-def _functional_groups(dataset: Dataset, frame: int) -> list[Dataset]:
+def _functional_groups(path: Path, dataset: Dataset, frame: int) -> list[Dataset]:
     """Where an attribute may stand, first place first: the frame's own groups, the shared ones, the file itself.
 
     An enhanced multi-frame file keeps position, spacing and rescale in one-item sequences (PS3.3, C.7.6.16).
     """
     places = []
     for keyword, item in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
-        sequence = dataset.get(keyword) or ()
-        if item < len(sequence):
+        sequence = dataset.get(keyword)
+        if not isinstance(sequence, Sequence) or item >= len(sequence):
+            continue
+        try:
             groups = [element.value for element in sequence[item] if element.VR == "SQ"]
-            places += [group[0] for group in groups if len(group)]
+            for group in groups:
+                places += [group[0]] if len(group) else []
+                list(places[-1] if len(group) else ())  # elements are parsed when they are first looked at
+        except Exception as error:  # a damaged header may raise anything
+            raise damaged(path, error) from error
     return [*places, dataset]
 
 
@@ -159,8 +105,24 @@ def _first(places: list[Dataset], keyword: str) -> Any:
     return next((place[keyword].value for place in places if keyword in place), None)
 
 
+def _privacy(dataset: Dataset) -> list[str]:
+    """What a person should know before the file, or a picture of it, is passed on."""
+    remarks = []
+    if str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES":
+        remarks.append(BURNED_IN)
+    name, number = (_letters(dataset.get(keyword)) for keyword in ("PatientName", "PatientID"))
+    # One who is called by a number has been given a pseudonym.
+    if name and name != number and dataset.get("PatientIdentityRemoved") != "YES":
+        remarks.append(NAMED)
+    return remarks
+
+
+def _letters(value: Any) -> str:
+    return "".join(filter(str.isalnum, str(value or ""))).casefold()
+
+
 def _pixels(
-    path: Path, dataset: Dataset, groups: list[Dataset], frame: int, repairs: list[str]
+    path: Path, dataset: Dataset, groups: list[Dataset], frame: int, frames: int, remarks: list[str]
 ) -> tuple[np.ndarray, float | None]:
     """The rescaled pixels; and if they were inverted, the sum of a value before and after."""
     if dataset.BitsAllocated == 1:
@@ -173,10 +135,10 @@ def _pixels(
             found="PALETTE COLOR",
             remedy="export the original series",
         )
-    stored = _decoded(path, dataset, frame)
+    stored = stored_values(path, dataset, frame, frames)
     if stored.ndim == 3:
         stored = grey(path, stored)
-        repairs.append("stored in colour, but grey throughout")
+        remarks.append("stored in colour, but grey throughout")
     if stored.shape != (dataset.Rows, dataset.Columns):
         raise ScanError(
             "the decoded picture has another size than the header says",
@@ -186,63 +148,15 @@ def _pixels(
             expected=(dataset.Rows, dataset.Columns),
         )
     slope, intercept = _rescale(path, groups)
-    pixels = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-    if not np.isfinite(pixels).all():
-        raise ScanError("some pixels are not finite numbers", file=path, remedy="export the series again")
+    with np.errstate(over="ignore"):
+        pixels = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    if not (np.abs(pixels) <= LARGEST_VALUE).all():
+        raise ScanError("some pixels are no finite numbers", file=path, remedy="export the series again")
     if dataset.PhotometricInterpretation != "MONOCHROME1":
         return pixels, None
-    repairs.append("stored with black as the highest value (MONOCHROME1); inverted")
+    remarks.append("stored with black as the highest value (MONOCHROME1); inverted")
     mirrored = pixels.max() + pixels.min()
     return mirrored - pixels, float(mirrored)
-
-
-def _decoded(path: Path, dataset: Dataset, frame: int) -> np.ndarray:
-    syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
-    if not isinstance(syntax, UID) or not syntax.is_transfer_syntax:
-        raise ScanError(
-            "the header does not say in a way we know how the pixels are coded",
-            file=path,
-            field="TransferSyntaxUID",
-            found=syntax,
-            remedy="export the series again, uncompressed if that is offered",
-        )
-    if syntax.is_compressed and syntax.name.startswith(("JPEG", "High-Throughput")):
-        _check_codestream(path, dataset, frame)
-    problems = []
-    for plugin in _DECODERS.get(syntax, ("",)):
-        try:
-            return pixel_array(dataset, index=frame, decoding_plugin=plugin)
-        except (KeyboardInterrupt, SystemExit, MemoryError):
-            raise
-        except BaseException as error:  # a decoder's panic is no Exception
-            problems.append(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
-    extended = syntax == _JPEG_EXTENDED
-    raise ScanError(
-        "the pixels cannot be decoded",
-        file=path,
-        field=f"PixelData ({syntax.name})",
-        found="; ".join(dict.fromkeys(problems)),
-        remedy="JPEG Extended needs the package pylibjpeg-libjpeg, which is under the GPL and so not among ours"
-        if extended
-        else "export the series again, uncompressed if that is offered",
-    )
-
-
-def _check_codestream(path: Path, dataset: Dataset, frame: int) -> None:
-    """A JPEG codestream that was cut short decodes to garbage without a word; its end marker is then missing."""
-    try:
-        count = int(dataset.get("NumberOfFrames") or 1)
-        coded = get_frame(dataset.PixelData, frame, number_of_frames=count)
-    except Exception as error:
-        raise ScanError("the compressed pixels are damaged", file=path, field="PixelData", found=error) from error
-    if _END_OF_IMAGE not in coded[-16:]:
-        raise ScanError(
-            "the compressed picture is cut short",
-            file=path,
-            field="PixelData",
-            found="no end-of-image marker",
-            remedy="copy or export the file again",
-        )
 
 
 def _rescale(path: Path, groups: list[Dataset]) -> tuple[float, float]:
@@ -279,15 +193,17 @@ def _spacing(path: Path, groups: list[Dataset]) -> tuple[float, float] | None:
     return numbers[0], numbers[1]
 
 
-def _plane(path: Path, groups: list[Dataset], spacing: tuple[float, float] | None) -> Plane | None:
+def _place(path: Path, groups: list[Dataset]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Position of the first pixel, (3,) mm, and the directions along a row and a column, (2, 3); None if not said."""
     position, orientation = _first(groups, "ImagePositionPatient"), _first(groups, "ImageOrientationPatient")
-    if position is None or orientation is None or spacing is None:
-        return None
-    where, directions = _numbers(position, 3), _numbers(orientation, 6)
+    where = None if position is None else _numbers(position, 3)
+    directions = None if orientation is None else _numbers(orientation, 6)
     try:
-        if where is None or directions is None:
+        if (position is not None and where is None) or (orientation is not None and directions is None):
             raise ValueError("three and six finite numbers are needed")
-        return Plane(where, directions[:3], directions[3:], pixel_width=spacing[1], pixel_height=spacing[0])
+        if directions is None:
+            return None, None
+        plane = Plane(where or (0, 0, 0), directions[:3], directions[3:], pixel_width=1, pixel_height=1)
     except ValueError as error:
         raise ScanError(
             "the picture's place in the patient makes no sense",
@@ -296,6 +212,7 @@ def _plane(path: Path, groups: list[Dataset], spacing: tuple[float, float] | Non
             found=f"{position}, {orientation}",
             expected=str(error),
         ) from error
+    return None if where is None else plane.position, np.stack([plane.along_row, plane.along_column])
 
 
 def _window(groups: list[Dataset], mirrored: float | None) -> tuple[float, float] | None:

@@ -10,8 +10,16 @@ import numpy as np
 from lumbar.errors import ScanError
 from lumbar.geometry import Plane
 
+BURNED_IN = "the file says that text is burned into the picture: what is drawn from it may name the patient"
+NAMED = "the header names the patient; nothing of it goes into the results"
+TURNED = "lies turned or mirrored against the usual display"
+"""Remarks that others look for among a scan's warnings."""
+
 LARGEST_SIDE = 8192
 """Rows or columns beyond this are no scan of a spine; they are refused before memory is asked for."""
+
+LARGEST_VALUE = 1e12
+"""A pixel beyond this is no measurement; what is worked out from it would leave the range of float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +32,10 @@ class Scan:
         pixel_width: Distance of neighbouring columns, mm; None if the file does not say.
         pixel_height: Distance of neighbouring rows, mm; None if the file does not say.
         plane: Where the picture lies in the patient; None if the file does not say.
+        orientation: (2, 3): unit vectors along a row and along a column, patient coordinates; None if the file does not
+            say. It may be known where the place is not.
         window: (centre, width) suggested for display, in the units of `pixels`; None if there is none.
-        view: "sagittal", "coronal" or "axial", the plane nearest to the picture's; None without a `plane`.
+        view: "sagittal", "coronal" or "axial", the plane nearest to the picture's; None without an `orientation`.
         identity: patient, study, series, instance, description, modality as the file says; "" where it does not. Names
             of people are not read.
         warnings: What was repaired or is odd, in plain sentences.
@@ -36,6 +46,7 @@ class Scan:
     pixel_width: float | None = None
     pixel_height: float | None = None
     plane: Plane | None = None
+    orientation: np.ndarray | None = None
     window: tuple[float, float] | None = None
     view: str | None = None
     identity: dict[str, str] = field(default_factory=dict)

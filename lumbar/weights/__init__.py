@@ -104,10 +104,11 @@ def confidence(chance: np.ndarray, slope: float, offset: float) -> np.ndarray:
     """Chances with their log odds scaled and shifted, from 0 to 1; NaN stays NaN."""
     import numpy as np
 
-    return 1 / (1 + np.exp(-(slope * _log_odds(chance) + offset)))
+    return 1 / (1 + np.exp(-(slope * log_odds(chance) + offset)))
 
 
-def _log_odds(chance: np.ndarray) -> np.ndarray:
+def log_odds(chance: np.ndarray) -> np.ndarray:
+    """ln(p / (1 - p)); finite for chances of 0 and 1, too."""
     import numpy as np
 
     chance = np.clip(chance, 1e-6, 1 - 1e-6)
@@ -124,7 +125,7 @@ def calibrated(chance: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     import numpy as np
     from scipy.optimize import minimize
 
-    odds = _log_odds(chance)
+    odds = log_odds(chance)
     # Platt's targets keep a few certain points from pulling the slope to infinity.
     yes, no = right.sum(), (~right).sum()
     target = np.where(right, (yes + 1) / (yes + 2), 1 / (no + 2))
