@@ -98,10 +98,9 @@ def print_time(run: Path, repeats: int = 200) -> None:
     """Print a network's weights and the median milliseconds of one picture; the caller leaves it one core."""
     import numpy as np
 
-    from lumbar import losses, metrics, models  # noqa: F401  registers what the file may name
-    from lumbar.backend import keras
+    from lumbar.weights import loading
 
-    model = keras.saving.load_model(run / "best.keras", compile=False, safe_mode=True)
+    model = loading.load(run / "best.keras")
     picture = np.random.default_rng(0).random((1, 256, 256, 1), dtype=np.float32)
     times = []
     for _ in range(repeats):

@@ -8,16 +8,13 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 
-from lumbar import (
-    losses,  # noqa: F401 (registers the classes that a checkpoint names)
-    metrics,  # noqa: F401
-    models,
-)
+from lumbar import models
 from lumbar.backend import keras
 from lumbar.batches import Batches
 from lumbar.errors import RunError
 from lumbar.files import replacing, write_table
 from lumbar.training import TrainingSettings, read_history
+from lumbar.weights import loading
 
 
 def save(model: keras.Model, path: Path) -> None:
@@ -50,7 +47,7 @@ class RunKeeper(keras.callbacks.Callback):
         if not path.is_file():
             self.history = self.history.head(0)
             return None
-        model = keras.saving.load_model(path)
+        model = loading.load(path, compile=True)
         self.history = self.history.head(int(model.optimizer.iterations) // len(self.batches))
         self.bar.update(self.finished_epochs)
         return model

@@ -73,3 +73,11 @@ class SettingsError(LumbarError):
 
 class RunError(LumbarError):
     """A run folder is missing, unfinished, or belongs to other settings."""
+
+
+class WeightsError(RunError):
+    """A network's file is damaged, none of ours, or would run code of its own."""
+
+
+class OutputError(LumbarError):
+    """A result cannot be written."""

@@ -170,17 +170,19 @@ def predict_with_confidence(network: Path, part: Prepared, *, progress: bool = T
         a network without maps, which cannot say.
 
     Raises:
+        WeightsError: If the file is no network of ours.
         RunError: If the network answers with other landmarks than the pictures have, or with something not a number.
     """
     from tqdm.auto import trange
 
-    from lumbar import losses, metrics, models  # noqa: F401  registers what the file may name
+    from lumbar import models
     from lumbar.backend import keras
     from lumbar.batches import Batches
     from lumbar.geometry import Affine
     from lumbar.readout import read_out
+    from lumbar.weights import loading
 
-    model = keras.saving.load_model(network, compile=False, safe_mode=True)
+    model = loading.load(network)
     has_maps = len(model.output_shape) == 4
     answers_with = model.output_shape[-1] if has_maps else model.output_shape[1]
     if answers_with != len(part.channels):

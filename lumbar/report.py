@@ -157,7 +157,7 @@ def opening(metrics: dict[str, Any]) -> list[str]:
             f"Trained on synthetic patients in part: {100 * metrics['synthetic_share']:.0f} % of the pictures."
         )
     if metrics.get("started_from"):
-        lines.append(f"Its training went on from the weights of {metrics['started_from']}, whose patients it knows too.")
+        lines.append(f"Its training went on from the weights of {metrics['started_from']}, whose patients it knows.")
     return lines
 
 

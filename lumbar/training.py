@@ -138,7 +138,7 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
     """
     settings = _checked(settings)
     run = places.runs() / (settings.name or default_name(settings))
-    config = json.loads((run / "config.json").read_text("utf-8")) if (run / "config.json").is_file() else None
+    config = load_config(run) if (run / "config.json").is_file() else None
     if config and load_settings(run) != settings:
         raise RunError(
             "this folder holds a run with other settings",
@@ -198,10 +198,25 @@ def load_settings(run: Path) -> TrainingSettings:
     Raises:
         RunError: If the folder is not a run.
     """
+    return from_dict(TrainingSettings, load_config(run)["settings"])
+
+
+def load_config(run: Path) -> dict[str, Any]:
+    """What a run's config.json says: settings, data, versions.
+
+    Raises:
+        RunError: If the folder is not a run.
+    """
     path = run / "config.json"
     if not path.is_file():
         raise RunError("there is no run in this folder", file=run, expected=path.name, remedy="run `python train.py`")
-    return from_dict(TrainingSettings, json.loads(path.read_text(encoding="utf-8"))["settings"])
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(config.get("settings"), dict):
+            raise ValueError("no settings in it")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise RunError("the run's settings cannot be read", file=path, found=error) from error
+    return config
 
 
 def read_history(run: Path) -> pd.DataFrame:
@@ -334,10 +349,10 @@ def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int)
 def _start_from(model: keras.Model, name: str) -> None:
     """Give a fresh network the weights of a trained one of the same make."""
     from lumbar import weights
-    from lumbar.backend import keras
+    from lumbar.weights import loading
 
     known = weights.find(name)
-    trained = keras.saving.load_model(known.file, compile=False, safe_mode=True)
+    trained = loading.load(known.file)
     if _make(model) != _make(trained):
         raise RunError(
             "the network to start from is made differently",

@@ -81,7 +81,7 @@ def find(name: str | Path | None = None) -> Weights:
 
 def _of_run(name: str | Path) -> Weights:
     from lumbar.evaluation import run_folder
-    from lumbar.training import load_settings
+    from lumbar.training import load_config, load_settings
 
     try:
         run = run_folder(Path(name))
@@ -96,8 +96,8 @@ def _of_run(name: str | Path) -> Weights:
         ) from error
     settings = load_settings(run)
     # A run of an earlier version does not say; then the warning is shown.
-    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    return Weights(run / "best.keras", settings.views, settings.fit, synthetic=config.get("synthetic", True))
+    synthetic = load_config(run).get("synthetic", True)
+    return Weights(run / "best.keras", settings.views, settings.fit, synthetic=bool(synthetic))
 
 
 def confidence(chance: np.ndarray, slope: float, offset: float) -> np.ndarray:
@@ -147,8 +147,7 @@ def release(network: Weights, name: str, folder: Path = HERE) -> Path:
     Returns:
         The .keras file.
     """
-    from lumbar import losses, metrics, models  # noqa: F401  registers what the file may name
-    from lumbar.backend import keras
+    from lumbar.weights import loading
 
     file = folder / f"{name}.keras"
     known = {
@@ -159,7 +158,7 @@ def release(network: Weights, name: str, folder: Path = HERE) -> Path:
         "offset": round(network.offset, 4),
         "doubtful": math.floor(network.doubtful * 1e4) / 1e4,
     }
-    model = keras.saving.load_model(network.file, compile=False, safe_mode=True)
+    model = loading.load(network.file)
     model.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])
     with tempfile.TemporaryDirectory() as scratch, replacing(file) as temporary:
         model.save(plain := Path(scratch) / file.name)
