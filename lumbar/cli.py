@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import lumbar
-from lumbar.errors import LumbarError
+from lumbar.errors import LumbarError, OutputError
 from lumbar.memory import keep_freed_memory
 
 VERBS = {
@@ -29,6 +29,11 @@ VERBS = {
 
 INTERRUPTED = 130
 """Exit code of a command that was stopped with Ctrl-C, as shells count it."""
+
+GO_ON = ("train", "tune", "crossvalidate")
+"""Verbs that go on where they stood when they are called again."""
+
+KEPT = "What was finished is kept; the same command goes on from there."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command.run(parsed)
     except LumbarError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        if isinstance(error, OutputError) and parsed.verb in GO_ON:
+            print(KEPT, file=sys.stderr)
+        return 1
+    except OSError as error:  # of the system: where we write, `lumbar.files` says more
+        print(f"The system refuses: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped. What was finished is kept; the same command goes on from there.", file=sys.stderr)
+        print(f"Stopped. {KEPT}", file=sys.stderr)
         return INTERRUPTED

@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all; and what to say where the system will not have them written."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -10,8 +11,66 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lumbar.errors import OutputError
+
 if TYPE_CHECKING:
     import pandas as pd
+
+_ELSEWHERE = "choose another place (--out; LUMBAR_HOME says where data/ and runs/ are)"
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), f"free some space, or {_ELSEWHERE}"),
+    errno.EFBIG: f"raise the limit for the size of files (ulimit -f), or {_ELSEWHERE}",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), f"{_ELSEWHERE} that you may write to"),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "make the folder first"),
+}
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turns the system's refusal to write `path` into a message for a person.
+
+    Raises:
+        OutputError: In place of an OSError: which file, why, and what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            "the result cannot be written",
+            file=path,
+            found=error.strerror or str(error),
+            remedy=_REMEDIES.get(error.errno),
+        ) from error
+
+
+def claim(path: Path) -> None:
+    """Make sure before the work that its result can be written: its folder is made, and a file tried there.
+
+    Raises:
+        OutputError: If it cannot.
+    """
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        tried = _temporary(path)
+        tried.touch()
+        tried.unlink()
+
+
+def reserve(path: Path) -> None:
+    """Have the system set aside the room that a file takes, which a memory-mapped file must have.
+
+    A file can be made without room for what is still to be written to it. Where it is mapped, a disk that fills up
+    later ends the process.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{os.getpid()}.{path.name}")
 
 
 @contextmanager
@@ -20,15 +79,19 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A kill at any moment leaves the old file or the new one. The temporary name keeps the ending, by which libraries
     choose a format.
+
+    Raises:
+        OutputError: If the system will not have it written.
     """
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    temporary = _temporary(path)
+    with told(path):
+        try:
+            yield temporary
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -36,19 +99,23 @@ def building(folder: Path) -> Iterator[Path]:
     """A temporary folder beside `folder` to fill; renamed to `folder` at the end, removed if anything goes wrong.
 
     If another process has made the folder meanwhile, that one stays.
+
+    Raises:
+        OutputError: If the system will not have it written.
     """
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
+    with told(folder):
+        temporary.mkdir(parents=True)
         try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            yield temporary
+            try:
+                temporary.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_json(path: Path, content: Any) -> None:

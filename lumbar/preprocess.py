@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from lumbar import landmarks, scans
 from lumbar.errors import DatasetError, ScanError
-from lumbar.files import building, replacing, write_json
+from lumbar.files import building, replacing, reserve, write_json
 from lumbar.geometry import SIZE, Affine, upright
 from lumbar.parallel import in_parallel
 from lumbar.settings import setting, to_dict
@@ -224,6 +224,7 @@ def _storage(
     if not folder.is_dir():
         with building(folder) as begun:
             np.lib.format.open_memmap(begun / "images.npy", "w+", np.uint8, shape).flush()
+            reserve(begun / "images.npy")
             np.save(begun / "done.npy", np.zeros(len(index), bool))
             write_json(begun / "recipe.json", recipe)
     done = np.load(folder / "done.npy")

@@ -6,6 +6,7 @@ break: order, augmentation and dropout follow from (seed, epoch), and ``last.ker
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib
 import json
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumbar import places
 from lumbar.errors import RunError, SettingsError
-from lumbar.files import write_json, write_table
+from lumbar.files import told, write_json, write_table
 from lumbar.names import BACKBONES, PARTS, VIEWS
 from lumbar.settings import from_dict, setting, to_dict
 
@@ -305,18 +306,25 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], prog
     )
     keeper = RunKeeper(run, settings, batches, progress)
     model = keeper.restored() or _compiled(settings, parts["train"].channels, steps=len(batches))
-    callbacks = [keeper]
+    callbacks, log = [keeper], run / "tensorboard"
     if settings.tensorboard and keras.backend.backend() == "tensorflow":
-        callbacks.append(keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False))
-    model.fit(
-        batches,
-        validation_data=Batches(parts["validation"], settings.batch_size),
-        epochs=settings.epochs,
-        initial_epoch=keeper.finished_epochs,
-        callbacks=callbacks,
-        verbose=0,
-        shuffle=False,  # the batches see to that themselves
-    )
+        callbacks.append(keras.callbacks.TensorBoard(str(log), write_graph=False))
+    try:
+        model.fit(
+            batches,
+            validation_data=Batches(parts["validation"], settings.batch_size),
+            epochs=settings.epochs,
+            initial_epoch=keeper.finished_epochs,
+            callbacks=callbacks,
+            verbose=0,
+            shuffle=False,  # the batches see to that themselves
+        )
+    except Exception as error:
+        if str(log) not in str(error):
+            raise
+        # TensorFlow's own errors, when a disk is full, say nothing to a person.
+        with told(log):
+            raise OSError(errno.ENOSPC, str(error).rpartition(";")[2].strip().splitlines()[0]) from error
 
 
 def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int) -> keras.Model:
@@ -400,7 +408,8 @@ def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepar
     from lumbar.backend import keras
 
     packages = ("keras", keras.backend.backend(), "numpy", "cv2")
-    run.mkdir(parents=True, exist_ok=True)
+    with told(run):
+        run.mkdir(parents=True, exist_ok=True)
     index = pd.concat([prepared.index.assign(part=part) for part, prepared in parts.items()])
     split = index[["patient", "source", "part"]].drop_duplicates().sort_values("patient")
     write_table(run / "split.csv", split)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumbar import places
 from lumbar.errors import RunError
-from lumbar.files import write_json, write_table
+from lumbar.files import told, write_json, write_table
 from lumbar.settings import setting, to_dict
 from lumbar.training import TrainingSettings
 
@@ -141,7 +141,8 @@ def _claim(folder: Path, config: dict[str, Any]) -> None:
                 remedy="choose another --name, or remove the folder",
             )
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     write_json(path, config)
 
 

@@ -39,15 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the table, and the other forms that were asked for; 1 if anything had to be left out."""
     from lumbar.exports import notices
-    from lumbar.files import write_table
+    from lumbar.files import claim, write_table
     from lumbar.prediction import predict
 
     if arguments.structured_report:
         from lumbar.exports.structured_report import check_installed
 
         check_installed()
+    claim(arguments.out)
     found = predict(arguments.paths, from_flags(PredictionSettings, arguments))
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     write_table(arguments.out, found.table.round(4))
     print(f"{found.table['image'].nunique()} pictures, {len(found.table)} points: {arguments.out}")
     skipped = [error for written in _other_forms(found, arguments) for error in written.skipped]

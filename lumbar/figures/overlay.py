@@ -8,12 +8,14 @@ import pandas as pd
 
 from lumbar import scans
 from lumbar.figures.pictures import pictures_with_points
+from lumbar.files import told
 from lumbar.landmarks import channel
 from lumbar.prediction import by_picture
+from lumbar.scans.scan import BURNED_IN
 
 
 def overlay(table: pd.DataFrame, folder: Path) -> Path:
-    """Draw each picture of a table of predictions with its points.
+    """Draw each picture of a table of predictions with its points; those with text burned into them are left out.
 
     Args:
         table: See `lumbar.prediction.Predictions`.
@@ -22,10 +24,14 @@ def overlay(table: pd.DataFrame, folder: Path) -> Path:
     Returns:
         `folder`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for name, image, points in by_picture(table):
+        scan = scans.read(image)
+        if BURNED_IN in scan.warnings:  # a drawing would carry the text on
+            continue
         figure = pictures_with_points(
-            [scans.read(image).pixels],
+            [scan.pixels],
             points[["x", "y"]].to_numpy()[None],
             channels=channel(points).tolist(),
             titles=[Path(image).name],
