@@ -22,6 +22,7 @@ __all__ = [
     "channels",
     "check",
     "check_split",
+    "misordered",
     "problems",
     "split",
 ]
@@ -116,6 +117,22 @@ def problems(table: pd.DataFrame) -> pd.DataFrame:
         checks.append((constant, several, f"one picture has several values of {constant}"))
     found += [(row, column, text) for column, wrong, text in checks for row in table.index[wrong.to_numpy(dtype=bool)]]
     return _as_problems(found)
+
+
+def misordered(table: pd.DataFrame) -> pd.Index:
+    """The rows of a landmark table whose level lies above the one it should lie below.
+
+    Sagittal and coronal pictures show the levels from the head down; one that does not is upside down, or its levels
+    are mislabelled.
+    """
+    upright = table[table["view"] != "axial"].assign(
+        order=table["level"].map({level: order for order, level in enumerate(LEVELS)}),
+        y=pd.to_numeric(table["y"], errors="coerce"),
+    )
+    picture = [column for column in KEY if column not in ("level", "side")]
+    upright = upright.dropna(subset=["order", "y"]).sort_values([*picture, "order"], kind="stable")
+    above = upright.groupby(picture)["y"].shift(1)
+    return upright.index[(upright["y"] <= above).to_numpy()]
 
 
 def check(table: pd.DataFrame) -> pd.DataFrame:

@@ -121,6 +121,7 @@ def predict(
     from lumbar import accuracy, evaluation, landmarks, turns
     from lumbar.geometry import Affine
     from lumbar.preprocess import Prepared
+    from lumbar.scans import identity
 
     network = weights.find(settings.weights)
     about_network = {"network": Path(settings.weights).resolve().name, "synthetic": network.synthetic}
@@ -149,17 +150,19 @@ def predict(
     belongs = accuracy.belongs(prepared.index["view"], channels)
     unsaid = np.array([each.scan.orientation is None for each in found])
     turned = turns.surer(network.file, prepared, chances, unsaid)
+    remarks = defaultdict(list)
+    for file, clash in identity.clashes((each.scan.path, each.scan.identity) for each in found):
+        remarks[file].append(clash)
     rows, pictures = [], []
     for number, (each, matrix, xy) in enumerate(zip(found, prepared.to_native, points, strict=True)):
         here, sure = belongs[number], confidences[number]
-        about, flagged = each.about, bool((sure[here] < network.doubtful).any())
+        flagged = bool((sure[here] < network.doubtful).any()) or bool(turned[number])
         if turned[number]:
-            remark = f"looks {turned[number]} to the network; flagged"
-            about, flagged = replace(about, warnings=(*about.warnings, remark)), True
+            remarks[each.scan.path].append(f"looks {turned[number]} to the network; flagged")
         names = [name for name, shown in zip(channels, here, strict=True) if shown]
         picture_rows = _rows(each, names, Affine(matrix).points(xy[here]), sure[here])
         rows.extend(row | {"flagged": flagged} for row in picture_rows)
-        pictures.append(about)
+        pictures.append(replace(each.about, warnings=(*each.about.warnings, *remarks[each.scan.path])))
     return Predictions(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(refused), tuple(pictures), **about_network)
 
 

@@ -40,6 +40,9 @@ CHUNK = 32
 NOTED_EVERY = 500
 """Pictures after which the cache notes what is done: as many are prepared again after a kill."""
 
+_NAMED = 20
+"""Pictures that could not be prepared are named up to so many."""
+
 INDEX = ("image", "patient", "source", "view", "contrast", "level", "width", "height", "pixel_width", "pixel_height")
 
 
@@ -168,8 +171,8 @@ def prepare(
         progress: Show a progress bar.
 
     Raises:
-        ScanError: If pictures cannot be read or have another size than the table says: the first is told in full and
-            the others counted, after all the rest is done (and kept, with a cache).
+        ScanError: If pictures cannot be read or have another size than the table says: they are listed and the first
+            is told in full, after all the rest is done (and kept, with a cache).
         DatasetError: If the data set has no picture of these views.
     """
     index, points_native, channels = _pictures(dataset, tuple(views))
@@ -264,8 +267,10 @@ def _fill(dataset, index, frames, settings, images, done, waiting, workers, prog
         _note(images, done)
     if failures:
         first = failures[0]
+        named = [f"\n    {error.file}: {error.problem}" for error in failures[:_NAMED]]
+        named += [f"\n    … and {len(failures) - _NAMED} more"] if len(failures) > _NAMED else []
         raise ScanError(
-            f"{len(failures)} of {len(index)} pictures cannot be prepared; the first: {first.problem}",
+            f"{len(failures)} of {len(index)} pictures cannot be prepared:{''.join(named)}\n  of the first:",
             file=first.file,
             field=first.field,
             found=first.found,

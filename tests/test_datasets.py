@@ -19,7 +19,7 @@ LEVEL_ROWS = list(zip(landmarks.LEVELS, (131, 128, 124, 125, 130), (70, 100, 131
 
 
 def write_kaggle(folder, pictures, *, size=(256, 256), present=None):
-    """The public set's layout with plain grey pictures: `pictures` is [(source, filename), …]."""
+    """The public set's layout with pictures that grow lighter: `pictures` is [(source, filename), …]."""
     rows = [
         (filename, source, x, y, level, x / 256, y / 256)
         for source, filename in pictures
@@ -31,7 +31,7 @@ def write_kaggle(folder, pictures, *, size=(256, 256), present=None):
     for source, filename in pictures if present is None else present:
         target = folder / "data" / f"processed_{source}_jpgs" / filename
         target.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", size, 90).save(target)
+        Image.linear_gradient("L").resize(size).save(target)
     return folder
 
 

@@ -38,12 +38,12 @@ def load(path: str | Path) -> Dataset:
         path: The data set's folder (or the table in it).
 
     Returns:
-        The data set. Its table keeps `landmarks.SCHEMA`; points of pictures that are not there are left out, and the
-        notes say how many.
+        The data set. Its table keeps `landmarks.SCHEMA`; points of pictures that are not there are left out, points of
+        pictures whose levels stand in the wrong order are missing (NaN), and the notes say how many.
 
     Raises:
-        DatasetError: If the folder is of no layout we know, none of its pictures is there, or some of those that are
-            there cannot be read.
+        DatasetError: If the folder is of no layout we know, none of its pictures is there, some of those that are there
+            cannot be read, or all are upside down.
         TableError: If the table breaks the schema.
     """
     reader, root = find_reader(path)
@@ -59,7 +59,8 @@ def load(path: str | Path) -> Dataset:
     notes = dataset.notes + (() if there.all() else (_absent(dataset, there),))
     table = dataset.table[there].reset_index(drop=True)
     refuse_unreadable(dataset.root, table.loc[table["width"].isna(), "image"].unique())
-    return dataclasses.replace(dataset, table=landmarks.check(table), notes=notes)
+    table, further = _without_misordered(landmarks.check(table), root)
+    return dataclasses.replace(dataset, table=table, notes=(*notes, *further))
 
 
 def find_reader(path: str | Path) -> tuple[Reader, Path]:
@@ -111,6 +112,28 @@ def present(dataset: Dataset) -> pd.Series:
     return dataset.table["image"].map(
         {image: dataset.path(image).is_file() for image in dataset.table["image"].unique()}
     )
+
+
+def _without_misordered(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Points that cannot be where they are said to be are worse than missing ones."""
+    images = table["image"].isin(table.loc[landmarks.misordered(table), "image"])
+    if not images.any():
+        return table, ()
+    concerned, upright = table.loc[images, "image"].unique(), table["view"] != "axial"
+    if images[upright].all():
+        raise DatasetError(
+            "in every picture the levels stand in the wrong order",
+            file=root,
+            field="level, y",
+            found="a level above the one it should lie below",
+            expected="y grows from L1/L2 to L5/S1, from the top of the picture down",
+            remedy="the pictures are upside down or the levels' names the wrong way round; mend the table",
+        )
+    note = (
+        f"{len(concerned)} picture(s) have levels in the wrong order ({concerned[0]}"
+        f"{', …' if len(concerned) > 1 else ''}): their points count as missing"
+    )
+    return table.assign(**{axis: table[axis].mask(images) for axis in ("x", "y")}), (note,)
 
 
 def _absent(dataset: Dataset, there: pd.Series) -> str:

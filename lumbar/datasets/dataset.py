@@ -5,10 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from io import StringIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pandas as pd
 
+from lumbar.datasets.csv_text import as_numbers, read_text
 from lumbar.errors import DatasetError
 
 
@@ -64,58 +67,72 @@ def inside(root: Path, image: str) -> Path:
     """The path of `image` below `root`; a table is a stranger's file and must not name others.
 
     Raises:
-        DatasetError: If the name is empty, absolute, or climbs out with "..".
+        DatasetError: If the name is empty, absolute, climbs out with "..", or a link on its way leads out.
     """
     windows, name = PureWindowsPath(image), PurePosixPath(str(image).replace("\\", "/"))
     if not name.parts or name.is_absolute() or windows.drive or ".." in name.parts or "\0" in str(image):
-        raise DatasetError(
-            "the table names a picture outside of the data set's folder",
-            file=root,
-            field="image",
-            found=repr(image),
-            expected="a path below the folder",
-            remedy="do not use this table unless you know where it comes from",
-        )
-    return root / name
+        raise _outside(root, image, "a path below the folder")
+    path = root / name
+    try:
+        # Of most pictures only the folder is followed, once for all of them.
+        real = path.resolve() if path.is_symlink() else _real(path.parent) / path.name
+        within = real.is_relative_to(_real(root))
+    except (OSError, RuntimeError, ValueError):  # too long, links in a circle, no name for a file
+        within = False
+    if not within:
+        raise _outside(root, image, "a file below the folder, also where links lead to")
+    return path
+
+
+@lru_cache(maxsize=4096)
+def _real(folder: Path) -> Path:
+    return folder.resolve()
+
+
+def _outside(root: Path, image: str, expected: str) -> DatasetError:
+    return DatasetError(
+        "the table names a picture outside of the data set's folder",
+        file=root,
+        field="image",
+        found=repr(image),
+        expected=expected,
+        remedy="do not use this table unless you know where it comes from",
+    )
 
 
 def read_csv(file: Path, *, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
     """A table with these columns; an empty cell is "" among the texts and NaN among the numbers.
 
     Args:
-        file: Comma-separated, UTF-8.
+        file: Comma-separated, UTF-8; what else spreadsheets write is understood, see `lumbar.datasets.csv_text`.
         text: Columns to read as text, exactly as they stand.
         numbers: Columns to read as numbers; one that holds anything else stays text, for the schema to name the rows.
 
     Returns:
-        DataFrame of all the file's columns; its index counts the rows from 0.
+        DataFrame of all the file's columns; its index counts the rows from 0. What a person should know of the file is
+        in ``attrs["notes"]``, a tuple of sentences for the data set's notes.
 
     Raises:
         DatasetError: If the file is no table, has no rows, or lacks one of the columns.
     """
+    given = read_text(file, (*text, *numbers))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with too many cells
             table = pd.read_csv(
-                file,
+                StringIO(given.text),
+                sep=given.separator,
                 dtype=dict.fromkeys(text, str),
                 keep_default_na=False,
                 na_values={column: ["", "nan", "NaN"] for column in numbers},
-                encoding="utf-8-sig",
                 index_col=False,
                 low_memory=False,
             )
-    except (ValueError, OSError, pd.errors.ParserWarning) as error:  # pandas' parser errors are ValueErrors
+    except (ValueError, OverflowError, pd.errors.ParserWarning) as error:  # pandas' parser errors are ValueErrors
         raise DatasetError("the table cannot be read", file=file, found=str(error).splitlines()[0]) from error
-    missing = [column for column in (*text, *numbers) if column not in table.columns]
-    if missing:
-        raise DatasetError(
-            "the table lacks columns",
-            file=file,
-            field=", ".join(missing),
-            found=", ".join(map(str, table.columns)),
-            expected=", ".join((*text, *numbers)),
-        )
     if table.empty:
         raise DatasetError("the table has no rows", file=file)
+    for column in numbers:
+        table[column] = as_numbers(file, table[column], given.separator)
+    table.attrs["notes"] = given.notes
     return table

@@ -17,6 +17,7 @@ from lumbar import landmarks, scans
 from lumbar.datasets import find_reader
 from lumbar.datasets.dataset import Dataset
 from lumbar.errors import DatasetError, ScanError
+from lumbar.scans import identity
 
 COLUMNS = ("row", "image", "column", "problem")
 _SHOWN = 3
@@ -97,15 +98,17 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
         return Inspection(Path(path), layout, (), pd.DataFrame(columns=COLUMNS), refusal=str(error))
     found = [_table_problems(dataset), _order_problems(dataset.table), _picture_problems(dataset, pictures)]
     problems = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
-    return Inspection(Path(path), layout, _summary(dataset, pictures), problems, dataset.notes)
+    remarks = pictures["remarks"].explode().dropna().value_counts(sort=False)
+    notes = (*dataset.notes, *(f"{count} picture(s): {remark}" for remark, count in remarks.items()))
+    return Inspection(Path(path), layout, _summary(dataset, pictures), problems, notes)
 
 
 def _look_at_pictures(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
-    """What each picture of the table says of itself: `_TOLD` (missing if it does not say) and fault ("" if none).
+    """What each picture of the table says of itself: `_TOLD` (missing if it does not say), fault ("" if none), remarks.
 
     The index is image.
     """
-    rows = []
+    rows, identities = [], []
     names = dataset.table["image"].unique()
     for image in tqdm(names, desc="pictures", disable=not progress, leave=False):
         file, row = dataset.path(image), {"image": image, "fault": ""}
@@ -117,10 +120,17 @@ def _look_at_pictures(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
                 height, width = scan.pixels.shape
                 row |= {"width": width, "height": height, "view": scan.view}
                 row |= {"pixel_width": scan.pixel_width, "pixel_height": scan.pixel_height}
+                row["remarks"] = scan.warnings
+                identities.append((image, scan.identity))
+                if scan.pixels.min() == scan.pixels.max():
+                    row["fault"] = "the picture is one grey throughout"
             except ScanError as error:
                 row["fault"] = f"the picture cannot be read ({error.problem})"
         rows.append(row)
-    return pd.DataFrame(rows, columns=["image", *_TOLD, "fault"]).set_index("image")
+    told = pd.DataFrame(rows, columns=["image", *_TOLD, "fault", "remarks"]).set_index("image")
+    for image, clash in identity.clashes(identities):
+        told.loc[image, "fault"] = told.loc[image, "fault"] or clash
+    return told
 
 
 def _table_problems(dataset: Dataset) -> pd.DataFrame:
@@ -130,14 +140,7 @@ def _table_problems(dataset: Dataset) -> pd.DataFrame:
 
 
 def _order_problems(table: pd.DataFrame) -> pd.DataFrame:
-    """Upright pictures show the levels from the head down; a picture that does not is upside down or mislabelled."""
-    upright = table[table["view"] != "axial"].assign(
-        order=table["level"].map({level: order for order, level in enumerate(landmarks.LEVELS)}),
-        y=pd.to_numeric(table["y"], errors="coerce"),
-    )
-    upright = upright.dropna(subset=["order", "y"]).sort_values(["image", "order"])
-    above = upright.groupby("image")["y"].shift(1)
-    rows = upright.index[(upright["y"] <= above).to_numpy()]
+    rows = landmarks.misordered(table)
     return _problems(table, rows, "y", "the level lies above the one it should lie below")
 
 
@@ -170,7 +173,7 @@ def _summary(dataset: Dataset, pictures: pd.DataFrame) -> tuple[tuple[str, str],
     table = dataset.table
     per_picture = table.drop_duplicates("image")
     missing = pd.to_numeric(table["x"], errors="coerce").isna() | pd.to_numeric(table["y"], errors="coerce").isna()
-    absent = int((pictures["fault"] != "").sum())
+    absent = int(pictures["width"].isna().sum())
     fewer = table[table["view"] != "axial"].groupby("image")["level"].nunique().lt(len(landmarks.LEVELS)).sum()
     return (
         ("pictures", f"{len(pictures)}" + (f", {len(pictures) - absent} of them can be opened" if absent else "")),

@@ -8,15 +8,17 @@ The points sit on the posterior margin of the discs, in mid-sagittal pictures. T
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from lumbar.datasets.dataset import Dataset, Reader, inside, read_csv
 from lumbar.errors import DatasetError
 from lumbar.geometry import SIZE, Affine
+from lumbar.scans.picture import FORMATS
 
 TABLE = "coords_pretrain.csv"
 IMPROVED = "coords_rsna_improved.csv"
@@ -40,7 +42,7 @@ def read(root: Path) -> Dataset:
     table = points[["image", "patient", "source", "view", "contrast", "level"]].assign(
         side="", x=points["x"], y=points["y"], width=points["width"], height=points["height"]
     )
-    notes = ["points are whole pixels of 256×256 pictures; the pixel spacing is not known"]
+    notes = [*given.attrs["notes"], "points are whole pixels of 256×256 pictures; the pixel spacing is not known"]
     other = (table["width"] != SIZE) | (table["height"] != SIZE)
     if other.any():
         table = _onto_pictures(table, other, root)
@@ -84,9 +86,11 @@ def _picture(root: Path, source: str, filename: str) -> dict[str, str | int]:
 def _size(file: Path) -> tuple[int, int]:
     """Width and height as the file's header says; 256×256, as published, if it is absent or unreadable."""
     try:
-        with Image.open(file) as picture:
-            return picture.size
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large sizes, which the reader of the pixels checks
+            with Image.open(file, formats=FORMATS) as picture:
+                return picture.size
+    except Exception:  # a damaged file may raise anything; who reads its pixels will say so
         return SIZE, SIZE
 
 

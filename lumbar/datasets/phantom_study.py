@@ -21,7 +21,7 @@ def read(root: Path) -> Dataset:
         DatasetError: If `landmarks.csv` cannot be read or lacks a column of the schema.
     """
     table = read_csv(root / TABLE, text=_TEXT, numbers=_NUMBERS)
-    return Dataset(root.name, root, table, _notes(root))
+    return Dataset(root.name, root, table, (*table.attrs["notes"], *_notes(root)))
 
 
 def _notes(root: Path) -> tuple[str, ...]:
