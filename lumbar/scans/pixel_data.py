@@ -47,7 +47,7 @@ def stored_values(path: Path, dataset: Dataset, frame: int, frames: int) -> np.n
     _check_bits(path, dataset)
     syntax = _transfer_syntax(path, dataset)
     compressed = bytes(dataset.PixelData[:4]) == _ITEM
-    if syntax.is_encapsulated != compressed and (syntax.is_encapsulated or dataset["PixelData"].is_undefined_length):
+    if syntax.is_encapsulated != compressed:
         raise _coded_otherwise(path, "compressed" if compressed else "native", syntax)
     if not syntax.is_encapsulated:
         return _native(path, dataset, frame, syntax)
