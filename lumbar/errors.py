@@ -55,6 +55,10 @@ class ScanError(LumbarError):
     """A picture or DICOM file cannot be read, or cannot be read without guessing."""
 
 
+class StudyError(LumbarError):
+    """The series of a study do not belong together, or the one that is needed is missing."""
+
+
 class TableError(LumbarError):
     """A landmark table breaks the schema."""
 

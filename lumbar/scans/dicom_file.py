@@ -84,7 +84,7 @@ def open_dicom(path: Path) -> Dataset:
         )
     content = path.read_bytes()
     try:
-        dataset = _inflated(path, content) or pydicom.dcmread(BytesIO(content), specific_tags=_TAGS)
+        dataset = inflated(path, content, _TAGS) or pydicom.dcmread(BytesIO(content), specific_tags=_TAGS)
         list(dataset)  # elements are parsed when they are first looked at
     except InvalidDicomError as error:
         raise ScanError(
@@ -103,7 +103,7 @@ def damaged(path: Path, error: Exception) -> ScanError:
     return ScanError("the DICOM header is damaged", file=path, found=error, remedy="export the file again")
 
 
-def _inflated(path: Path, content: bytes) -> Dataset | None:
+def inflated(path: Path, content: bytes, tags: list[int]) -> Dataset | None:
     """A deflated file's elements; None of any other file. A few kilobytes may promise gigabytes: it grows watched."""
     if DeflatedExplicitVRLittleEndian.encode() not in content:
         return None
@@ -115,7 +115,7 @@ def _inflated(path: Path, content: bytes) -> Dataset | None:
     if (group, element) != (2, 0):
         raise ValueError("a deflated file without the length of its meta information")
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    inflated = inflater.decompress(content[144 + length :], LARGEST_INFLATED)
+    grown = inflater.decompress(content[144 + length :], LARGEST_INFLATED)
     if not inflater.eof and inflater.unconsumed_tail:
         raise ScanError(
             "the file is deflated and grows too large",
@@ -123,7 +123,7 @@ def _inflated(path: Path, content: bytes) -> Dataset | None:
             found=f"{len(content)} bytes that grow beyond {LARGEST_INFLATED}",
             remedy="do not use this file unless you know where it comes from; export it uncompressed",
         )
-    dataset = read_dataset(BytesIO(inflated), False, True, specific_tags=_TAGS)
+    dataset = read_dataset(BytesIO(grown), False, True, specific_tags=tags)
     dataset.file_meta = meta
     return dataset
 

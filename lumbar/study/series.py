@@ -1,0 +1,139 @@
+"""The series of a study: which slices belong together, which are of use, and what is odd."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lumbar.names import VIEWS
+from lumbar.scans.slice_header import SliceHeader
+from lumbar.study.stacks import Stack, stacked
+
+MODALITIES = ("MR", "CT", "")
+"""Modalities whose slices show a spine as the networks know it; files without a word are given the chance."""
+
+THICK_SLAB_MM = 20.0
+"""Slices thicker than this are projections (MR myelography), in which a point has no depth."""
+
+_LOCALISER = re.compile(
+    r"(?<![a-z])(loc|locali[sz]ers?|locali[sz]ador|pilot|scouts?|survey|surview|topogram|(3|three)[ _-]?plane)(?![a-z])"
+)
+_ALIKE = ("study", "modality", "series_number", "description")
+"""What all files of one series have in common, by the standard (PS3.3, C.7.3.1)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One series.
+
+    Args:
+        identity: As its first slice's header says.
+        frame_of_reference: Frame of Reference UID; "" if the files do not say.
+        stacks: Its slices, sorted; empty if it is left out.
+        warnings: What is odd about it, in plain sentences.
+        left_out: Why it is of no use here; "" if it is.
+        count: Slices found, also those of a series that is left out.
+    """
+
+    identity: dict[str, str]
+    frame_of_reference: str
+    stacks: tuple[Stack, ...]
+    warnings: tuple[str, ...]
+    left_out: str
+    count: int
+
+    @property
+    def name(self) -> str:
+        """For a reader: number and description."""
+        number, description = self.identity["series_number"], self.identity["description"]
+        return f"series {number or self.identity['series'] or 'without a number'}" + (
+            f" ({description})" if description else ""
+        )
+
+    def answers_to(self, wanted: str) -> bool:
+        """Whether this is the series meant by a number or a Series Instance UID."""
+        return wanted in (self.identity["series_number"], self.identity["series"])
+
+
+def series_of(slices: Sequence[SliceHeader]) -> tuple[Series, ...]:
+    """Sort slices into series by Series Instance UID; two series that share one are told apart and warned of.
+
+    Args:
+        slices: Of one study, in any order.
+
+    Returns:
+        The series, by number and UID.
+    """
+    groups = defaultdict(list)
+    for each in slices:
+        groups[each.identity["series"], *(each.identity[name] for name in _ALIKE), each.frame_of_reference].append(each)
+    uids = [key[0] for key in groups]
+    found = [_series(group, shared=uids.count(key[0]) > 1) for key, group in groups.items()]
+    return tuple(sorted(found, key=lambda each: (_number(each.identity["series_number"]), each.identity["series"])))
+
+
+def _series(slices: list[SliceHeader], *, shared: bool) -> Series:
+    identity, reference = slices[0].identity, slices[0].frame_of_reference
+    warnings = []
+    if not identity["series"]:
+        warnings.append("the files have no Series Instance UID")
+    elif shared:
+        warnings.append(f"another series has the same Series Instance UID, {identity['series']}")
+    placed = [each for each in slices if each.plane is not None]
+    stacks = stacked(placed)
+    left_out = _why_left_out(slices, placed, stacks)
+    if left_out:
+        return Series(identity, reference, (), tuple(warnings), left_out, len(slices))
+    if len(placed) < len(slices):
+        warnings.append(f"{len(slices) - len(placed)} slice(s) do not say where they lie and were left out")
+    if not reference:
+        warnings.append("the files do not say their frame of reference: no point can be carried to or from them")
+    warnings += _mixture(stacks)
+    return Series(identity, reference, tuple(stacks), tuple(warnings), "", len(slices))
+
+
+def _why_left_out(slices: list[SliceHeader], placed: list[SliceHeader], stacks: list[Stack]) -> str:
+    """Why a series is of no use for finding levels, or ""."""
+    first = slices[0]
+    if first.identity["modality"] not in MODALITIES:
+        return f"its modality is {first.identity['modality']}"
+    for word, kind in (
+        ("LOCALIZER", "a localiser"),
+        ("PROJECTION IMAGE", "projections, in which a point has no depth"),
+    ):
+        if any(word in each.image_type for each in slices):
+            return f"{kind}, as its Image Type says"
+    if _LOCALISER.search(first.identity["description"].lower()):
+        return "a localiser, as its description says"
+    if not placed:
+        return "its files do not say where in the patient they lie"
+    if {stack.view for stack in stacks} == set(VIEWS):
+        return "a localiser: its slices lie in all three planes"
+    if (stacks[0].thickness or 0) > THICK_SLAB_MM:
+        return f"a slab {stacks[0].thickness:.4g} mm thick, in which a point has no depth"
+    return ""
+
+
+def _mixture(stacks: list[Stack]) -> list[str]:
+    """What is odd about the stacks of one series beside each other."""
+    views = [view for view in VIEWS if any(stack.view == view for stack in stacks)]
+    if len(views) > 1:
+        return [f"its slices lie in two planes ({' and '.join(views)}), as if two series had one UID"]
+    found = []
+    sizes = {(each.width, each.height) for stack in stacks for each in stack.slices}
+    if len(sizes) > 1:
+        found.append(f"pictures of several sizes: {', '.join(f'{w}×{h}' for w, h in sorted(sizes))}")
+    turned = {tuple(stack.normal.round(2)) for stack in stacks}
+    # Axial slices are angled disc by disc as a matter of course.
+    if len(turned) > 1 and views != ["axial"]:
+        found.append(f"slices of {len(turned)} orientations in one series")
+    return found
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("inf")
