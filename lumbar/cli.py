@@ -20,6 +20,7 @@ VERBS = {
     "train": "train a network and leave a run folder",
     "evaluate": "measure a run on the test patients, beside trivial baselines",
     "predict": "find the points in pictures that nobody has marked",
+    "locate": "find the disc levels of a whole study, in the patient and in the axial slices that show them",
     "report": "make one HTML page of what was found in pictures, or of a run",
     "crossvalidate": "train a network for each fold of the patients, and measure each on those it has not seen",
     "tune": "search for better settings with Keras Tuner, then train and evaluate the best",

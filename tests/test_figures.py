@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from lumbar import figures
-from lumbar.figures.planes import _cut
+from lumbar.figures.planes import cut_line
 from lumbar.geometry import Plane
 from lumbar.landmarks import LEVELS, SIDES
 
@@ -169,8 +169,8 @@ def test_names_follow_the_number_of_points():
 
 
 def test_one_plane_cuts_another_where_it_should():
-    line = _cut(SAGITTAL, AXIAL, 240, 200)
+    line = cut_line(SAGITTAL, AXIAL, 240, 200)
     assert SAGITTAL.to_patient(line)[:, 2] == pytest.approx([20, 20])
     assert sorted(line[:, 0]) == [-0.5, 239.5]
-    assert _cut(SAGITTAL, Plane([0, 0, 900], [1, 0, 0], [0, 1, 0], 1.0, 1.0), 240, 200) is None
-    assert _cut(SAGITTAL, SAGITTAL, 240, 200) is None
+    assert cut_line(SAGITTAL, Plane([0, 0, 900], [1, 0, 0], [0, 1, 0], 1.0, 1.0), 240, 200) is None
+    assert cut_line(SAGITTAL, SAGITTAL, 240, 200) is None

@@ -27,23 +27,23 @@ def planes(scans: Mapping[str, Scan]) -> Drawing:
     figure = Drawing(figsize=(3.6 * len(scans), 4.2))
     for axes, (view, scan) in zip(figure.subplots(1, len(scans), squeeze=False)[0], scans.items(), strict=True):
         rows, columns = scan.pixels.shape
-        show_picture(axes, _windowed(scan.pixels), aspect=scan.plane.pixel_height / scan.plane.pixel_width)
+        show_picture(axes, windowed(scan.pixels), aspect=scan.plane.pixel_height / scan.plane.pixel_width)
         axes.set_title(view, color=VIEW_COLOURS.get(view, "black"), fontweight="bold", loc="center")
         for other, cutting in scans.items():
-            line = _cut(scan.plane, cutting.plane, columns, rows) if other != view else None
+            line = cut_line(scan.plane, cutting.plane, columns, rows) if other != view else None
             if line is not None:
                 axes.plot(*line.T, color=VIEW_COLOURS.get(other, "white"), linestyle=(0, (6, 3)), linewidth=1.6)
     figure.alt = f"{listed(scans)} pictures of one patient; dashed lines show where the other planes cut each."
     return figure
 
 
-def _windowed(pixels: np.ndarray) -> np.ndarray:
+def windowed(pixels: np.ndarray) -> np.ndarray:
     """Signal between the darkest and brightest half per cent as uint8, so that one bright vessel does not rule."""
     low, high = np.percentile(pixels, [0.5, 99.5])
     return (255 * np.clip((pixels - low) / max(high - low, 1e-6), 0, 1)).astype(np.uint8)
 
 
-def _cut(shown: Plane, other: Plane, columns: int, rows: int) -> np.ndarray | None:
+def cut_line(shown: Plane, other: Plane, columns: int, rows: int) -> np.ndarray | None:
     """The ends, (2, 2) pixels of `shown`, of the line where `other` cuts that picture; None if it does not."""
     corners = np.array([[-0.5, -0.5], [columns - 0.5, -0.5], [columns - 0.5, rows - 0.5], [-0.5, rows - 0.5]])
     distance = other.distance(shown.to_patient(corners))

@@ -1,0 +1,112 @@
+"""A study's five disc levels: the mid-sagittal slice with its points, and the axial slice of each level."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.patheffects import withStroke
+
+from lumbar import scans
+from lumbar.figures.pictures import mark_points, show_picture
+from lumbar.figures.planes import cut_line, windowed
+from lumbar.figures.style import GREY, Drawing, colour, listed, styled
+from lumbar.geometry import Affine, upright
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from lumbar.scans import Scan
+
+_SIDES = {"sagittal": ("A", "P"), "axial": ("R", "L")}
+"""What lies at the left and right edge of a picture as radiologists hang it."""
+
+_OUTLINED = {"fontweight": "bold", "path_effects": [withStroke(linewidth=2.5, foreground="black")]}
+"""Letters that can be read on dark and bright tissue."""
+
+
+@styled
+def levels(table: pd.DataFrame) -> Drawing:
+    """The slices that a table of levels names, as radiologists hang them, with the points.
+
+    A line in the sagittal slice, in its level's colour, shows where the level's axial slice cuts it.
+
+    Args:
+        table: See `lumbar.study.locating.Located`; five rows.
+
+    Raises:
+        ScanError: If a slice cannot be read.
+    """
+    rows = list(table.itertuples())
+    sagittal = scans.read(rows[0].sagittal_file, frame=int(rows[0].sagittal_frame))
+    figure = Drawing(figsize=(11, 7.6))
+    grid = figure.add_gridspec(3, 3, width_ratios=(2.3, 1, 1))
+    main = figure.add_subplot(grid[:, 0])
+    axials = {row.level: scans.read(row.axial_file, frame=int(row.axial_frame)) for row in rows if row.axial_file}
+    shown = _show(main, sagittal, "sagittal", f"mid-sagittal: {Path(rows[0].sagittal_file).name}")
+    for row in rows:
+        cut = _segment(sagittal, axials[row.level]) if row.level in axials else None
+        if cut is not None:
+            main.plot(*shown.points(cut).T, color=colour(row.level), linewidth=1.4, alpha=0.9)
+        point = shown.points([row.sagittal_x, row.sagittal_y])
+        mark_points(main, point[None], [row.level])
+        _name(main, row.level, point)
+    # Down the first column, then down the second: the order of the levels from head to feet.
+    for row, place in zip(rows, [(n, 1) for n in range(3)] + [(n, 2) for n in range(3)], strict=False):
+        _axial(figure.add_subplot(grid[place]), row, axials.get(row.level))
+    _key(figure.add_subplot(grid[2, 2]))
+    named = [f"{row.level} {row.distance_mm:.1f} mm away" for row in rows if row.level in axials]
+    absent = [row.level for row in rows if row.level not in axials]
+    figure.alt = (
+        f"The mid-sagittal slice with the points of {listed(row.level for row in rows)} from the head down, and the "
+        f"axial slices nearest to them ({listed(named)})"
+        + (f"; no axial slice shows {listed(absent)}" if absent else "")
+        + "."
+    )
+    return figure
+
+
+def _show(axes: Axes, scan: Scan, view: str, title: str) -> Affine:
+    """Show a scan upright; gives the map from its native pixels to those of the picture shown."""
+    rows, columns = scan.pixels.shape
+    shown, width, height = upright(scan.orientation, columns, rows)
+    pixel_width, pixel_height = np.abs(shown.vectors([scan.pixel_width, scan.pixel_height]))
+    show_picture(axes, shown.image(windowed(scan.pixels), width, height), title, aspect=pixel_height / pixel_width)
+    for letter, x, side in zip(_SIDES[view], (0.02, 0.98), ("left", "right"), strict=True):
+        axes.text(x, 0.5, letter, color="white", transform=axes.transAxes, ha=side, va="center", **_OUTLINED)
+    return shown
+
+
+def _segment(sagittal: Scan, axial: Scan) -> np.ndarray | None:
+    """The ends of the line in which an axial picture cuts the sagittal plane, (2, 2) native pixels of the latter."""
+    rows, columns = axial.pixels.shape
+    ends = cut_line(axial.plane, sagittal.plane, columns, rows)
+    return None if ends is None else sagittal.plane.to_pixels(axial.plane.to_patient(ends))
+
+
+def _name(axes: Axes, level: str, point: np.ndarray) -> None:
+    axes.annotate(level, point, (12, 7), textcoords="offset points", color=colour(level), **_OUTLINED)
+
+
+def _axial(axes: Axes, row: Any, axial: Scan | None) -> None:
+    if axial is None:
+        axes.set_axis_off()
+        axes.set_title(f"{row.level}: no slice", fontsize=10, loc="center")
+        axes.text(0.5, 0.5, fill(row.remark, 26), ha="center", va="center", color=GREY, transform=axes.transAxes)
+        return
+    title = f"{row.level}: {Path(row.axial_file).name}" + (f" frame {row.axial_frame}" if row.axial_frame else "")
+    shown = _show(axes, axial, "axial", f"{title}\n{row.distance_mm:.1f} mm from the point")
+    mark_points(axes, shown.points([[row.axial_x, row.axial_y]]), [row.level])
+
+
+def _key(axes: Axes) -> None:
+    axes.set_axis_off()
+    text = (
+        "Lines: where the axial slices cut the sagittal one.\n\nA, P: the patient's front and back. "
+        "R, L: the patient's right and left.\n\nNot for diagnosis."
+    )
+    wrapped = "\n".join(fill(part, 32) for part in text.split("\n"))
+    axes.text(0.05, 0.95, wrapped, ha="left", va="top", transform=axes.transAxes, fontsize=9.5)

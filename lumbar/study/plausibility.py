@@ -1,0 +1,54 @@
+"""Whether five points can be those of a spine, and whether other series of the study say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lumbar.names import LEVELS
+from lumbar.study.sagittal import Midsagittal
+
+STEPS_MM = (15.0, 60.0)
+"""Bounds of the distance between neighbouring levels in an adult; among synthetic patients it is 22 to 41 mm."""
+
+DISAGREEMENT_MM = 10.0
+"""Points of two sagittal series that lie this far apart, a third of a level, contradict each other."""
+
+
+def doubts(middle: Midsagittal, others: Sequence[Midsagittal]) -> tuple[list[list[str]], list[str]]:
+    """What speaks against the points.
+
+    Args:
+        middle: The mid-sagittal slice with its points.
+        others: Those of the other sagittal series.
+
+    Returns:
+        For each level the doubts about its point, and how far the other series agree, in plain sentences.
+    """
+    xyz = middle.xyz_mm
+    found: list[list[str]] = [[] for _ in LEVELS]
+    steps = np.linalg.norm(np.diff(xyz, axis=0), axis=1)
+    for number, (step, fall) in enumerate(zip(steps, -np.diff(xyz[:, 2]), strict=True)):
+        if not STEPS_MM[0] <= step <= STEPS_MM[1] or fall <= 0:
+            way = "lies above" if fall <= 0 else f"lies {step:.0f} mm from"
+            found[number + 1].append(f"{LEVELS[number + 1]} {way} {LEVELS[number]}, which cannot be")
+    notes = []
+    for other in others:
+        if not middle.stack.frame_of_reference or other.stack.frame_of_reference != middle.stack.frame_of_reference:
+            notes.append(f"The points of {other.name} cannot be compared: its frame of reference is another.")
+            continue
+        if other.points.flagged and not middle.points.flagged:
+            notes.append(f"The network does not trust its points in {other.name}: they are not compared.")
+            continue
+        apart = _apart(xyz, other.xyz_mm, middle.stack.normal)
+        notes.append(f"The points of {other.name} lie {apart.min():.1f} to {apart.max():.1f} mm from these.")
+        for number in np.flatnonzero(apart > DISAGREEMENT_MM):
+            found[number].append(f"{other.name} puts it {apart[number]:.0f} mm away")
+    return found, notes
+
+
+def _apart(one: np.ndarray, other: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """Distances within the sagittal plane, mm, shape (5,): the two slices may lie a little beside each other."""
+    difference = other - one
+    return np.linalg.norm(difference - (difference @ normal)[:, None] * normal, axis=1)
