@@ -95,7 +95,7 @@ def problems(table: pd.DataFrame) -> pd.DataFrame:
         for case in error.failure_cases.itertuples():
             missing_column = case.check == "column_in_dataframe"
             column = case.failure_case if missing_column else case.column
-            text = "the column is missing" if missing_column else f"{case.failure_case!r} breaks the rule {case.check}"
+            text = "the column is missing" if missing_column else f"{case.failure_case!r} {_broken(str(case.check))}"
             found.append((-1 if pd.isna(case.index) else case.index, column, text))
         if set(SCHEMA.columns) - set(table.columns):
             return _as_problems(found)
@@ -117,6 +117,10 @@ def problems(table: pd.DataFrame) -> pd.DataFrame:
         checks.append((constant, several, f"one picture has several values of {constant}"))
     found += [(row, column, text) for column, wrong, text in checks for row in table.index[wrong.to_numpy(dtype=bool)]]
     return _as_problems(found)
+
+
+def _broken(rule: str) -> str:
+    return "is no number" if rule.startswith("coerce_dtype") else f"breaks the rule {rule}"
 
 
 def misordered(table: pd.DataFrame) -> pd.Index:

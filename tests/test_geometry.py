@@ -7,7 +7,7 @@ import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumbar.geometry import SIZE, Affine, Plane
+from lumbar.geometry import SIZE, USUAL_DISPLAY, Affine, Plane, nearest_view, upright
 
 sizes = st.integers(2, 2000)
 numbers = st.floats(-500, 500)
@@ -168,3 +168,23 @@ def test_the_standards_equation():
 def test_a_plane_that_cannot_be_is_refused(along_row, along_column, pixel_width):
     with pytest.raises(ValueError, match=r"perpendicular|positive|finite"):
         Plane([0, 0, 0], along_row, along_column, pixel_width, 1)
+
+
+@pytest.mark.parametrize("view", USUAL_DISPLAY)
+@pytest.mark.parametrize("across", [False, True])
+@pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
+@pytest.mark.parametrize("tilt", [0, 25])
+def test_upright_shows_a_picture_as_usual_however_it_is_stored(view, across, signs, tilt):
+    right, down = np.array(USUAL_DISPLAY[view], dtype=float)
+    c, s = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
+    right, down = c * right + s * down, c * down - s * right
+    stored = np.array([signs[0] * right, signs[1] * down])
+    stored = stored[::-1] if across else stored
+    assert nearest_view(stored) == view
+    change, width, height = upright(stored, 7, 5)
+    assert (width, height) == ((5, 7) if across else (7, 5))
+    for direction, along in (((1, 0), right), ((0, 1), down)):
+        np.testing.assert_allclose(change.inverse().vectors(direction) @ stored, along, atol=1e-12)
+    corners = change.points([(0, 0), (6, 0), (0, 4), (6, 4)])
+    assert sorted(map(tuple, corners)) == [(0, 0), (0, height - 1), (width - 1, 0), (width - 1, height - 1)]
+    assert change.is_identity == (not across and signs == (1, 1))

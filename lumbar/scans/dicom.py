@@ -14,7 +14,7 @@ from pydicom.sequence import Sequence
 
 from lumbar.errors import ScanError
 from lumbar.geometry import Plane, nearest_view, upright
-from lumbar.scans.dicom_file import IDENTITY, damaged, open_dicom
+from lumbar.scans.dicom_file import IDENTITY, damaged, open_dicom, whole
 from lumbar.scans.pixel_data import stored_values
 from lumbar.scans.scan import BURNED_IN, LARGEST_VALUE, NAMED, TURNED, Scan, grey
 
@@ -56,14 +56,9 @@ def _scan(path: Path, dataset: Dataset, frame: int | None) -> Scan:
 
 def _count_frames(path: Path, dataset: Dataset) -> int:
     found = dataset.get("NumberOfFrames")
-    try:
-        count = 1 if found in (None, "") else int(found)
-        if count < 1:
-            raise ValueError
-    except (TypeError, ValueError) as error:
-        raise ScanError(
-            "the number of frames is no number from 1", file=path, field="NumberOfFrames", found=found
-        ) from error
+    count = 1 if found in (None, "") else whole(found)
+    if count is None or count < 1:
+        raise ScanError("the number of frames is no number from 1", file=path, field="NumberOfFrames", found=found)
     return count
 
 

@@ -7,6 +7,7 @@ import struct
 import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from pydicom.datadict import tag_for_keyword
@@ -145,16 +146,23 @@ def _check_picture(path: Path, dataset: Dataset) -> None:
     for keyword in REQUIRED:
         if dataset.get(keyword) in (None, ""):
             raise ScanError("the header lacks what decoding needs", file=path, field=keyword)
-    try:
-        columns, rows = int(dataset.Columns), int(dataset.Rows)
-    except (TypeError, ValueError) as error:
+    columns, rows = whole(dataset.Columns), whole(dataset.Rows)
+    if columns is None or rows is None:
         raise ScanError(
             "the picture's size is no pair of numbers",
             file=path,
             field="Rows, Columns",
             found=f"{dataset.Rows}, {dataset.Columns}",
-        ) from error
+        )
     check_size(path, columns, rows)
+
+
+def whole(value: Any) -> int | None:
+    """An element's value as a whole number, or None if it is none: whatever its type, strangers choose that, too."""
+    try:
+        return int(value) if int(value) == float(value) else None
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _kind(dataset: Dataset) -> str:

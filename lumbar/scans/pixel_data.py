@@ -12,6 +12,7 @@ from pydicom.uid import UID, AllTransferSyntaxes, RLELossless
 
 from lumbar.errors import ScanError
 from lumbar.scans import codestream, decoder
+from lumbar.scans.dicom_file import whole
 
 _ITEM = b"\xfe\xff\x00\xe0"  # compressed Pixel Data begins with the tag of its first item
 _FEWEST_ROWS = 32  # a smaller picture has too few rows to tell
@@ -60,7 +61,7 @@ def stored_values(path: Path, dataset: Dataset, frame: int, frames: int) -> np.n
             remedy=_EXPORT,
         )
     coded = _frame(path, dataset, frame, frames)
-    attributes = {name: int(dataset.get(keyword) or 0) for name, keyword in _ATTRIBUTES.items()}
+    attributes = {name: whole(dataset.get(keyword)) or 0 for name, keyword in _ATTRIBUTES.items()}
     attributes["photometric_interpretation"] = str(dataset.PhotometricInterpretation)
     if syntax == RLELossless:
         _check_rle(path, coded, attributes)
@@ -76,19 +77,16 @@ def _check_bits(path: Path, dataset: Dataset) -> None:
     """The header must say how a pixel's bits lie in its word; with each other way it would be another picture."""
     keywords = ("SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
     found = [dataset.get(keyword) for keyword in keywords]
-    try:
-        samples, allocated, stored, high, signed = (None if value is None else int(value) for value in found)
-        fits = samples in (1, 3) and allocated in (8, 16, 32) and 1 <= stored <= allocated
-        fits = fits and high in (None, stored - 1) and signed in (0, 1)
-    except (TypeError, ValueError):
-        fits = False
+    samples, allocated, stored, high, signed = map(whole, found)
+    fits = samples in (1, 3) and allocated in (8, 16, 32) and stored in range(1, allocated + 1) and signed in (0, 1)
+    fits = fits and (high == stored - 1 or found[3] is None)
     if not fits:
         raise ScanError(
             "the header does not say in a way we know how a pixel's bits are laid out",
             file=path,
             field=", ".join(keywords),
             found=", ".join(map(str, found)),
-            expected="1 or 3 samples of 8, 16 or 32 bits, the high bit one less than the bits stored, 0 or 1",
+            expected="1 or 3 samples of 8, 16 or 32 bits; the high bit one less than those stored; 0 or 1 for the sign",
             remedy="export the series again",
         )
 

@@ -35,7 +35,12 @@ def row(case: Case) -> tuple[bool, str, str, str]:
             return False, "NOT AS IT SHOULD BE", printed.strip().replace("\n", " ")[-200:], str(code)
         if case.facts:
             case.facts(folder)
-        return True, case.outcome, told(case, printed).replace(f"{folder}/", ""), str(code)
+        return (
+            True,
+            case.outcome,
+            told(case, printed).replace(f"{folder}/", "").replace(str(folder), "FOLDER"),
+            str(code),
+        )
 
 
 def main() -> int:

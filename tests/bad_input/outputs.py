@@ -15,7 +15,7 @@ from lumbar.names import LEVELS
 from tests.bad_input import REFUSED, AbsentError, Answer, Case, Words
 from tests.bad_input.scans import predict
 from tests.bad_input.tables import changed
-from tests.test_scans import dicom
+from tests.dicom_files import dicom
 
 _NETWORK = """
 import numpy as np
@@ -69,9 +69,9 @@ def on_a_small_disk(kilobytes: int, options: str = "") -> Callable[[Words, Path]
 
 
 def many(folder: Path, out: Path) -> Words:
-    """Enough pictures for a table of more than two kilobytes."""
-    paths = [dicom(folder / f"{number}.dcm", SOPInstanceUID=f"1.2.{number}") for number in range(9)]
-    assert len(paths) * len(LEVELS) * 60 > 2048
+    """Enough pictures for a table of more than a page of memory, the least that a disk in it can hold."""
+    paths = [dicom(folder / f"{number}.dcm", SOPInstanceUID=f"1.2.{number}") for number in range(40)]
+    assert len(paths) * len(LEVELS) * 30 > 4096
     words = list(predict(*paths, folder=folder))
     words[words.index("--out") + 1] = out
     return words
