@@ -13,7 +13,10 @@ PARTS = ("train", "validation", "test")
 """The parts of a split."""
 
 PICTURES = {".png", ".jpg", ".jpeg"}
-"""Endings of files that are read as pictures; every other file is taken for DICOM."""
+"""Endings of files that are read as pictures; a file that is neither picture nor volume is taken for DICOM."""
+
+VOLUMES = (".mha", ".nii", ".nii.gz")
+"""Endings of files that are read as volumes."""
 
 BACKBONES = ("MobileNetV3Small", "EfficientNetV2B0", "EfficientNetV2S")
 """Networks of `keras.applications` that a transfer network may start with."""

@@ -1,14 +1,15 @@
-"""Read one scan, DICOM or PNG/JPEG, into pixels, spacing and position; what would need guessing is refused."""
+"""Read one scan (DICOM, PNG/JPEG, a slice of a volume) into pixels, spacing and position; guessing is refused."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from lumbar.errors import ScanError
-from lumbar.names import PICTURES
+from lumbar.names import PICTURES, VOLUMES
 from lumbar.scans.dicom import read_dicom
 from lumbar.scans.picture import read_picture
 from lumbar.scans.scan import Scan
+from lumbar.scans.volume import read_volume
 
 __all__ = ["Scan", "read"]
 
@@ -17,8 +18,9 @@ def read(path: str | Path, *, frame: int | None = None) -> Scan:
     """Read one picture.
 
     Args:
-        path: A DICOM file (any name), or a PNG or JPEG file.
-        frame: Which frame of a multi-frame file, from 0; must be given if there are several.
+        path: A DICOM file (any name), a PNG or JPEG file, or a volume (.mha, .nii, .nii.gz).
+        frame: Which frame of a multi-frame file, from 0; must be given if there are several. Of a volume: which
+            sagittal slice, from the patient's right to the left; see `lumbar.scans.volume`.
 
     Returns:
         The scan; see `Scan`.
@@ -27,7 +29,8 @@ def read(path: str | Path, *, frame: int | None = None) -> Scan:
         ScanError: If the file cannot be read, or not without guessing: it says what, where and what to do.
     """
     path = Path(path)
-    reader = read_picture if path.suffix.lower() in PICTURES else read_dicom
+    name = path.name.lower()
+    reader = read_volume if name.endswith(VOLUMES) else read_picture if path.suffix.lower() in PICTURES else read_dicom
     try:
         if not path.is_file():
             raise ScanError("there is no such file", file=path)
