@@ -122,13 +122,14 @@ def _anonymous(points: pd.DataFrame, networks: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     from lumbar import weights
+    from lumbar.landmarks import picture
 
     tables = []
     for name, table in points.groupby("network", sort=False):
         sure = networks[name].get("confidence", {"slope": 1.0, "offset": 0.0})
         tables.append(
             table[["network", "level"]].assign(
-                picture=table["image"].factorize()[0] + 1,
+                picture=picture(table).factorize()[0] + 1,
                 radial_px=table["radial_px"].round(2),
                 confidence=weights.confidence(table["chance"].to_numpy(), sure["slope"], sure["offset"]).round(4),
             )
@@ -141,15 +142,15 @@ def _draw(folder: Path, points: pd.DataFrame, pictures: Prepared) -> None:
     import pandas as pd
 
     from lumbar import figures
-    from lumbar.landmarks import channel
+    from lumbar.landmarks import channel, picture
 
     surest_first = {}
     for name, table in points.groupby("network", sort=False):
-        by_picture = table.groupby("image", sort=False)
+        by_picture = table.groupby(picture(table), sort=False)
         radial = np.stack([each["radial_px"].to_numpy() for _, each in by_picture])
         if table["chance"].notna().any():
             surest_first[name] = radial[np.argsort(-by_picture["chance"].min().to_numpy(), kind="stable")]
-        order = pd.Index(pictures.index["image"]).get_indexer([image for image, _ in by_picture])
+        order = pd.Index(picture(pictures.index)).get_indexer([name for name, _ in by_picture])
         figures.worst_cases(
             pictures.images[order],
             _by_picture(table, _TRUE),
@@ -173,11 +174,11 @@ def _rows(part, points: np.ndarray, chances: np.ndarray, errors) -> pd.DataFrame
 def _numbers(table: pd.DataFrame) -> dict[str, Any]:
     """Accuracy over all folds, and what the confidence is worth."""
     from lumbar import accuracy, weights
-    from lumbar.landmarks import channel
+    from lumbar.landmarks import channel, picture
     from lumbar.readout import NEAR_PIXELS
 
     true, predicted = (_by_picture(table, columns) for columns in (_TRUE, _PREDICTED))
-    pictures = table.drop_duplicates("image")
+    pictures = table[~picture(table).duplicated()]
     channels = tuple(channel(table).unique())
     unknown = np.full((len(pictures), 2), np.nan)
     errors = accuracy.errors(true, predicted, unknown, pictures["view"].tolist(), channels)
@@ -187,9 +188,9 @@ def _numbers(table: pd.DataFrame) -> dict[str, Any]:
     if known.any():
         of = table[known]
         slope, offset = weights.calibrated(of["chance"].to_numpy(), (of["radial_px"] <= NEAR_PIXELS).to_numpy())
-        least = of.groupby("image")["chance"].min()
+        least = of.groupby(picture(of))["chance"].min()
         limit = float(least.quantile(FLAGGED_SHARE))
-        doubted = of["image"].map(least) <= limit
+        doubted = picture(of).map(least) <= limit
         misses = of["radial_px"] > MISS_PIXELS
         numbers["confidence"] = {
             "slope": slope,
@@ -207,7 +208,9 @@ _PREDICTED = ["predicted_x_256", "predicted_y_256"]
 
 
 def _by_picture(table: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    per_picture = table.groupby("image", sort=False).size()
+    from lumbar.landmarks import picture
+
+    per_picture = table.groupby(picture(table), sort=False).size()
     if (per_picture != per_picture.iloc[0]).any():
         raise SettingsError("a cross-validation measures one kind of view at a time", field="views")
     return table[columns].to_numpy().reshape(len(per_picture), -1, 2)

@@ -62,7 +62,8 @@ class Prepared:
     Args:
         images: uint8, (N, 256, 256); memory-mapped if they come from a cache.
         index: DataFrame with N rows and columns image, patient, source, view, contrast, level (of an axial picture; ""
-            otherwise), width, height (native pixels), pixel_width, pixel_height (mm, NaN if unknown).
+            otherwise), width, height (native pixels), pixel_width, pixel_height (mm, NaN if unknown); and frame, if
+            the data set has it.
         to_native: float64, (N, 2, 3): the matrix of the `Affine` from the 256 frame to native pixels.
         points: float64, (N, K, 2), pixels of the 256 frame; NaN where a landmark is missing.
         channels: Names of the K points.
@@ -202,10 +203,12 @@ def _pictures(dataset: Dataset, views: tuple[str, ...]) -> tuple[pd.DataFrame, n
             found=", ".join(sorted(dataset.table["view"].unique())),
             expected=", ".join(views),
         )
-    index = table.drop_duplicates("image")[list(INDEX)].reset_index(drop=True)
+    pictures = landmarks.picture(table)
+    columns = [*INDEX, *(["frame"] if "frame" in table else [])]
+    index = table.loc[~pictures.duplicated(), columns].reset_index(drop=True)
     index["level"] = index["level"].where(index["view"] == "axial", "")
     points = np.full((len(index), len(channels), 2), np.nan)
-    picture = pd.Index(index["image"]).get_indexer(table["image"])
+    picture = pd.Index(pictures.unique()).get_indexer(pictures)
     points[picture, pd.Index(channels).get_indexer(landmarks.channel(table))] = table[["x", "y"]]
     return index, points, channels
 
@@ -237,19 +240,20 @@ def _storage(
 def _state(dataset: Dataset, index: pd.DataFrame, frames: list[Affine]) -> str:
     """Changes when a picture is added, exchanged or edited, or when the table says something else of its frame."""
     digest = hashlib.sha256()
-    for row, to_256 in zip(index.itertuples(index=False), frames, strict=True):
+    chosen = landmarks.frames(index)
+    for row, number, to_256 in zip(index.itertuples(index=False), chosen, frames, strict=True):
         path = dataset.path(row.image)
         found = path.stat() if path.is_file() else None
         known = (found and (found.st_size, found.st_mtime_ns), row.width, row.height, to_256.matrix.tolist())
-        digest.update(f"{row.image} {known}\n".encode())
+        digest.update(f"{row.image}{'' if number is None else f' frame {number}'} {known}\n".encode())
     return digest.hexdigest()
 
 
 def _fill(dataset, index, frames, settings, images, done, waiting, workers, progress) -> None:
     rows = index.iloc[waiting]
     tasks = [
-        (dataset.path(row.image), row.width, row.height, frames[position].matrix)
-        for position, row in zip(waiting, rows.itertuples(index=False), strict=True)
+        (dataset.path(row.image), number, row.width, row.height, frames[position].matrix)
+        for position, number, row in zip(waiting, landmarks.frames(rows), rows.itertuples(index=False), strict=True)
     ]
     workers = 1 if len(tasks) < WORTH_A_PROCESS else workers
     results = in_parallel(partial(_prepared, settings=settings), tasks, workers, chunk=CHUNK)
@@ -287,10 +291,12 @@ def _note(images: np.ndarray, done: np.ndarray) -> None:
             np.save(note, done)
 
 
-def _prepared(task: tuple[Path, int, int, np.ndarray], settings: PreprocessSettings) -> np.ndarray | ScanError:
-    path, width, height, matrix = task
+def _prepared(
+    task: tuple[Path, int | None, int, int, np.ndarray], settings: PreprocessSettings
+) -> np.ndarray | ScanError:
+    path, number, width, height, matrix = task
     try:
-        pixels = scans.read(path).pixels
+        pixels = scans.read(path, frame=number).pixels
     except ScanError as error:
         return error
     if pixels.shape != (height, width):

@@ -95,15 +95,16 @@ def points_table(part: Prepared, predicted: np.ndarray, errors: accuracy.Errors)
         errors: Of these predictions.
 
     Returns:
-        DataFrame with columns image, patient, source, view, contrast, level, side; x_256, y_256 (true, pixels of the
-        256 frame), predicted_x_256, predicted_y_256; x, y, predicted_x, predicted_y (native pixels); radial_px (of the
-        256 frame), radial_mm. NaN where there is no true point.
+        DataFrame with columns image (and frame, if the data set has it), patient, source, view, contrast, level, side;
+        x_256, y_256 (true, pixels of the 256 frame), predicted_x_256, predicted_y_256; x, y, predicted_x, predicted_y
+        (native pixels); radial_px (of the 256 frame), radial_mm. NaN where there is no true point.
     """
     to_native = [Affine(matrix) for matrix in part.to_native]
     native = np.stack([affine.points(xy) for affine, xy in zip(to_native, part.points, strict=True)])
     predicted_native = np.stack([affine.points(xy) for affine, xy in zip(to_native, predicted, strict=True)])
     picture, landmark = np.nonzero(accuracy.belongs(part.index["view"], part.channels))
-    table = part.index[["image", "patient", "source", "view", "contrast", "level"]].iloc[picture].reset_index(drop=True)
+    named = [name for name in ("image", "frame") if name in part.index]
+    table = part.index[[*named, "patient", "source", "view", "contrast", "level"]].iloc[picture].reset_index(drop=True)
     names = pd.Series(part.channels)[landmark].reset_index(drop=True)
     table["level"] = names.where(names.isin(LEVELS), table["level"])
     table["side"] = names.where(~names.isin(LEVELS), "")

@@ -106,17 +106,19 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
 def _look_at_pictures(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
     """What each picture of the table says of itself: `_TOLD` (missing if it does not say), fault ("" if none), remarks.
 
-    The index is image.
+    The index is `landmarks.picture`.
     """
     rows, identities = [], []
-    names = dataset.table["image"].unique()
-    for image in tqdm(names, desc="pictures", disable=not progress, leave=False):
-        file, row = dataset.path(image), {"image": image, "fault": ""}
+    names = landmarks.picture(dataset.table)
+    first = dataset.table[~names.duplicated()]
+    several = zip(names.unique(), first["image"], landmarks.frames(first), strict=True)
+    for name, image, frame in tqdm(several, "pictures", len(first), disable=not progress, leave=False):
+        file, row = dataset.path(image), {"picture": name, "image": image, "fault": ""}
         if not file.is_file():
             row["fault"] = "the picture is not there"
         else:
             try:
-                scan = scans.read(file)
+                scan = scans.read(file, frame=frame)
                 height, width = scan.pixels.shape
                 row |= {"width": width, "height": height, "view": scan.view}
                 row |= {"pixel_width": scan.pixel_width, "pixel_height": scan.pixel_height}
@@ -127,9 +129,9 @@ def _look_at_pictures(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
             except ScanError as error:
                 row["fault"] = f"the picture cannot be read ({error.problem})"
         rows.append(row)
-    told = pd.DataFrame(rows, columns=["image", *_TOLD, "fault", "remarks"]).set_index("image")
+    told = pd.DataFrame(rows, columns=["picture", "image", *_TOLD, "fault", "remarks"]).set_index("picture")
     for image, clash in identity.clashes(identities):
-        told.loc[image, "fault"] = told.loc[image, "fault"] or clash
+        told.loc[(told["image"] == image) & (told["fault"] == ""), "fault"] = clash
     return told
 
 
@@ -145,10 +147,10 @@ def _order_problems(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _picture_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
-    table = dataset.table
-    seen = pictures.reindex(table["image"]).set_axis(table.index)
+    table, names = dataset.table, landmarks.picture(dataset.table)
+    seen, first = pictures.reindex(names).set_axis(table.index), ~names.duplicated()
     found = [
-        _problems(table, table.index[(seen["fault"] == fault) & ~table.duplicated("image")], "image", fault)
+        _problems(table, table.index[(seen["fault"] == fault) & first], "image", fault)
         for fault in sorted(set(pictures["fault"]) - {""})
     ]
     for column in _TOLD:
@@ -157,7 +159,7 @@ def _picture_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
         else:
             stated = pd.to_numeric(table[column], errors="coerce")
             same = np.isclose(stated, pd.to_numeric(seen[column]), rtol=1e-4, atol=0) | stated.isna()
-        differs = seen[column].notna() & ~same & ~table.duplicated("image")
+        differs = seen[column].notna() & ~same & first
         found.append(
             _problems(table, table.index[differs], column, f"the picture has another {column} than the table says")
         )
@@ -170,11 +172,11 @@ def _problems(table: pd.DataFrame, rows: pd.Index, column: str, problem: str) ->
 
 
 def _summary(dataset: Dataset, pictures: pd.DataFrame) -> tuple[tuple[str, str], ...]:
-    table = dataset.table
-    per_picture = table.drop_duplicates("image")
+    table, names = dataset.table, landmarks.picture(dataset.table)
+    per_picture = table[~names.duplicated()]
     missing = pd.to_numeric(table["x"], errors="coerce").isna() | pd.to_numeric(table["y"], errors="coerce").isna()
     absent = int(pictures["width"].isna().sum())
-    fewer = table[table["view"] != "axial"].groupby("image")["level"].nunique().lt(len(landmarks.LEVELS)).sum()
+    fewer = table[table["view"] != "axial"].groupby(names)["level"].nunique().lt(len(landmarks.LEVELS)).sum()
     return (
         ("pictures", f"{len(pictures)}" + (f", {len(pictures) - absent} of them can be opened" if absent else "")),
         ("patients", str(table["patient"].nunique())),

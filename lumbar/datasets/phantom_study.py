@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from lumbar import landmarks
 from lumbar.datasets.dataset import Dataset, Reader, read_csv
 
 TABLE = "landmarks.csv"
 RECIPE = "phantom.json"
 _NUMBERS = ("x", "y", "width", "height", "pixel_width", "pixel_height")
-_TEXT = tuple(column for column in landmarks.SCHEMA.columns if column not in _NUMBERS)
+_TEXT = tuple(column for column in landmarks.REQUIRED if column not in _NUMBERS)
 
 
 def read(root: Path) -> Dataset:
@@ -21,7 +23,10 @@ def read(root: Path) -> Dataset:
         DatasetError: If `landmarks.csv` cannot be read or lacks a column of the schema.
     """
     table = read_csv(root / TABLE, text=_TEXT, numbers=_NUMBERS)
-    return Dataset(root.name, root, table, (*table.attrs["notes"], *_notes(root)))
+    notes = (*table.attrs["notes"], *_notes(root))
+    if "frame" in table:  # an empty cell: the file has one picture
+        table["frame"] = table["frame"].replace("", pd.NA)
+    return Dataset(root.name, root, table, notes)
 
 
 def _notes(root: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from lumbar import datasets, scans
+from lumbar import datasets, landmarks, scans
 from lumbar.datasets import Dataset
 from lumbar.errors import DatasetError
 from lumbar.figures.style import CHANNEL_COLOURS
@@ -70,17 +70,18 @@ def _chosen(half: str | Path | Dataset, count: int, view: str | None) -> tuple[s
     dataset = half if isinstance(half, Dataset) else _opened(Path(half))
     if dataset is None:
         files = sorted(file for file in Path(half).rglob("*") if file.suffix.lower() in {*PICTURES, ".dcm"})
-        marks = [np.empty((0, 2))] * len(files)
+        frames, marks = [None] * len(files), [np.empty((0, 2))] * len(files)
         name = Path(half).name
     else:
         view = view or next(each for each in VIEWS if (dataset.table["view"] == each).any())
         table = dataset.table[dataset.table["view"] == view].sort_values(["level", "side"], kind="stable")
-        groups = {image: rows[["x", "y"]].to_numpy() for image, rows in table.groupby("image", sort=False)}
-        files, marks, name = [dataset.path(image) for image in groups], list(groups.values()), dataset.name
+        groups = [rows for _, rows in table.groupby(landmarks.picture(table), sort=False)]
+        files, name = [dataset.path(rows["image"].iloc[0]) for rows in groups], dataset.name
+        frames, marks = [landmarks.frames(rows)[0] for rows in groups], [rows[["x", "y"]].to_numpy() for rows in groups]
     if not files:
         raise DatasetError("there is no picture to show", file=str(half), expected=f"{view} pictures")
     chosen = sorted(set(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)))
-    prepared = [_prepared(files[index], marks[index]) for index in chosen]
+    prepared = [_prepared(files[index], frames[index], marks[index]) for index in chosen]
     return f"{name} ({len(files)} pictures)", [picture for picture, _ in prepared], [xy for _, xy in prepared]
 
 
@@ -95,8 +96,8 @@ def _opened(folder: Path) -> Dataset | None:
     return datasets.load(folder)
 
 
-def _prepared(file: Path, xy_native: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    pixels = scans.read(file).pixels
+def _prepared(file: Path, frame: int | None, xy_native: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    pixels = scans.read(file, frame=frame).pixels
     height, width = pixels.shape
     to_256 = Affine.stretch(width, height)
     return square(pixels, to_256, PreprocessSettings()), to_256.points(xy_native)

@@ -11,7 +11,7 @@ import pandas as pd
 from lumbar.figures.pictures import add_legend, mark_points, show_picture
 from lumbar.figures.style import BLACK, PART_COLOURS, STYLE, Drawing, colour, listed, marker, names_for, styled
 from lumbar.geometry import SIZE
-from lumbar.landmarks import PARTS
+from lumbar.landmarks import PARTS, picture
 
 
 @styled
@@ -24,7 +24,7 @@ def split_overview(table: pd.DataFrame, parts: pd.Series) -> Drawing:
     """
     rows = table[["image", "patient", "source", "view"]].assign(part=table["patient"].map(parts))
     people = _counted(rows.drop_duplicates("patient"), "source")
-    pictures = _counted(rows.drop_duplicates("image"), "view")
+    pictures = _counted(rows[~picture(table).duplicated()], "view")
     height = 1.5 + 0.5 * max(len(people), len(pictures))
     figure = Drawing(figsize=(9.5, height))
     panels = {"patients, by source": people, "pictures, by view": pictures}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lumbar.landmarks import LEVELS
+from lumbar.landmarks import LEVELS, MARGIN_INSIDE_MM
 from lumbar.phantom import body, bones
 from lumbar.phantom.canal import canal, lay_course
 from lumbar.phantom.column import Column, build_column
@@ -19,10 +19,6 @@ from lumbar.phantom.shapes import Ellipsoid, Solid
 from lumbar.phantom.trunk import Trunk
 from lumbar.phantom.tube import Tube
 from lumbar.phantom.variation import Variation, draw_variation
-
-MARGIN_INSIDE_MM = 1.2
-"""How far in front of the disc's posterior edge its point lies, mm: people mark the dark band of annulus and
-ligament, not its last pixel. Networks trained on the edge itself erred by so much against the public labels."""
 
 SUBARTICULAR_OUTWARD = 0.39
 """Where the subarticular points lie: this share of the canal's width to either side of the middle."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lumbar.landmarks import SCHEMA, SIDES
+from lumbar.landmarks import REQUIRED, SIDES
 from lumbar.phantom import dicom, planning
 from lumbar.phantom.anatomy import Patient
 from lumbar.phantom.contrast import draw_contrast
@@ -18,7 +18,7 @@ from lumbar.phantom.render import render
 from lumbar.settings import to_dict
 
 COLUMNS = (
-    *SCHEMA.columns,
+    *REQUIRED,
     *("study", "series", "instance", "x_mm", "y_mm", "z_mm", "lumbar_vertebrae", "findings"),
 )
 """Columns of the table: those of every landmark table; where the slice is found in its study; the point in patient mm
