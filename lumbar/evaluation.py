@@ -222,8 +222,7 @@ def _elsewhere(data: Path, trained_with: Any, progress: bool) -> tuple[str, Prep
 
     dataset = datasets.load(data)
     settings = preprocess.PreprocessSettings(fit=trained_with.fit)
-    cache = places.data() / "prepared"
-    pictures = preprocess.prepare(dataset, settings, views=trained_with.views, cache=cache, progress=progress)
+    pictures = preprocess.prepare(dataset, settings, views=trained_with.views, cache=places.cache(), progress=progress)
     return f"all of {dataset.root.resolve().name}", pictures
 
 

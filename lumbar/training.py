@@ -256,8 +256,7 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
         for note in dataset.notes if progress else ():
             print(f"note: {note}", file=sys.stderr)
         how = preprocess.PreprocessSettings(fit=settings.fit)
-        cache = places.data() / "prepared"
-        return preprocess.prepare(dataset, how, views=settings.views, cache=cache, progress=progress)
+        return preprocess.prepare(dataset, how, views=settings.views, cache=places.cache(), progress=progress)
 
     own = prepared(_data_folder(settings, progress))
     if settings.folds == 1:

@@ -12,7 +12,18 @@ from pathlib import Path
 import pandas as pd
 
 from lumbar import landmarks
-from lumbar.datasets import buu, coco, kaggle, own_csv, phantom_study, rsna, rsna_improved
+from lumbar.datasets import (
+    buu,
+    coco,
+    disc_labels,
+    kaggle,
+    own_csv,
+    phantom_study,
+    rsna,
+    rsna_improved,
+    spider,
+    verse,
+)
 from lumbar.datasets.dataset import Dataset, Reader
 from lumbar.datasets.headers import refuse_unreadable
 from lumbar.errors import DatasetError
@@ -24,6 +35,9 @@ READERS = (
     kaggle.READER,
     rsna.READER,
     rsna_improved.READER,
+    spider.READER,
+    verse.READER,
+    disc_labels.READER,
     buu.READER,
     coco.READER,
     own_csv.READER,
@@ -116,11 +130,12 @@ def present(dataset: Dataset) -> pd.Series:
 
 def _without_misordered(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Points that cannot be where they are said to be are worse than missing ones."""
-    images = table["image"].isin(table.loc[landmarks.misordered(table), "image"])
-    if not images.any():
+    names, upright = landmarks.picture(table), table["view"] != "axial"
+    wrong = names.isin(names[landmarks.misordered(table)])
+    if not wrong.any():
         return table, ()
-    concerned, upright = table.loc[images, "image"].unique(), table["view"] != "axial"
-    if images[upright].all():
+    concerned = names[wrong].unique()
+    if wrong[upright].all():
         raise DatasetError(
             "in every picture the levels stand in the wrong order",
             file=root,
@@ -133,7 +148,7 @@ def _without_misordered(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, 
         f"{len(concerned)} picture(s) have levels in the wrong order ({concerned[0]}"
         f"{', …' if len(concerned) > 1 else ''}): their points count as missing"
     )
-    return table.assign(**{axis: table[axis].mask(images) for axis in ("x", "y")}), (note,)
+    return table.assign(**{axis: table[axis].mask(wrong) for axis in ("x", "y")}), (note,)
 
 
 def _absent(dataset: Dataset, there: pd.Series) -> str:

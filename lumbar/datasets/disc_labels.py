@@ -1,0 +1,140 @@
+"""Volumes with disc labels as the Spinal Cord Toolbox and TotalSpineSeg write them.
+
+A label is a single voxel on the posterior tip of its disc, 21 for L1/L2 to 25 for L5/S1. Where the files lie:
+
+- BIDS: `sub-X/anat/sub-X_T2w.nii.gz` and, in `derivatives/labels/sub-X/anat/`, `sub-X_T2w_label-discs_dlabel.nii.gz` or
+  `sub-X_T2w_labels-disc-manual.nii.gz`;
+- one folder: `scan.nii.gz` and beside it one of those names, or `scan_step1_levels.nii.gz` (``sct_deepseg``);
+- TotalSpineSeg: `step1_levels/scan.nii.gz`, the volume beside that folder or above it, or `input/scan_0000.nii.gz`.
+
+Sources: the toolbox's labelling conventions; TotalSpineSeg's inference and extract_levels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from lumbar.datasets.dataset import Dataset, Reader
+from lumbar.datasets.volumes import Found, Pair, read_points
+from lumbar.errors import DatasetError
+from lumbar.scans.volume import read_grid, read_labels
+
+VERSION = 1
+"""Raised whenever the same labels give other points than before, so that no cache is trusted wrongly."""
+
+DISCS = (21, 22, 23, 24, 25)
+"""Labels of the discs at `lumbar.landmarks.LEVELS`."""
+
+FURTHEST_MM = 5.0
+"""Voxels of one label may lie this far apart, mm; beyond it they are no point."""
+
+_NAME = re.compile(
+    r"(?P<scan>.+)_(?:labels-disc(?:-manual)?|label-discs?(?:_desc-[A-Za-z0-9]+)?_dlabel|step1_levels)\.nii(?:\.gz)?"
+)
+_ENDINGS = (".nii.gz", ".nii")
+_PATTERNS = (
+    *("derivatives/*/*/anat/*disc*.nii*", "derivatives/*/*/*/anat/*disc*.nii*", "*disc*.nii*", "*/*disc*.nii*"),
+    *("*/anat/*disc*.nii*", "*_step1_levels.nii*", "*/*_step1_levels.nii*"),
+    *("step1_levels/*.nii*", "*/step1_levels/*.nii*"),
+)
+_CONTRAST = re.compile(r"_(T1|T2)w(?:_|\.|$)")
+
+
+def read(root: Path) -> Dataset:
+    """The landmark table of a folder of volumes and label files, unchecked.
+
+    Raises:
+        DatasetError: If labels lie on another grid than their volume or cannot be read.
+    """
+    pairs = [Pair(_image(root, file), file) for file in _label_files(root)]
+    points, notes = read_points("disc-labels", root, pairs, find, version=VERSION)
+    names = points["image"].map(lambda image: Path(image).name)
+    found = names.map(_CONTRAST.search)
+    table = points.assign(
+        patient=names.map(_patient),
+        source=root.resolve().name,
+        view="sagittal",
+        contrast=[match[1] if match else "" for match in found],
+        landmark="posterior disc margin",
+    )
+    return Dataset(root.name, root, table, notes)
+
+
+def find(pair: Pair) -> Found:
+    """The labelled voxels of a volume.
+
+    Raises:
+        ScanError: If labels or volume cannot be read.
+        DatasetError: If they do not lie on the same grid, or a label is no point.
+    """
+    grid, labels = read_labels(pair.labels)
+    if not grid.same_as(read_grid(pair.image)):
+        raise DatasetError(
+            "the labels lie on another grid than their volume",
+            file=pair.labels,
+            found=f"{' × '.join(map(str, grid.shape))} voxels from {grid.origin.round(2).tolist()} mm",
+            expected=f"the voxels of {pair.image.name}",
+            remedy="write the labels on the volume's own grid (TotalSpineSeg: without --iso)",
+        )
+    marked = np.argwhere((labels >= DISCS[0]) & (labels <= DISCS[-1]))
+    values = labels[tuple(marked.T)]
+    points = np.full((len(DISCS), 3), np.nan)
+    for order, disc in enumerate(DISCS):
+        voxels = marked[values == disc]
+        if len(voxels) == 0:
+            continue
+        points[order] = voxels.mean(axis=0)
+        apart = np.linalg.norm((voxels - points[order]) @ grid.steps, axis=1).max()
+        if apart > FURTHEST_MM:
+            raise DatasetError(
+                "a label is no point",
+                file=pair.labels,
+                field=f"label {disc}",
+                found=f"{len(voxels)} voxels, up to {2 * apart:.0f} mm apart",
+                expected="one voxel a disc",
+                remedy="give the file of single voxels, not a segmentation",
+            )
+    return Found.in_volume(grid, points)
+
+
+def _label_files(root: Path) -> list[Path]:
+    found = {file for pattern in _PATTERNS for file in root.glob(pattern)}
+    return sorted(file for file in found if _NAME.fullmatch(file.name) or file.parent.name == "step1_levels")
+
+
+def _image(root: Path, labels: Path) -> Path:
+    """The volume that a file of labels belongs to; where it should be, if it is not there."""
+    candidates = list(_candidates(root, labels))
+    return next((file for file in candidates if file.is_file()), candidates[0])
+
+
+def _candidates(root: Path, labels: Path) -> Iterator[Path]:
+    match = _NAME.fullmatch(labels.name)
+    scan = match["scan"] if match else labels.name.removesuffix(".gz").removesuffix(".nii")
+    inside = labels.parent.relative_to(root).parts
+    folders = [labels.parent]
+    if "derivatives" in inside[:-2]:
+        at = inside.index("derivatives")
+        folders = [root.joinpath(*inside[:at], *inside[at + 2 :])]
+    elif labels.parent.name == "step1_levels":
+        folders = [labels.parents[1], *([labels.parents[2]] if len(inside) > 1 else [])]
+        yield from (labels.parents[1] / "input" / f"{scan}_0000{ending}" for ending in _ENDINGS)
+    yield from (folder / f"{scan}{ending}" for folder in folders for ending in _ENDINGS)
+
+
+def _patient(name: str) -> str:
+    """The subject of a BIDS name, else the name without its ending."""
+    subject = re.match(r"sub-[^_.]+", name)
+    return subject[0] if subject else re.sub(r"(_0000)?\.nii(\.gz)?$", "", name)
+
+
+READER = Reader(
+    layout="disc labels of the Spinal Cord Toolbox or TotalSpineSeg",
+    looks_for="<scan>.nii.gz and <scan>_label-discs_dlabel.nii.gz, beside it or in derivatives/labels/",
+    recognises=lambda root: bool(_label_files(root)),
+    read=read,
+)
