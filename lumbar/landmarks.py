@@ -163,10 +163,11 @@ def misordered(table: pd.DataFrame) -> pd.Index:
     Sagittal and coronal pictures show the levels from the head down; one that does not is upside down, or its levels
     are mislabelled.
     """
-    upright = table[table["view"] != "axial"].assign(
-        picture=picture(table),
-        order=table["level"].map({level: order for order, level in enumerate(LEVELS)}),
-        y=pd.to_numeric(table["y"], errors="coerce"),
+    upright = table[table["view"] != "axial"]
+    upright = upright.assign(
+        picture=picture(upright),
+        order=upright["level"].map({level: order for order, level in enumerate(LEVELS)}),
+        y=pd.to_numeric(upright["y"], errors="coerce"),
     )
     upright = upright.dropna(subset=["order", "y"]).sort_values(["picture", "order"], kind="stable")
     above = upright.groupby("picture")["y"].shift(1)

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
+from pydicom.uid import generate_uid
 
 from lumbar.names import LEVELS
-from tests.test_scans import dicom
+from tests.dicom_files import dicom
 
 SAGITTAL = [0, 1, 0, 0, 0, -1]
 AXIAL = [1, 0, 0, 0, 1, 0]
@@ -125,7 +126,8 @@ def grey_picture(file: Path) -> None:
 
 
 def grey_dicom(file: Path, directions: list[float]) -> None:
-    dicom(file, Rows=ROWS, Columns=COLUMNS, ImageOrientationPatient=directions, PixelData=_grey().tobytes())
+    lies = {"ImageOrientationPatient": directions, "SOPInstanceUID": generate_uid(entropy_srcs=[str(file)])}
+    dicom(file, Rows=ROWS, Columns=COLUMNS, PatientName=None, PixelData=_grey().tobytes(), **lies)
 
 
 def _grey() -> np.ndarray:

@@ -131,7 +131,7 @@ def present(dataset: Dataset) -> pd.Series:
 def _without_misordered(table: pd.DataFrame, root: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Points that cannot be where they are said to be are worse than missing ones."""
     names, upright = landmarks.picture(table), table["view"] != "axial"
-    wrong = names.isin(names[landmarks.misordered(table)])
+    wrong = names.isin(names.loc[landmarks.misordered(table)])
     if not wrong.any():
         return table, ()
     concerned = names[wrong].unique()
