@@ -75,8 +75,8 @@ def content(name: str, points: pd.DataFrame, found: Predictions) -> dict[str, An
 
 
 def _control_point(order: int, row: dict[str, Any], said: str) -> dict[str, Any]:
-    confidence = number(row["confidence"])
-    sure = "confidence unknown" if confidence is None else f"confidence {confidence:.2f}"
+    confidence = row["confidence"]
+    sure = "confidence unknown" if confidence != confidence else f"confidence {confidence:.2f}"
     position = [number(row[axis]) for axis in MM]
     known = None not in position
     return {
