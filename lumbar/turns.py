@@ -4,7 +4,8 @@ A picture upside down has points just as clear as any other, in the wrong order.
 picture turned round as well; where it is surer of that, the picture probably lies so.
 
 Of 140 real sagittal pictures (SPIDER, T2), the confidence of `phantom+mr` alone flags 42 % when they are upside down.
-This finds 97 %, 99 % when they are mirrored, all when they are turned by 180 degrees, and 4 % as they are.
+This finds 97 %, 99 % when they are mirrored, all when they are turned by 180 degrees, and 4 % as they are; it was
+trained on 120 of them. `phantom`, which has never seen a real picture, can tell less well: 79 %, 94 %, 95 % and 32 %.
 """
 
 from __future__ import annotations
