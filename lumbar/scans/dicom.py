@@ -145,7 +145,7 @@ def _pixels(
     slope, intercept = _rescale(path, groups)
     with np.errstate(over="ignore"):
         pixels = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-    if not (np.abs(pixels) <= LARGEST_VALUE).all():
+    if not (pixels.min() >= -LARGEST_VALUE and pixels.max() <= LARGEST_VALUE):  # NaN is neither
         raise ScanError("some pixels are no finite numbers", file=path, remedy="export the series again")
     if dataset.PhotometricInterpretation != "MONOCHROME1":
         return pixels, None

@@ -16,6 +16,7 @@ from lumbar.scans.dicom_file import whole
 
 _ITEM = b"\xfe\xff\x00\xe0"  # compressed Pixel Data begins with the tag of its first item
 _FEWEST_ROWS = 32  # a smaller picture has too few rows to tell
+_LOOKED_AT = 2**16  # pixels in the middle; more would not tell more
 _UNLIKE = 3.0
 _END_OF_IMAGE = b"\xff\xd9"
 _ATTRIBUTES = {
@@ -118,12 +119,14 @@ def _native(path: Path, dataset: Dataset, frame: int, syntax: UID) -> np.ndarray
 def _check_proportions(path: Path, pixels: np.ndarray) -> None:
     """Refuse rows and columns that were exchanged: as many pixels, but each row begins in the middle of another.
 
-    The right width makes neighbouring rows alike. On 140 real pictures the difference from row to row was at most 0.64
-    of what it is with the other width, and typically 0.07.
+    The right width makes neighbouring rows alike: in the middle of 140 real pictures, cut to be oblong, the difference
+    from row to row was at most 0.62 of what it is with the other width, and typically 0.07.
     """
     if pixels.ndim != 2 or pixels.shape[0] == pixels.shape[1] or min(pixels.shape) < _FEWEST_ROWS:
         return
-    raster = pixels.ravel().astype(np.float32)
+    raster = pixels.ravel()
+    spare = max(len(raster) - _LOOKED_AT, 0) // 2
+    raster = raster[spare : len(raster) - spare].astype(np.float32)
     stated, exchanged = (float(np.abs(raster[width:] - raster[:-width]).mean()) for width in pixels.shape[::-1])
     if stated > _UNLIKE * exchanged:
         raise ScanError(

@@ -10,7 +10,7 @@ import numpy as np
 from lumbar.errors import ScanError
 from lumbar.geometry import Plane
 
-BURNED_IN = "the file says that text is burned into the picture: what is drawn from it may name the patient"
+BURNED_IN = "the file says that text is burned into the picture, which may name the patient: it is not drawn"
 NAMED = "the header names the patient; nothing of it goes into the results"
 TURNED = "lies turned or mirrored against the usual display"
 """Remarks that others look for among a scan's warnings."""
