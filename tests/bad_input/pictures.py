@@ -56,7 +56,7 @@ def phantom(rows: int, columns: int) -> Callable[[Path], Words]:
     def build(folder: Path) -> Words:
         from lumbar.phantom.study import PhantomSettings, write_study
 
-        study = write_study(folder / "study", PhantomSettings(seed=4243, series=("sagittal-t2",)), 3)
+        study = write_study(folder / "study", PhantomSettings(seed=4243, series=("sagittal-t2",)), 5)
         pixels = scans.read(study / "sagittal-t2" / "001.dcm").pixels
         pixels = np.clip(pixels / np.percentile(pixels, 99.5) * 255, 0, 255).astype(np.uint8)
         Image.fromarray(np.ascontiguousarray(pixels[::rows, ::columns])).save(folder / "patient.png")
