@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 from PIL import Image
 
@@ -123,6 +124,17 @@ def test_the_points_lie_on_the_picture_where_they_lay(points):
     places = [re.fullmatch(r"translate\((\S+) (\S+)\)", each["transform"]).groups() for each in page.all("g")]
     np.testing.assert_allclose(np.array(places, float), [[x, y]], atol=0.5)
     assert "> 0.99" in page.text, "a network is never quite sure"
+
+
+def test_a_picture_with_text_burned_in_is_not_shown(points, few_patients):
+    header = pydicom.dcmread(next(few_patients.glob("*/sagittal-t2/*.dcm")))
+    header.BurnedInAnnotation = "YES"
+    header.save_as(points / "burned.dcm")
+    found = predict([points / "burned.dcm"], PredictionSettings(weights="phantom"), progress=False)
+    page = written(json_points.write(found, points / "burned.json"))
+    assert not page.all("image")
+    assert "The picture is not shown." in page.text
+    assert "burned into the picture" in page.text
 
 
 def test_a_run_says_what_it_came_to(run):

@@ -16,6 +16,7 @@ from lumbar.geometry import Affine
 from lumbar.landmarks import channel
 from lumbar.pages.page import Embedded, embedded_pixels
 from lumbar.prediction import Picture, by_picture
+from lumbar.scans.scan import BURNED_IN
 
 if TYPE_CHECKING:
     from lumbar.scans import Scan
@@ -137,7 +138,10 @@ def _card(name: str, image: str, points: pd.DataFrame, known: Picture | None, be
             remarks.append(f"The picture cannot be shown: {error.problem}.")
         else:
             known = known or _known(scan, image, points)
-            picture, marks = _drawn(scan, points)
+            if BURNED_IN in scan.warnings:
+                remarks.append("The picture is not shown.")  # it would carry the text on
+            else:
+                picture, marks = _drawn(scan, points)
     else:
         remarks.append("The picture is left out to keep the page small.")
     remarks += _remarks(known)
