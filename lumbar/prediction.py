@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from lumbar.geometry import Affine
     from lumbar.scans import Scan
 
-COLUMNS = ("image", "view", "level", "side", "x", "y", "confidence", "flagged", "x_mm", "y_mm", "z_mm")
+COLUMNS = ("image", "view", "level", "side", "x", "y", "confidence", "flagged", "x_mm", "y_mm", "z_mm", "frame")
 """Columns of the table of points, see `Predictions`."""
 
 ENDINGS = {*PICTURES, ".dcm", ""}
-"""Files with these endings are taken from a folder; hospitals often write DICOM files without one."""
+"""Files with these endings are taken from a folder; hospitals often write DICOM files without one. Volumes are not: the
+masks that lie beside them have the same endings."""
+
+MIDDLE = "of the volume the middle sagittal slice was taken; choose another with --frame"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,12 @@ class PredictionSettings:
     weights: str = setting(weights.DEFAULT, "trained network: a released one by its name, or a run's folder or name")
     view: str | None = setting(
         None, "plane of pictures whose files do not say it (PNG, JPEG; default: sagittal)", choices=VIEWS
+    )
+    frame: int | None = setting(
+        None,
+        "frame of a multi-frame file, or sagittal slice of a volume counted from the patient's right, from 0 (default: "
+        "a volume's middle slice)",
+        at_least=0,
     )
 
 
@@ -48,6 +57,7 @@ class Picture:
         height: Rows.
         pixel_width: Distance of neighbouring columns, mm; None if the file does not say.
         pixel_height: Distance of neighbouring rows, mm; None if the file does not say.
+        frame: Which frame of a multi-frame file or slice of a volume, from 0; None for a file of one picture.
         assumed: Whether nobody said the plane, so that it was taken for sagittal.
         warnings: What was repaired or is odd, in plain sentences.
     """
@@ -58,6 +68,7 @@ class Picture:
     height: int
     pixel_width: float | None = None
     pixel_height: float | None = None
+    frame: int | None = None
     assumed: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -72,7 +83,8 @@ class Predictions:
             confidence (chance that the point is within 5 pixels of the 256 frame of the true one; NaN from a network
             without maps), flagged (whether the picture's points, taken together, are not to be believed unchecked: a
             confidence is low, or the network is surer of the picture turned round),
-            x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the file does not place the picture).
+            x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the file does not place the picture), frame (see
+            `Picture`; Int64).
         refused: Why files were left out, one error each.
         pictures: What is known of each picture of the table, in its order.
         network: Name of the network that was asked.
@@ -132,7 +144,7 @@ def predict(
     for file in tqdm(meant, "reading", unit="picture", disable=not progress):
         try:
             _check_link(file, paths)
-            found.append(_read(file, settings.view, network))
+            found.append(_read(file, settings, network))
         except ScanError as error:
             refused.append(error)
     if not found:
@@ -163,7 +175,8 @@ def predict(
         picture_rows = _rows(each, names, Affine(matrix).points(xy[here]), sure[here])
         rows.extend(row | {"flagged": flagged} for row in picture_rows)
         pictures.append(replace(each.about, warnings=(*each.about.warnings, *remarks[each.scan.path])))
-    return Predictions(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(refused), tuple(pictures), **about_network)
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"frame": "Int64"})
+    return Predictions(table, tuple(refused), tuple(pictures), **about_network)
 
 
 def by_picture(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -217,11 +230,13 @@ class _Read:
     to_256: Affine
 
 
-def _read(file: Path, stated_view: str | None, network: weights.Weights) -> _Read:
+def _read(file: Path, settings: PredictionSettings, network: weights.Weights) -> _Read:
     from lumbar import preprocess, scans
 
-    scan = scans.read(file)
-    view = scan.view or stated_view or (network.views[0] if len(network.views) == 1 else VIEWS[0])
+    middle = scans.middle_frame(file) if settings.frame is None else None
+    frame = settings.frame if middle is None else middle
+    scan = scans.read(file, frame=frame)
+    view = scan.view or settings.view or (network.views[0] if len(network.views) == 1 else VIEWS[0])
     if view not in network.views:
         raise ScanError(
             "the network was not trained on this plane",
@@ -234,16 +249,18 @@ def _read(file: Path, stated_view: str | None, network: weights.Weights) -> _Rea
     if scan.pixels.min() == scan.pixels.max():
         raise ScanError("the picture is one grey throughout", file=file, found=float(scan.pixels.flat[0]))
     height, width = scan.pixels.shape
-    assumed = scan.view is None and stated_view is None and len(network.views) > 1
+    assumed = scan.view is None and settings.view is None and len(network.views) > 1
     spacing = {"pixel_width": scan.pixel_width, "pixel_height": scan.pixel_height}
-    about = Picture(str(file), view, width, height, **spacing, assumed=assumed, warnings=scan.warnings)
+    remarks = scan.warnings if middle is None else (*scan.warnings, MIDDLE)
+    about = Picture(str(file), view, width, height, **spacing, frame=frame, assumed=assumed, warnings=remarks)
     picture, to_256 = preprocess.upright_square(scan, preprocess.PreprocessSettings(fit=network.fit))
     return _Read(replace(scan, pixels=picture[:0]), about, picture, to_256)
 
 
 def _rows(each: _Read, names: list[str], xy_native: np.ndarray, confidences: np.ndarray) -> Iterator[dict]:
     for name, xy, confidence in zip(names, xy_native, confidences, strict=True):
-        row = {"image": each.about.image, "view": each.about.view} | dict(zip("xy", xy, strict=True))
+        row = {"image": each.about.image, "view": each.about.view, "frame": each.about.frame}
+        row |= dict(zip("xy", xy, strict=True))
         row |= {"level": name, "side": ""} if name in LEVELS else {"level": "", "side": name}
         if each.scan.plane is not None:
             row |= dict(zip(("x_mm", "y_mm", "z_mm"), each.scan.plane.to_patient(xy), strict=True))

@@ -146,7 +146,7 @@ numbers = st.one_of(st.just(math.nan), st.floats(-1e4, 1e4).map(lambda value: ro
 def test_any_point_comes_back(tmp_path_factory, values, flagged, image):
     row = dict(zip(("x", "y", *MM, "confidence"), values, strict=True))
     row |= {"image": image, "view": "sagittal", "level": "L3/L4", "side": "", "flagged": flagged}
-    table = pd.DataFrame([row], columns=list(COLUMNS))
+    table = pd.DataFrame([row], columns=list(COLUMNS)).astype({"frame": "Int64"})
     held = json_points.content(Predictions(table, (), (Picture(image, "sagittal", 9, 9),), "n", False))
     json.dumps(held, allow_nan=False)
     file = tmp_path_factory.getbasetemp() / "any.json"

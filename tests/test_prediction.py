@@ -11,10 +11,12 @@ from lumbar import evaluation, places, scans
 from lumbar.cli import main
 from lumbar.datasets import load
 from lumbar.errors import RunError, ScanError
+from lumbar.exports import json_points
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.prediction import COLUMNS, PredictionSettings, files, predict
 from lumbar.training import TrainingSettings, train
+from tests import volume_files
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,33 @@ def test_a_picture_file_has_the_same_points_but_no_place_in_the_patient(home, tm
     np.testing.assert_allclose(one[["x", "y"]], other[["x", "y"]], atol=0.5)
     assert one[["x_mm", "y_mm", "z_mm"]].notna().all(axis=None)
     assert other[["x_mm", "y_mm", "z_mm"]].isna().all(axis=None)
+
+
+def test_of_a_volume_the_middle_slice_is_taken_or_the_one_asked_for(home, tmp_path, capsys):
+    """Three slices 4 mm apart; only the middle one shows the patient."""
+    dicom = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"
+    scan = scans.read(dicom)
+    steps = [-4 * scan.plane.normal, scan.plane.along_column * scan.plane.pixel_height]
+    steps = [*steps, scan.plane.along_row * scan.plane.pixel_width]
+    voxels = np.stack([scan.pixels * 0 + 7, scan.pixels, scan.pixels * 0 + 7]).astype(np.int16)
+    voxels[[0, 2], 0, 0] = 1
+    volume = volume_files.write(tmp_path / "spine.nii.gz", voxels, scan.plane.position - steps[0], steps)
+    table = predict([dicom], PredictionSettings(weights="flat"), progress=False).table
+    found = predict([volume], PredictionSettings(weights="flat"), progress=False)
+    assert (found.table["frame"] == 1).all()
+    np.testing.assert_allclose(found.table[["x", "y"]], table[["x", "y"]], atol=1.0)
+    np.testing.assert_allclose(found.table[["x_mm", "y_mm", "z_mm"]], table[["x_mm", "y_mm", "z_mm"]], atol=1.0)
+    assert "middle sagittal slice" in " ".join(found.remarks)
+    other = predict([volume], PredictionSettings(weights="flat", frame=2), progress=False)
+    assert (other.table["frame"] == 2).all()
+    assert not other.remarks
+    gone = predict([volume], PredictionSettings(weights="flat", frame=3), progress=False)
+    assert "no such slice" in str(gone.refused[0])
+    words = ["predict", str(volume), "--weights", "flat", "--out", str(tmp_path / "points.csv")]
+    assert main([*words, "--overlay", str(tmp_path / "drawn"), "--json", str(tmp_path / "points.json")]) == 0
+    assert main(["report", str(tmp_path / "points.csv"), "--out", str(tmp_path / "page.html")]) == 0
+    assert "<image" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert json_points.read(tmp_path / "points.json").pictures[0].frame == 1
 
 
 def test_axial_pictures_have_sides_and_sagittal_ones_levels(home):

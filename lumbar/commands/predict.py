@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which pictures, with which network, to where."""
-    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER", help="DICOM, PNG or JPEG")
+    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER", help="DICOM, PNG, JPEG, .mha, .nii")
     parser.add_argument("--out", type=Path, default=Path("points.csv"), help="table to write (default: points.csv)")
     add_flags(parser, PredictionSettings)
     also = parser.add_argument_group("other forms of the same points")

@@ -12,6 +12,7 @@
       "pictures": [
         {
           "image": "study/001.dcm",               as it was given
+          "frame": null,                          of a multi-frame file or volume, from 0
           "view": "sagittal", "view_assumed": false,
           "width": 320, "height": 320,            pixels
           "pixel_width": 0.9, "pixel_height": 0.9,
@@ -109,6 +110,7 @@ def read(file: Path) -> Predictions:
 def _picture(picture: Picture, points: pd.DataFrame) -> dict[str, Any]:
     return {
         "image": picture.image,
+        "frame": picture.frame,
         "view": picture.view,
         "view_assumed": picture.assumed,
         "width": picture.width,
@@ -130,17 +132,19 @@ def _predictions(held: dict[str, Any]) -> Predictions:
     pictures, rows = [], []
     for each in held["pictures"]:
         spacing = {"pixel_width": each["pixel_width"], "pixel_height": each["pixel_height"]}
-        about = {"assumed": each["view_assumed"], "warnings": tuple(map(str, each["warnings"]))}
+        frame = None if each["frame"] is None else int(each["frame"])
+        about = {"frame": frame, "assumed": each["view_assumed"], "warnings": tuple(map(str, each["warnings"]))}
         size = int(each["width"]), int(each["height"])
         pictures.append(Picture(str(each["image"]), str(each["view"]), *size, **spacing, **about))
-        common = {"image": str(each["image"]), "view": str(each["view"]), "flagged": bool(each["flagged"])}
+        common = {"image": str(each["image"]), "frame": frame, "view": str(each["view"])}
+        common |= {"flagged": bool(each["flagged"])}
         rows += [
             common
             | {name: str(point[name] or "") for name in ("level", "side")}
             | {name: float("nan") if point[name] is None else float(point[name]) for name in NUMBERS}
             for point in each["points"]
         ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float))
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float) | {"frame": "Int64"})
     refused = [ScanError(str(each["problem"]), file=each["image"], remedy=each["remedy"]) for each in held["left_out"]]
     network = held["network"]
     return Predictions(

@@ -9,7 +9,7 @@ import pandas as pd
 from lumbar import scans
 from lumbar.figures.pictures import pictures_with_points
 from lumbar.files import told
-from lumbar.landmarks import channel
+from lumbar.landmarks import channel, frames
 from lumbar.prediction import by_picture
 from lumbar.scans.scan import BURNED_IN
 
@@ -27,7 +27,7 @@ def overlay(table: pd.DataFrame, folder: Path) -> Path:
     with told(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for name, image, points in by_picture(table):
-        scan = scans.read(image)
+        scan = scans.read(image, frame=frames(points)[0])
         if BURNED_IN in scan.warnings:  # a drawing would carry the text on
             continue
         figure = pictures_with_points(

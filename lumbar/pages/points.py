@@ -13,7 +13,7 @@ from lumbar import scans
 from lumbar.errors import ScanError, TableError
 from lumbar.exports import NOT_FOR_DIAGNOSIS, json_points, notices, number
 from lumbar.geometry import Affine
-from lumbar.landmarks import channel
+from lumbar.landmarks import channel, frames
 from lumbar.pages.page import Embedded, embedded_pixels
 from lumbar.prediction import Picture, by_picture
 from lumbar.scans.scan import BURNED_IN
@@ -133,7 +133,7 @@ def _card(name: str, image: str, points: pd.DataFrame, known: Picture | None, be
     remarks, picture, marks = [], None, []
     if shown:
         try:
-            scan = _scan(image, beside)
+            scan = _scan(image, frames(points)[0], beside)
         except ScanError as error:
             remarks.append(f"The picture cannot be shown: {error.problem}.")
         else:
@@ -149,14 +149,14 @@ def _card(name: str, image: str, points: pd.DataFrame, known: Picture | None, be
     return Card(name, image, view, flagged, remarks, _rows(points), picture, marks)
 
 
-def _scan(image: str, beside: Path) -> Scan:
+def _scan(image: str, frame: int | None, beside: Path) -> Scan:
     """The picture, sought where the table says, then beside the table.
 
     Raises:
         ScanError: If it is at neither place, or cannot be read.
     """
     path = Path(image)
-    return scans.read(path if path.is_file() else beside / path)
+    return scans.read(path if path.is_file() else beside / path, frame=frame)
 
 
 def _known(scan: Scan, image: str, points: pd.DataFrame) -> Picture:

@@ -9,9 +9,9 @@ from lumbar.names import PICTURES, VOLUMES
 from lumbar.scans.dicom import read_dicom
 from lumbar.scans.picture import read_picture
 from lumbar.scans.scan import Scan
-from lumbar.scans.volume import read_volume
+from lumbar.scans.volume import middle_slice, read_volume
 
-__all__ = ["Scan", "read"]
+__all__ = ["Scan", "middle_frame", "read"]
 
 
 def read(path: str | Path, *, frame: int | None = None) -> Scan:
@@ -29,11 +29,24 @@ def read(path: str | Path, *, frame: int | None = None) -> Scan:
         ScanError: If the file cannot be read, or not without guessing: it says what, where and what to do.
     """
     path = Path(path)
-    name = path.name.lower()
-    reader = read_volume if name.endswith(VOLUMES) else read_picture if path.suffix.lower() in PICTURES else read_dicom
+    reader = read_volume if _is_volume(path) else read_picture if path.suffix.lower() in PICTURES else read_dicom
     try:
         if not path.is_file():
             raise ScanError("there is no such file", file=path)
         return reader(path, frame)
     except OSError as error:
         raise ScanError("the file cannot be opened", file=path, found=error.strerror or str(error)) from error
+
+
+def middle_frame(path: str | Path) -> int | None:
+    """The frame to ask for where nobody chooses one: of a volume the middle sagittal slice, of other files none.
+
+    Raises:
+        ScanError: If a volume's header cannot be read.
+    """
+    path = Path(path)
+    return middle_slice(path) if _is_volume(path) and path.is_file() else None
+
+
+def _is_volume(path: Path) -> bool:
+    return path.name.lower().endswith(VOLUMES)

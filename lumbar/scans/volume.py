@@ -97,6 +97,15 @@ class Grid:
         return self.shape == other.shape and apart.max() <= np.linalg.norm(self.steps, axis=1).min() / 4
 
 
+def middle_slice(path: Path) -> int:
+    """The sagittal slice half-way between the volume's right and left, as `read_volume` counts them.
+
+    Raises:
+        ScanError: If the header cannot be read.
+    """
+    return Grid.of(read_header(path)).shape[0] // 2
+
+
 def read_volume(path: Path, frame: int | None) -> Scan:
     """Read one sagittal slice of a volume; see `lumbar.scans.read`. No more than that slice is kept in memory."""
     header = read_header(path)
