@@ -420,3 +420,11 @@ def test_an_unknown_folder_is_told_every_layout(tmp_path):
         find_reader(tmp_path)
     for reader in datasets.READERS:
         assert reader.layout in str(raised.value)
+
+
+def test_of_absent_pictures_check_says_no_more_than_that(tmp_path, capsys):
+    folder = layouts.rsna(tmp_path / "set", pictures=False)
+    assert main(["check", str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "the picture is not there: 14 time(s)" in said
+    assert "width" not in said.partition("problem(s)")[2]

@@ -96,7 +96,7 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
         pictures = _look_at_pictures(dataset, progress=progress)
     except DatasetError as error:
         return Inspection(Path(path), layout, (), pd.DataFrame(columns=COLUMNS), refusal=str(error))
-    found = [_table_problems(dataset), _order_problems(dataset.table), _picture_problems(dataset, pictures)]
+    found = [_table_problems(dataset, pictures), _order_problems(dataset.table), _picture_problems(dataset, pictures)]
     problems = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
     remarks = pictures["remarks"].explode().dropna().value_counts(sort=False)
     notes = (*dataset.notes, *(f"{count} picture(s): {remark}" for remark, count in remarks.items()))
@@ -135,10 +135,13 @@ def _look_at_pictures(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
     return told
 
 
-def _table_problems(dataset: Dataset) -> pd.DataFrame:
+def _table_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
     found = landmarks.problems(dataset.table)
     images = dataset.table["image"].reindex(found["row"]).fillna("").to_numpy()
-    return found.assign(image=images)[list(COLUMNS)]
+    # Where the size comes from the picture, one that cannot be opened has none: said once, of the picture.
+    closed = landmarks.picture(dataset.table).map(pictures["width"].isna()).reindex(found["row"], fill_value=False)
+    unknown = closed.to_numpy(dtype=bool) & found["column"].isin(("width", "height")).to_numpy()
+    return found.assign(image=images).loc[~unknown, list(COLUMNS)]
 
 
 def _order_problems(table: pd.DataFrame) -> pd.DataFrame:
