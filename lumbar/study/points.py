@@ -10,7 +10,7 @@ import pandas as pd
 
 from lumbar import evaluation, landmarks, preprocess, scans
 from lumbar.errors import RunError
-from lumbar.geometry import Affine, upright
+from lumbar.geometry import Affine
 from lumbar.names import LEVELS
 from lumbar.scans.slice_header import SliceHeader
 from lumbar.weights import Weights
@@ -24,11 +24,13 @@ class SlicePoints:
         xy_native: (5, 2) from the head down, pixels of the slice as it is stored.
         confidence: (5,) chance that a point is within 5 pixels of the 256 frame of the true one; NaN from a network
             without maps.
+        chance: (5,) the same as the network's maps have it, before calibration: how surely it sees something there.
         flagged: Whether they are not to be believed unchecked.
     """
 
     xy_native: np.ndarray
     confidence: np.ndarray
+    chance: np.ndarray
     flagged: bool
 
 
@@ -52,12 +54,7 @@ def prepared(header: SliceHeader, network: Weights) -> PreparedSlice:
         ScanError: If its pixels cannot be read.
     """
     scan = scans.read(header.path, frame=header.frame)
-    settings = preprocess.PreprocessSettings(fit=network.fit)
-    height, width = scan.pixels.shape
-    shown, width, height = upright(scan.orientation, width, height)
-    spacing = np.abs(shown.vectors([scan.pixel_width, scan.pixel_height]))
-    to_256 = shown.then(preprocess.frame(width, height, *spacing, settings))
-    return PreparedSlice(preprocess.square(scan.pixels, to_256, settings), to_256)
+    return PreparedSlice(*preprocess.upright_square(scan, preprocess.PreprocessSettings(fit=network.fit)))
 
 
 def find_points(slices: Sequence[PreparedSlice], network: Weights, *, progress: bool = True) -> list[SlicePoints]:
@@ -82,8 +79,9 @@ def find_points(slices: Sequence[PreparedSlice], network: Weights, *, progress: 
         channels=channels,
     )
     points, chances = evaluation.predict_with_confidence(network.file, part, progress=progress)
-    confidences = network.confidence(chances)[:, levels]
+    chances = chances[:, levels]
+    confidences = network.confidence(chances)
     return [
-        SlicePoints(Affine(matrix).points(xy[levels]), sure, bool((sure < network.doubtful).any()))
-        for matrix, xy, sure in zip(part.to_native, points, confidences, strict=True)
+        SlicePoints(Affine(matrix).points(xy[levels]), sure, chance, bool((sure < network.doubtful).any()))
+        for matrix, xy, sure, chance in zip(part.to_native, points, confidences, chances, strict=True)
     ]

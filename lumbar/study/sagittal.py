@@ -94,7 +94,7 @@ def _chosen(stack: Stack, points: dict[int, SlicePoints]) -> tuple[int, str]:
     outermost = "half-way between the outermost slices"
     if len(numbers) == 1:
         return geometric, f"the slice nearest to {outermost}"
-    seen = midline.by_confidence(stack.offsets[numbers], np.array([points[number].confidence for number in numbers]))
+    seen = midline.by_confidence(stack.offsets[numbers], np.array([points[number].chance for number in numbers]))
     if seen is None:
         return geometric, f"the slice nearest to {outermost}; the network's confidence does not tell the middle"
     number = _nearest(stack, numbers, seen)
