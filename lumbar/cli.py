@@ -17,6 +17,7 @@ VERBS = {
     "datasets": "list the public data sets we can read: what they hold, their licence, where to get them, what is here",
     "fetch": "download a public data set that allows it, and unpack it below data/",
     "check": "say whether a folder is a data set we can read, what is in it, and what is wrong",
+    "prepare": "make the pictures of a data set ready for training, on all cores or a Dask cluster (train does it too)",
     "train": "train a network and leave a run folder",
     "evaluate": "measure a run on the test patients, beside trivial baselines",
     "predict": "find the points in pictures that nobody has marked",

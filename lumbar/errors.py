@@ -71,6 +71,10 @@ class FetchError(LumbarError):
     """A data set cannot be downloaded, or what was downloaded is not to be trusted."""
 
 
+class ClusterError(LumbarError):
+    """A Dask cluster cannot be reached, or cannot do the work."""
+
+
 class SettingsError(LumbarError):
     """A setting has a value that cannot be used."""
 

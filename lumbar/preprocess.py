@@ -255,8 +255,7 @@ def _fill(dataset, index, frames, settings, images, done, waiting, workers, prog
         (dataset.path(row.image), number, row.width, row.height, frames[position].matrix)
         for position, number, row in zip(waiting, landmarks.frames(rows), rows.itertuples(index=False), strict=True)
     ]
-    workers = 1 if len(tasks) < WORTH_A_PROCESS else workers
-    results = in_parallel(partial(_prepared, settings=settings), tasks, workers, chunk=CHUNK)
+    results = in_parallel(partial(_prepared, settings=settings), tasks, workers, chunk=CHUNK, worth=WORTH_A_PROCESS)
     failures: list[ScanError] = []
     try:
         shown = tqdm(results, "preparing", len(tasks), unit="picture", disable=not progress)
