@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -117,9 +118,29 @@ def square(pixels: np.ndarray, to_256: Affine, settings: PreprocessSettings) -> 
     Returns:
         uint8, (256, 256).
     """
-    low, high = np.percentile(pixels, (settings.low, settings.high))
+    low, high = percentiles(pixels, settings.low, settings.high)
     scaled = (pixels - low) * (255 / (high - low if high > low else 1))
     return to_256.image(np.clip(scaled, 0, 255).astype(np.uint8))
+
+
+def percentiles(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
+    """What `np.percentile` gives, to the last bit, in a fifth of the time: by sorting, which processors do well.
+
+    Args:
+        pixels: Any real numbers, of any shape.
+        low: Of the smaller one, 0 to 100.
+        high: Of the greater one.
+
+    Returns:
+        float64, (2,).
+    """
+    values = np.sort(pixels, axis=None)
+    place = np.array([low, high]) / 100 * (values.size - 1)
+    before = np.floor(place).astype(int)
+    share = place - before
+    below, above = values[before], values[np.minimum(before + 1, values.size - 1)]
+    step = above - below
+    return np.where(share < 0.5, below + step * share, above - step * (1 - share))
 
 
 def frame(width: int, height: int, pixel_width: float, pixel_height: float, settings: PreprocessSettings) -> Affine:
@@ -283,9 +304,11 @@ def _fill(dataset, index, frames, settings, images, done, waiting, workers, prog
 
 
 def _note(images: np.ndarray, done: np.ndarray) -> None:
-    """Put on disk the pictures first, then the note that they are there."""
+    """Put on disk the pictures first, then the note that they are there; what is on disk leaves our memory."""
     if isinstance(images, np.memmap):
         images.flush()
+        if hasattr(mmap, "MADV_DONTNEED"):
+            images.base.madvise(mmap.MADV_DONTNEED)
         with replacing(Path(images.filename).with_name("done.npy")) as note:
             np.save(note, done)
 

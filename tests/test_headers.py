@@ -1,13 +1,20 @@
 """Headers say the size of a picture; many are read once, kept, and read again only if they changed."""
 
+import warnings
+from io import BytesIO
+
 import pandas as pd
+import pydicom
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lumbar import places
 from lumbar.datasets import headers
 from lumbar.errors import DatasetError, ScanError
-from lumbar.scans import read
+from lumbar.scans import header, read
 from lumbar.scans.header import Header, read_header
 from tests.test_scans import SHIPPED, dicom
 
@@ -35,6 +42,11 @@ def eager(monkeypatch):
     """The paths of large sets, taken for a small one."""
     for name, value in (("WORTH_KEEPING", 1), ("NOTED_EVERY", 3), ("WORTH_A_PROCESS", 1), ("CHUNK", 2)):
         monkeypatch.setattr(headers, name, value)
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory):
+    return dicom(tmp_path_factory.mktemp("content") / "a.dcm").read_bytes()
 
 
 @pytest.fixture
@@ -79,6 +91,50 @@ def test_the_header_agrees_with_the_picture_read_whole():
         assert None in (header.view, scan.view) or header.view == scan.view, file.name
         compared += 1
     assert compared > 15
+
+
+def test_a_plain_file_is_read_as_a_parser_reads_it():
+    plain = 0
+    for file in SHIPPED:
+        beginning = file.read_bytes()[: header._BEGINNING]
+        found = header._plain(beginning)
+        if found is not None:
+            assert found == header._parsed(file, beginning), file.name
+            plain += 1
+    assert plain > 40
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
+def test_the_plainest_files_need_no_parser(tmp_path, syntax, monkeypatch):
+    dataset = pydicom.dcmread(dicom(tmp_path / "a.dcm"))
+    dataset.add_new((0x0009, 0x0010), "LO", "SOMEBODY")
+    dataset.add_new((0x0009, 0x1001), "UN", b"1234")
+    dataset.file_meta.TransferSyntaxUID = syntax
+    pydicom.dcmwrite(tmp_path / "b.dcm", dataset, implicit_vr=syntax.is_implicit_VR, little_endian=True)
+    monkeypatch.setattr(header, "_parsed", lambda *_: pytest.fail("a parser was asked"))
+    assert read_header(tmp_path / "b.dcm") == Header(4, 3, pixel_width=0.8, pixel_height=0.5, view="sagittal")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"PixelSpacing": None}, {"ImageOrientationPatient": None}, {"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}],
+)
+def test_what_a_plain_file_does_not_say(tmp_path, changes):
+    file = dicom(tmp_path / "a.dcm", **changes)
+    assert header._plain(file.read_bytes()) == header._parsed(file, file.read_bytes())
+
+
+@given(st.data())
+def test_of_a_damaged_beginning_either_nothing_is_said_or_what_a_parser_would_say(content, data):
+    """A byte changed, and the rest cut off: never another size than a parser finds where it finds one."""
+    place, byte = data.draw(st.integers(132, len(content) - 25)), data.draw(st.integers(0, 255))
+    changed = content[:place] + bytes([byte]) + content[place + 1 :]
+    found = header._plain(changed[: data.draw(st.integers(place, len(content)))])
+    if found is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parsed = pydicom.dcmread(BytesIO(changed), stop_before_pixels=True, specific_tags=["Rows", "Columns"])
+        assert (found.height, found.width) == (parsed.Rows, parsed.Columns)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from lumbar import preprocess
@@ -70,6 +73,18 @@ def test_millimetres_of_a_prepared_pixel(tmp_path):
     np.testing.assert_allclose(stretched.mm_per_pixel[0], [400 * 0.5 / 256, 300 * 1.0 / 256])
     boxed = prepare(spots(tmp_path), PreprocessSettings(fit="letterbox"), progress=False)
     np.testing.assert_allclose(boxed.mm_per_pixel[0], [300 / 256, 300 / 256])
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.float32, np.float64, np.uint8, np.uint16]), hnp.array_shapes(max_dims=2, max_side=40)
+    ),
+    st.floats(0, 100),
+    st.floats(0, 100),
+)
+def test_percentiles_are_numpys_to_the_last_bit(pixels, low, high):
+    pixels = np.clip(np.nan_to_num(pixels), -1e12, 1e12) if pixels.dtype.kind == "f" else pixels
+    np.testing.assert_array_equal(preprocess.percentiles(pixels, low, high), np.percentile(pixels, (low, high)))
 
 
 def test_the_window_ignores_a_few_bright_pixels():

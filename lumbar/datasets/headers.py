@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -23,8 +22,8 @@ from lumbar.scans.header import read_header
 
 COLUMNS = ("width", "height", "pixel_width", "pixel_height", "view")
 
-WORTH_A_PROCESS = 5000
-"""Fewer headers are read sooner in this process than others take to start (a header takes about 0.2 ms)."""
+WORTH_A_PROCESS = 50_000
+"""Fewer headers are read sooner in this process than others take to start (a header takes about 0.05 ms)."""
 
 WORTH_KEEPING = 1000
 """Fewer headers are read anew each time, and leave no cache."""
@@ -56,13 +55,12 @@ def look(root: Path, images: Sequence[str], *, workers: int | None = None, progr
     Raises:
         DatasetError: If a name leads out of the folder.
     """
-    states = _states(root, images)
+    paths, states = _states(root, images)
     cache = _cache_file(root) if len(images) >= WORTH_KEEPING else None
     kept = _kept(cache)
     known = {image: kept[image, *state] for image, state in states.items() if (image, *state) in kept}
     waiting = [image for image in states if image not in known]
-    in_one = len(waiting) < WORTH_A_PROCESS
-    results = in_parallel(partial(_header, root), waiting, 1 if in_one else workers, chunk=CHUNK)
+    results = in_parallel(_header, [paths[image] for image in waiting], workers, chunk=CHUNK, worth=WORTH_A_PROCESS)
     shown = tqdm(results, "headers", len(waiting), unit="picture", disable=not progress or len(waiting) < WORTH_KEEPING)
     try:
         for count, (image, header) in enumerate(zip(waiting, shown, strict=True), start=1):
@@ -77,21 +75,22 @@ def look(root: Path, images: Sequence[str], *, workers: int | None = None, progr
     return table.astype(dict.fromkeys(numbers, float)).fillna({"view": ""})
 
 
-def _states(root: Path, images: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """Size and time of the pictures that are there."""
-    states = {}
+def _states(root: Path, images: Sequence[str]) -> tuple[dict[str, Path], dict[str, tuple[int, int]]]:
+    """Paths of the pictures that are there, and their size and time."""
+    paths, states = {}, {}
     for image in images:
+        path = inside(root, image)
         try:
-            found = inside(root, image).stat()
+            found = path.stat()
         except OSError:
             continue
-        states[image] = (found.st_size, found.st_mtime_ns)
-    return states
+        paths[image], states[image] = path, (found.st_size, found.st_mtime_ns)
+    return paths, states
 
 
-def _header(root: Path, image: str) -> tuple:
+def _header(path: Path) -> tuple:
     try:
-        header = read_header(inside(root, image))
+        header = read_header(path)
     except ScanError:
         return _NOTHING
     return tuple(getattr(header, column) for column in COLUMNS)

@@ -1,0 +1,187 @@
+"""How fast a large set is looked through and prepared: ``python benchmarks/preparation.py``.
+
+Makes a tree of DICOM files in the layout of RSNA 2024 in a temporary folder (20,000 files take 4 GB, and as much again
+as a third for what is prepared of them), and measures, at a quarter, at half and at the whole of it, beside a plain
+loop of pydicom and scikit-image in one process:
+
+- headers: from the folder to the landmark table with the size of each picture, against `dcmread` of each file;
+- pictures: from the table to 256×256 pictures on disk, against `pixel_array` and `skimage.transform.resize`;
+- the most memory that our process, and the largest of its workers, took.
+
+Files come from the system's memory, as they were just written: what is measured is processors, not disks. Each figure
+is the median of several rounds, in each of which all measurements take turns. Prints a table and writes
+preparation.csv. Ratios travel from machine to machine; the absolute figures do not. Needs scikit-image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lumbar import places
+from lumbar.datasets import rsna
+from lumbar.files import write_table
+from lumbar.memory import keep_freed_memory
+from lumbar.names import LEVELS
+
+SLICES = 15
+"""Of a series, as is usual in sagittal studies."""
+
+LOOPED = 400
+"""Files that the plain loop goes through, spread over the tree; its speed does not depend on their number."""
+
+
+class Tree:
+    """A folder in the layout of RSNA 2024 in which each picture bears a point: copies of one series, renamed."""
+
+    def __init__(self, root: Path):
+        from lumbar.phantom.study import PhantomSettings, write_dataset
+
+        self.root = root
+        with tempfile.TemporaryDirectory() as folder:
+            settings = PhantomSettings(patients=1, series=("sagittal-t2",), slices=SLICES)
+            made = write_dataset(Path(folder) / "made", settings, progress=False)
+            files = sorted(made.glob("phantom-*/sagittal-t2/*.dcm"))
+            self._slices = [(file.read_bytes(), _identifiers(file)) for file in files]
+            self._points = pd.read_csv(made / "landmarks.csv")[["level", "x", "y"]]
+        self._rows: list[tuple] = []
+
+    def grow(self, count: int) -> None:
+        """Write files until there are `count`, and the tables of all of them."""
+        for number in range(len(self._rows), count):
+            series, place = divmod(number, SLICES)
+            study = 10_000_000 + series
+            file = self.root / rsna.PICTURES / str(study) / str(study + 1) / f"{place + 1}.dcm"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            content, identifiers = self._slices[place]
+            for each in identifiers:
+                content = content.replace(each, each[:-10] + b"%010d" % number)
+            file.write_bytes(content)
+            point = self._points.iloc[number % len(LEVELS)]
+            self._rows.append((study, study + 1, place + 1, "Spinal Canal Stenosis", point.level, point.x, point.y))
+        columns = [*rsna.IDS, "condition", "level", "x", "y"]
+        table = pd.DataFrame(self._rows, columns=columns)
+        write_table(self.root / rsna.LABELS, table)
+        series = table[["study_id", "series_id"]].drop_duplicates()
+        write_table(self.root / rsna.SERIES, series.assign(series_description="Sagittal T2/STIR"))
+
+    def some_files(self) -> list[Path]:
+        """Of the whole tree, evenly spread."""
+        files = [self.root / rsna.PICTURES / f"{row[0]}/{row[1]}/{row[2]}.dcm" for row in self._rows]
+        return files[:: max(1, len(files) // LOOPED)][:LOOPED]
+
+
+def _identifiers(file: Path) -> list[bytes]:
+    import pydicom
+
+    dataset = pydicom.dcmread(file, stop_before_pixels=True)
+    return [dataset[name].value.encode() for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
+
+
+def plain(files: list[Path]) -> dict[str, float]:
+    """What one writes at first: one process, one file after the other."""
+    import pydicom
+    from skimage.transform import resize
+
+    def header(file: Path) -> tuple:
+        dataset = pydicom.dcmread(file, stop_before_pixels=True)
+        return dataset.Rows, dataset.Columns, list(dataset.PixelSpacing), list(dataset.ImageOrientationPatient)
+
+    def picture(file: Path) -> np.ndarray:
+        pixels = pydicom.dcmread(file).pixel_array.astype(np.float32)
+        low, high = np.percentile(pixels, (0.5, 99.5))
+        scaled = np.clip((pixels - low) / (high - low), 0, 1)
+        return np.round(resize(scaled, (256, 256), anti_aliasing=True) * 255).astype(np.uint8)
+
+    found = {}
+    for what, work in (("headers", header), ("pictures", picture)):
+        work(files[0])  # the first time pays for imports
+        begin = time.perf_counter()
+        for file in files:
+            work(file)
+        found[what] = len(files) / (time.perf_counter() - begin)
+    return found
+
+
+def ours(root: Path, count: int) -> dict[str, float]:
+    """In a process of its own, from nothing: no header known, no picture prepared."""
+    with tempfile.TemporaryDirectory(dir=root.parent) as home:
+        command = [sys.executable, __file__, "--measure", str(root)]
+        environment = os.environ | {"LUMBAR_HOME": home, "PYTHONPATH": str(places.REPOSITORY)}
+        answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(answer.stdout)
+    assert found["count"] == count
+    return {
+        "headers": count / found["seconds"][0],
+        "pictures": count / found["seconds"][1],
+        "memory": found["memory"][0],
+        "memory of a worker": found["memory"][1],
+    }
+
+
+def measure(root: Path) -> None:
+    """What `ours` asks its process."""
+    from lumbar import datasets
+    from lumbar.preprocess import prepare
+
+    keep_freed_memory()  # as each command does
+    begin = time.perf_counter()
+    dataset = datasets.load(root)
+    loaded = time.perf_counter()
+    prepared = prepare(dataset, cache=places.cache(), progress=False)
+    done = time.perf_counter()
+    memory = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(json.dumps({"count": len(prepared.images), "seconds": [loaded - begin, done - loaded], "memory": memory}))
+
+
+def compare(tree: Tree, count: int, repeats: int) -> dict[str, float]:
+    """A row of the table."""
+    tree.grow(count)
+    rounds = [(plain(tree.some_files()), ours(tree.root, count)) for _ in range(repeats)]
+    row = {"files": count}
+    for what in ("headers", "pictures"):
+        theirs, own = (np.array([each[which][what] for each in rounds]) for which in (0, 1))
+        row[f"plain {what}/s"], row[f"our {what}/s"] = np.median(theirs), np.median(own)
+        row[f"{what}, times plain"] = np.median(own / theirs)
+        row[f"{what}, least to most"] = f"{(own / theirs).min():.1f} to {(own / theirs).max():.1f}"
+    for what in ("memory", "memory of a worker"):
+        row[f"{what}, MB"] = max(own[what] for _, own in rounds)
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=20_000, help="size of the tree (default: 20000)")
+    parser.add_argument("--repeats", type=int, default=3, help="rounds (default: 3)")
+    parser.add_argument("--folder", type=Path, help="where to make the tree (default: the system's temporary folder)")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.measure:
+        measure(arguments.measure)
+        return
+    folder = Path(tempfile.mkdtemp(dir=arguments.folder))
+    try:
+        tree = Tree(folder / "rsna")
+        begin, load = time.perf_counter(), os.getloadavg()[0]
+        rows = [compare(tree, arguments.files // part, arguments.repeats) for part in (4, 2, 1)]
+        table = pd.DataFrame(rows).round(1).assign(cores=os.cpu_count(), load=f"{load:.1f}", repeats=arguments.repeats)
+        print(table.T.to_string(header=False))
+        print(f"{time.perf_counter() - begin:.0f} s in all")
+        write_table(Path(__file__).with_suffix(".csv"), table)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
