@@ -20,12 +20,12 @@ _length = struct.Struct("<I").unpack_from
 _implicit = struct.Struct("<HHI").unpack_from
 
 
-def first_elements(content: bytes, wanted: frozenset[int]) -> dict[int, bytes] | None:
+def first_elements(content: bytes, wanted: dict[int, bytes]) -> dict[int, bytes] | None:
     """Values of some elements.
 
     Args:
         content: The beginning of the file.
-        wanted: Tags, group and element as one number, e.g. 0x00280010.
+        wanted: Tag (group and element as one number) → its value representation, e.g. 0x00280010 → b"US".
 
     Returns:
         Tag → value for those that are there; None if the file is written in another way than the plainest, or if the
@@ -34,7 +34,7 @@ def first_elements(content: bytes, wanted: frozenset[int]) -> dict[int, bytes] |
     if content[128:_PREAMBLE] != b"DICM":
         return None
     try:
-        meta, start = _walk(content, _PREAMBLE, frozenset((_TRANSFER_SYNTAX,)), 0x0002FFFF, explicit=True)
+        meta, start = _walk(content, _PREAMBLE, {_TRANSFER_SYNTAX: b"UI"}, 0x0002FFFF, explicit=True)
         syntax = meta[_TRANSFER_SYNTAX].rstrip(b"\0")
         explicit = syntax in _EXPLICIT or syntax.startswith(_EXPLICIT_COMPRESSED)
         if not explicit and syntax != _IMPLICIT:
@@ -45,7 +45,7 @@ def first_elements(content: bytes, wanted: frozenset[int]) -> dict[int, bytes] |
 
 
 def _walk(
-    content: bytes, at: int, wanted: frozenset[int], last: int, *, explicit: bool
+    content: bytes, at: int, wanted: dict[int, bytes], last: int, *, explicit: bool
 ) -> tuple[dict[int, bytes], int]:
     """The wanted values, and where the first element after `last` stands.
 
@@ -71,5 +71,7 @@ def _walk(
             (size,) = _length(content, at)
             at += 4
         if tag in wanted:
+            if explicit and kind != wanted[tag]:
+                raise ValueError("another value representation than the standard's")
             found[tag] = content[at : at + size]
         previous, at = tag, at + size  # of undefined length, 2**32 - 1: beyond the content

@@ -22,8 +22,8 @@ from lumbar.scans.dicom import read_dicom
 from lumbar.scans.first_elements import first_elements
 from lumbar.scans.scan import LARGEST_SIDE, Scan, check_size
 
-_TAGS = {"Rows": 0x00280010, "Columns": 0x00280011, "PixelSpacing": 0x00280030, "ImageOrientationPatient": 0x00200037}
-_WANTED = frozenset(_TAGS.values())
+_KEYWORDS = ["Rows", "Columns", "PixelSpacing", "ImageOrientationPatient"]
+_WANTED = {0x00280010: b"US", 0x00280011: b"US", 0x00280030: b"DS", 0x00200037: b"DS"}
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _BEGINNING = 8 * 1024
 """Bytes in which these elements stand in most files, and the transfer syntax in all."""
@@ -86,7 +86,7 @@ def _plain(beginning: bytes) -> Header | None:
     found = first_elements(beginning, _WANTED)
     if found is None:
         return None
-    rows, columns, spacing, directions = (found.get(tag) for tag in _TAGS.values())
+    rows, columns, spacing, directions = (found.get(tag) for tag in _WANTED)
     try:
         height, width = (int.from_bytes(value, "little") for value in (rows, columns) if len(value) == 2)
         row_spacing, column_spacing = (None, None) if spacing is None else map(float, spacing.split(b"\\"))
@@ -105,8 +105,8 @@ def _parsed(path: Path, beginning: bytes) -> Header:
         warnings.simplefilter("ignore")  # what pydicom remarks on is either harmless or an error here
         if _DEFLATED in beginning:
             return _as_read(read_dicom(path, None))  # of a deflated file even the header may inflate without end
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
-        rows, columns, spacing, directions = (dataset.get(keyword) for keyword in _TAGS)
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_KEYWORDS)
+        rows, columns, spacing, directions = (dataset.get(keyword) for keyword in _KEYWORDS)
     if rows is None or columns is None:
         raise ScanError("the file holds no picture", file=path, field="Rows, Columns")
     check_size(path, int(columns), int(rows))
