@@ -6,6 +6,7 @@ loop of pydicom and scikit-image in one process:
 
 - headers: from the folder to the landmark table with the size of each picture, against `dcmread` of each file;
 - pictures: from the table to 256×256 pictures on disk, against `pixel_array` and `skimage.transform.resize`;
+- the processor time of a file, which a busy machine changes less than the clock;
 - the most memory that our process, and the largest of its workers, took.
 
 Files come from the system's memory, as they were just written: what is measured is processors, not disks. Each figure
@@ -89,8 +90,12 @@ def _identifiers(file: Path) -> list[bytes]:
     return [dataset[name].value.encode() for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
 
 
-def plain(files: list[Path]) -> dict[str, float]:
-    """What one writes at first: one process, one file after the other."""
+def plain(files: list[Path]) -> pd.DataFrame:
+    """What one writes at first: one process, one file after the other.
+
+    Returns:
+        Rows headers and pictures, columns rate (files a second) and processor (ms a file).
+    """
     import pydicom
     from skimage.transform import resize
 
@@ -107,27 +112,25 @@ def plain(files: list[Path]) -> dict[str, float]:
     found = {}
     for what, work in (("headers", header), ("pictures", picture)):
         work(files[0])  # the first time pays for imports
-        begin = time.perf_counter()
+        begin = _clocks()
         for file in files:
             work(file)
-        found[what] = len(files) / (time.perf_counter() - begin)
-    return found
+        found[what] = _each(len(files), begin, _clocks())
+    return pd.DataFrame.from_dict(found, orient="index")
 
 
-def ours(root: Path, count: int) -> dict[str, float]:
-    """In a process of its own, from nothing: no header known, no picture prepared."""
+def ours(root: Path) -> tuple[pd.DataFrame, list[float]]:
+    """In a process of its own, from nothing: no header known, no picture prepared.
+
+    Returns:
+        The same, and the most memory that the process and the largest of its workers took, MB.
+    """
     with tempfile.TemporaryDirectory(dir=root.parent) as home:
         command = [sys.executable, __file__, "--measure", str(root)]
         environment = os.environ | {"LUMBAR_HOME": home, "PYTHONPATH": str(places.REPOSITORY)}
         answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(answer.stdout)
-    assert found["count"] == count
-    return {
-        "headers": count / found["seconds"][0],
-        "pictures": count / found["seconds"][1],
-        "memory": found["memory"][0],
-        "memory of a worker": found["memory"][1],
-    }
+    return pd.DataFrame.from_dict(found["speed"], orient="index"), found["memory"]
 
 
 def measure(root: Path) -> None:
@@ -136,27 +139,40 @@ def measure(root: Path) -> None:
     from lumbar.preprocess import prepare
 
     keep_freed_memory()  # as each command does
-    begin = time.perf_counter()
+    begin = _clocks()
     dataset = datasets.load(root)
-    loaded = time.perf_counter()
-    prepared = prepare(dataset, cache=places.cache(), progress=False)
-    done = time.perf_counter()
+    loaded = _clocks()
+    count = len(prepare(dataset, cache=places.cache(), progress=False).images)
+    speed = {"headers": _each(count, begin, loaded), "pictures": _each(count, loaded, _clocks())}
     memory = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(json.dumps({"count": len(prepared.images), "seconds": [loaded - begin, done - loaded], "memory": memory}))
+    print(json.dumps({"speed": speed, "memory": memory}))
+
+
+def _clocks() -> tuple[float, float]:
+    """Seconds by the clock, and of processor time of this process and its finished children."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return time.perf_counter(), sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def _each(count: int, begin: tuple[float, float], end: tuple[float, float]) -> dict[str, float]:
+    return {"rate": count / (end[0] - begin[0]), "processor": 1000 * (end[1] - begin[1]) / count}
 
 
 def compare(tree: Tree, count: int, repeats: int) -> dict[str, float]:
     """A row of the table."""
     tree.grow(count)
-    rounds = [(plain(tree.some_files()), ours(tree.root, count)) for _ in range(repeats)]
-    row = {"files": count}
+    row, rounds = {"files": count}, [(plain(tree.some_files()), *ours(tree.root)) for _ in range(repeats)]
     for what in ("headers", "pictures"):
-        theirs, own = (np.array([each[which][what] for each in rounds]) for which in (0, 1))
-        row[f"plain {what}/s"], row[f"our {what}/s"] = np.median(theirs), np.median(own)
-        row[f"{what}, times plain"] = np.median(own / theirs)
-        row[f"{what}, least to most"] = f"{(own / theirs).min():.1f} to {(own / theirs).max():.1f}"
-    for what in ("memory", "memory of a worker"):
-        row[f"{what}, MB"] = max(own[what] for _, own in rounds)
+        theirs, own = (pd.DataFrame([each[which].loc[what] for each in rounds]) for which in (0, 1))
+        for name, measured in (("plain", theirs), ("our", own)):
+            row[f"{name} {what}/s"] = measured["rate"].median()
+            row[f"{name} {what}, processor ms"] = measured["processor"].median()
+        times = (own["rate"].to_numpy() / theirs["rate"].to_numpy()).tolist()
+        row[f"{what}: times plain"] = np.median(times)
+        row[f"{what}: least and most"] = f"{min(times):.1f} {max(times):.1f}"
+        row[f"{what}: times less processor"] = row[f"plain {what}, processor ms"] / row[f"our {what}, processor ms"]
+    for place, name in enumerate(("memory, MB", "memory of a worker, MB")):
+        row[name] = max(memory[place] for *_, memory in rounds)
     return row
 
 
@@ -175,7 +191,7 @@ def main() -> None:
         tree = Tree(folder / "rsna")
         begin, load = time.perf_counter(), os.getloadavg()[0]
         rows = [compare(tree, arguments.files // part, arguments.repeats) for part in (4, 2, 1)]
-        table = pd.DataFrame(rows).round(1).assign(cores=os.cpu_count(), load=f"{load:.1f}", repeats=arguments.repeats)
+        table = pd.DataFrame(rows).round(2).assign(cores=os.cpu_count(), load=f"{load:.1f}", repeats=arguments.repeats)
         print(table.T.to_string(header=False))
         print(f"{time.perf_counter() - begin:.0f} s in all")
         write_table(Path(__file__).with_suffix(".csv"), table)

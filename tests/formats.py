@@ -190,10 +190,12 @@ def main() -> int:
                 rows.append(try_out(layouts[layout], made, Path(home) / f"format-{number}"))
             else:
                 rows.append({"layout": layout} | dict.fromkeys(STEPS, "FAILED: no writer in tests/formats.py"))
-            print("  |  ".join(rows[-1].values()), file=sys.stderr, flush=True)
-    print(pd.DataFrame(rows).to_string(index=False))
-    failed = sum("FAILED" in cell for row in rows for cell in row.values())
-    print(f"{len(rows)} layouts × {len(STEPS)} commands: " + (f"{failed} failed" if failed else "all well"))
+            print("  |  ".join(rows[-1].values()), file=sys.stderr, flush=True)  # each as it comes
+    failed = [(row["layout"], step, row[step]) for row in rows for step in STEPS if row[step].startswith("FAILED")]
+    print(pd.DataFrame(rows).replace("^FAILED.*", "FAILED", regex=True).to_string(index=False))
+    print(f"{len(rows)} layouts × {len(STEPS)} commands: {len(failed) or 'none'} failed")
+    for layout, step, problem in failed:
+        print(f"{layout}, {step}: {problem}")
     return 1 if failed else 0
 
 
