@@ -40,7 +40,7 @@ IMAGES = [*(f"{number}.dcm" for number in range(1, 9)), "a.png"]
 @pytest.fixture
 def eager(monkeypatch):
     """The paths of large sets, taken for a small one."""
-    for name, value in (("WORTH_KEEPING", 1), ("NOTED_EVERY", 3), ("WORTH_A_PROCESS", 1), ("CHUNK", 2)):
+    for name, value in (("WORTH_KEEPING", 1), ("NOTED_EVERY", 0), ("WORTH_A_PROCESS", 1), ("CHUNK", 2)):
         monkeypatch.setattr(headers, name, value)
 
 

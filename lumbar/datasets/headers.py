@@ -1,12 +1,13 @@
 """Sizes of many pictures, from their headers: on all cores, and kept, so that a large set is looked through once.
 
-The cache is one small table for each data set, written anew every `NOTED_EVERY` pictures: an interrupted reading goes
-on where it stood, and a file that has changed since (by its size or its time) is read again.
+The cache is one small table for each data set, written anew every `NOTED_EVERY` seconds: an interrupted reading goes on
+where it stood, and a file that has changed since (by its size or its time) is read again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,8 +29,8 @@ WORTH_A_PROCESS = 50_000
 WORTH_KEEPING = 1000
 """Fewer headers are read anew each time, and leave no cache."""
 
-NOTED_EVERY = 5000
-"""Headers after which the cache is written: as many are read again after a kill."""
+NOTED_EVERY = 15.0
+"""Seconds after which the cache is written: as much work is done again after a kill."""
 
 CHUNK = 250
 """Headers handed to a process at a time."""
@@ -62,11 +63,13 @@ def look(root: Path, images: Sequence[str], *, workers: int | None = None, progr
     waiting = [image for image in states if image not in known]
     results = in_parallel(_header, [paths[image] for image in waiting], workers, chunk=CHUNK, worth=WORTH_A_PROCESS)
     shown = tqdm(results, "headers", len(waiting), unit="picture", disable=not progress or len(waiting) < WORTH_KEEPING)
+    noted = time.monotonic()
     try:
-        for count, (image, header) in enumerate(zip(waiting, shown, strict=True), start=1):
+        for image, header in zip(waiting, shown, strict=True):
             known[image] = header
-            if count % NOTED_EVERY == 0:
+            if time.monotonic() - noted > NOTED_EVERY:
                 _keep(cache, states, known)
+                noted = time.monotonic()
     finally:
         if waiting:
             _keep(cache, states, known)
