@@ -5,7 +5,7 @@ import os
 import pytest
 
 from lumbar.errors import ScanError
-from lumbar.parallel import in_parallel
+from lumbar.parallel import in_parallel, sent_to, under_way
 
 
 def square(number):
@@ -40,3 +40,24 @@ def test_an_error_comes_home_whole():
     with pytest.raises(ScanError) as raised:
         list(in_parallel(refuse, range(4), 2))
     assert (raised.value.file, raised.value.remedy) == ("2.dcm", "look again")
+
+
+def test_few_items_are_not_worth_a_process():
+    assert set(in_parallel(where, range(4), 2, worth=5)) == {os.getpid()}
+
+
+def test_no_more_is_under_way_than_was_said():
+    submitted = []
+    numbers = under_way((submitted.append(number) or number for number in range(10)), 3)
+    for number in numbers:
+        assert len(submitted) == min(number + 3, 10)
+    assert submitted == list(range(10))
+
+
+def test_work_may_be_sent_elsewhere():
+    def backwards(task, items, chunk):
+        return iter([chunk, *items[::-1]])
+
+    with sent_to(backwards):
+        assert list(in_parallel(square, [1, 2], chunk=7)) == [7, 2, 1]
+    assert list(in_parallel(square, [1, 2])) == [1, 4]
