@@ -64,7 +64,7 @@ def _walk(
             return found, at
         if tag <= previous:
             raise ValueError("elements out of order")
-        at += 8
+        previous, at = tag, at + 8
         if explicit and kind not in _SHORT:
             if kind not in _LONG or size:
                 raise ValueError("no value representation")
@@ -74,4 +74,4 @@ def _walk(
             if explicit and kind != wanted[tag]:
                 raise ValueError("another value representation than the standard's")
             found[tag] = content[at : at + size]
-        previous, at = tag, at + size  # of undefined length, 2**32 - 1: beyond the content
+        at += size  # of undefined length, 2**32 - 1: beyond the content

@@ -7,10 +7,10 @@ landmarks how large the picture is that they lie in.
 from __future__ import annotations
 
 import math
+import os
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pydicom
 from PIL import Image, UnidentifiedImageError
@@ -29,8 +29,7 @@ _BEGINNING = 8 * 1024
 """Bytes in which these elements stand in most files, and the transfer syntax in all."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """What the file says.
 
     Args:
@@ -76,8 +75,11 @@ def _picture(path: Path) -> Header:
 
 
 def _dicom(path: Path) -> Header:
-    with path.open("rb", buffering=0) as file:
-        beginning = file.read(_BEGINNING)
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # without the layers of `open`: half the time
+    try:
+        beginning = os.read(file, _BEGINNING)
+    finally:
+        os.close(file)
     return _plain(beginning) or _parsed(path, beginning)
 
 
