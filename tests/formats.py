@@ -24,10 +24,22 @@ from PIL import Image
 
 from lumbar import datasets, scans
 from lumbar.cli import main as lumbar
-from lumbar.datasets import buu, coco, kaggle, own_csv, phantom_study, rsna, rsna_improved
+from lumbar.datasets import (
+    buu,
+    coco,
+    disc_labels,
+    kaggle,
+    own_csv,
+    phantom_study,
+    rsna,
+    rsna_improved,
+    spider,
+    verse,
+)
 from lumbar.geometry import SIZE, Affine
 from lumbar.names import LEVELS
 from lumbar.phantom.study import PhantomSettings, write_dataset
+from tests.volume_formats import write_disc_labels, write_spider, write_verse
 
 PATIENTS = 12
 TINY = ("--epochs", "1", "--width", "2", "--depth", "3", "--no-tensorboard")
@@ -131,6 +143,9 @@ FORMATS: dict[datasets.Reader, Callable[[Path, Path], None]] = {
     rsna_improved.READER: write_rsna_improved,
     buu.READER: write_buu,
     coco.READER: write_coco,
+    spider.READER: write_spider,
+    verse.READER: write_verse,
+    disc_labels.READER: write_disc_labels,
     own_csv.READER: write_own_csv,
 }
 """Reader → what writes synthetic patients in its layout: from a folder of theirs into a new one."""
