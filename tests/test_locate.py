@@ -245,7 +245,7 @@ def middle_with(points, reference="2.25.1", name="a", flagged=False):
 
         slices = (SimpleNamespace(plane=SimpleNamespace(to_patient=lambda _: points)),)
 
-    found = SlicePoints(np.zeros((5, 2)), np.ones(5), flagged)
+    found = SlicePoints(np.zeros((5, 2)), np.ones(5), np.ones(5), flagged)
     return Midsagittal(SimpleNamespace(name=name), Named(), 0, found, "")
 
 
