@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,14 +70,13 @@ def inside(root: Path, image: str) -> Path:
     Raises:
         DatasetError: If the name is empty, absolute, climbs out with "..", or a link on its way leads out.
     """
-    windows, name = PureWindowsPath(image), PurePosixPath(str(image).replace("\\", "/"))
-    if not name.parts or name.is_absolute() or windows.drive or ".." in name.parts or "\0" in str(image):
+    name = str(image).replace("\\", "/")
+    if not _PLAIN.fullmatch(name) and _climbs_out(str(image)):
         raise _outside(root, image, "a path below the folder")
     path = root / name
     try:
         # Of most pictures only the folder is followed, once for all of them.
-        real = path.resolve() if path.is_symlink() else _real(path.parent) / path.name
-        within = real.is_relative_to(_real(root))
+        within = path.resolve().is_relative_to(root.resolve()) if path.is_symlink() else _within(root, path.parent)
     except (OSError, RuntimeError, ValueError):  # too long, links in a circle, no name for a file
         within = False
     if not within:
@@ -84,9 +84,18 @@ def inside(root: Path, image: str) -> Path:
     return path
 
 
+_PLAIN = re.compile(r"\w[\w. -]*(?:/\w[\w. -]*)*")
+"""Names that need no closer look; a closer look takes as long as reading a header."""
+
+
+def _climbs_out(image: str) -> bool:
+    windows, name = PureWindowsPath(image), PurePosixPath(image.replace("\\", "/"))
+    return not name.parts or name.is_absolute() or bool(windows.drive) or ".." in name.parts or "\0" in image
+
+
 @lru_cache(maxsize=4096)
-def _real(folder: Path) -> Path:
-    return folder.resolve()
+def _within(root: Path, folder: Path) -> bool:
+    return folder.resolve().is_relative_to(root.resolve())
 
 
 def _outside(root: Path, image: str, expected: str) -> DatasetError:
