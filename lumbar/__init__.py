@@ -17,16 +17,18 @@ def predict(
     *,
     weights: str | os.PathLike | None = None,
     view: str | None = None,
+    frame: int | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Find the points in pictures.
 
     Args:
-        paths: A DICOM, PNG or JPEG file, a folder of them, or several of either.
+        paths: A DICOM, PNG or JPEG file, a volume (.mha, .nii, .nii.gz), a folder of pictures, or several of these.
         weights: A trained network: a released one by its name, or a run's folder or name; `lumbar.weights.DEFAULT` if
             left out.
         view: "sagittal", "coronal" or "axial", for pictures whose files do not say it (PNG, JPEG); sagittal if left
             out.
+        frame: Of a multi-frame file or volume, from 0; a volume's middle sagittal slice if left out.
         progress: Show progress bars.
 
     Returns:
@@ -44,7 +46,7 @@ def predict(
 
     several = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     chosen = {} if weights is None else {"weights": os.fspath(weights)}
-    found = find(several, PredictionSettings(**chosen, view=view), progress=progress)
+    found = find(several, PredictionSettings(**chosen, view=view, frame=frame), progress=progress)
     if found.table.empty and found.refused:
         raise found.refused[0]
     for error in found.refused:

@@ -32,7 +32,7 @@ VERBS = {
 INTERRUPTED = 130
 """Exit code of a command that was stopped with Ctrl-C, as shells count it."""
 
-GO_ON = ("train", "tune", "crossvalidate")
+GO_ON = ("fetch", "prepare", "train", "tune", "crossvalidate")
 """Verbs that go on where they stood when they are called again."""
 
 KEPT = "What was finished is kept; the same command goes on from there."
@@ -70,5 +70,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"The system refuses: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"Stopped. {KEPT}", file=sys.stderr)
+        print("Stopped." + (f" {KEPT}" if parsed.verb in GO_ON else ""), file=sys.stderr)
         return INTERRUPTED

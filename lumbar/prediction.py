@@ -27,7 +27,7 @@ ENDINGS = {*PICTURES, ".dcm", ""}
 """Files with these endings are taken from a folder; hospitals often write DICOM files without one. Volumes are not: the
 masks that lie beside them have the same endings."""
 
-MIDDLE = "of the volume the middle sagittal slice was taken; choose another with --frame"
+MIDDLE = "of the volume the middle sagittal slice was taken; choose another with --frame N, in Python frame=N"
 
 
 @dataclass(frozen=True)

@@ -428,3 +428,22 @@ def test_of_absent_pictures_check_says_no_more_than_that(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "the picture is not there: 14 time(s)" in said
     assert "width" not in said.partition("problem(s)")[2]
+
+
+def test_a_csv_of_ones_own_as_a_spreadsheet_saves_it(tmp_path):
+    """Semicolons, decimal commas, Windows-1252: read, and said."""
+    file = layouts.own_csv(tmp_path) / "points.csv"
+    rows = [row.split(",") for row in file.read_text().split()]
+    text = "\n".join(";".join([*row, "Größe"]) for row in rows).replace(";33;26;", ";33,5;26;")
+    file.write_bytes(text.encode("cp1252"))
+    dataset = datasets.load(tmp_path)
+    assert dataset.table["x"].iloc[0] == 33.5
+    assert "semicolons" in " ".join(dataset.notes)
+    assert "Windows-1252" in " ".join(dataset.notes)
+
+
+def test_a_named_table_that_is_none_is_not_taken_for_its_folder(tmp_path):
+    layouts.own_csv(tmp_path)
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DatasetError, match="no table of points"):
+        datasets.load(tmp_path / "other.csv")

@@ -16,6 +16,7 @@ from pydicom.data import get_testdata_file
 from lumbar import scans
 from lumbar.errors import ScanError, StudyError
 from lumbar.phantom import dicom
+from lumbar.scans import dicom_file
 from lumbar.scans.slice_header import read_headers
 from lumbar.study.reading import read_study
 from lumbar.study.series import series_of
@@ -323,6 +324,16 @@ def test_a_deflated_header_says_the_same(tmp_path):
     assert one.identity == other.identity
     assert one.frame_of_reference == other.frame_of_reference
     np.testing.assert_array_equal(one.plane.position, other.plane.position)
+
+
+def test_a_deflated_file_is_known_however_long_its_meta_information_is(tmp_path):
+    file = Path(get_testdata_file("image_dfl.dcm"))
+    assert dicom_file.is_deflated(file)
+    dataset = pydicom.dcmread(file)
+    dataset.file_meta.FileMetaInformationVersion = bytes(9000)
+    dataset.save_as(tmp_path / "long.dcm")
+    assert dicom_file.is_deflated(tmp_path / "long.dcm")
+    assert not dicom_file.is_deflated(Path(get_testdata_file("MR_small.dcm")))
 
 
 @settings(max_examples=150, deadline=None)

@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the table, and the picture if asked for; 1 if a file had to be left out."""
-    from lumbar.files import write_table
+    from lumbar.exports import notices
+    from lumbar.files import claim, write_table
     from lumbar.study import locate
     from lumbar.study.reading import read_study
 
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         study = read_study(arguments.paths, study=settings.study)
         print(study)
         return _tell(study.refused)
+    claim(arguments.out)
     found = locate(arguments.paths, settings)
     write_table(arguments.out, found.table.round(4))
     print(found)
@@ -42,12 +44,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.overlay:
         from lumbar.figures.levels import levels
 
-        arguments.overlay.mkdir(parents=True, exist_ok=True)
-        levels(found.table).savefig(picture := arguments.overlay / "levels.png")
+        claim(picture := arguments.overlay / "levels.png")
+        levels(found.table).savefig(picture)
         print(f"The slices with their points: {picture}")
     if found.table["flagged"].any():
         print("Levels are flagged: look at those points before you use them")
-    print(f"{'The network was trained on synthetic patients only. ' if found.synthetic else ''}Not for diagnosis.")
+    print(*notices(found.synthetic))
     return _tell(found.refused)
 
 

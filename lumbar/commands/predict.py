@@ -46,7 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
         from lumbar.exports.structured_report import check_installed
 
         check_installed()
-    claim(arguments.out)
+    for file in filter(None, (arguments.out, arguments.json, arguments.coco)):
+        claim(file)
     found = predict(arguments.paths, from_flags(PredictionSettings, arguments))
     write_table(arguments.out, found.table.round(4))
     print(f"{found.table['image'].nunique()} pictures, {len(found.table)} points: {arguments.out}")

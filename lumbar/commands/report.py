@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the page."""
     from lumbar import pages
+    from lumbar.files import claim
 
+    claim(arguments.out)
     out = pages.write(arguments.what, arguments.out, pictures=arguments.pictures)
     print(f"The report is {out}: one file, readable without a network")
     return 0

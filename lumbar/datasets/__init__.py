@@ -44,6 +44,9 @@ READERS = (
 )
 """The layouts we can read."""
 
+COMPANIONS = {rsna.SERIES, rsna.GRADES, spider.OVERVIEW, spider.GRADINGS}
+"""Tables that belong to a layout without holding its points; naming one means the folder."""
+
 
 def load(path: str | Path) -> Dataset:
     """Read a data set, whatever its layout.
@@ -100,6 +103,13 @@ def find_reader(path: str | Path) -> tuple[Reader, Path]:
         for reader in READERS:
             if reader.any_name and reader.recognises(path):
                 return reader, path
+        if path.suffix.lower() in (".csv", ".json") and path.name not in COMPANIONS:
+            raise DatasetError(
+                "this file is no table of points that we can read",
+                file=path,
+                expected=own_csv.READER.looks_for,
+                remedy="name the folder, or give the columns these names",
+            )
     root = path.parent if path.is_file() else path
     found = [reader for reader in READERS if reader.recognises(root)]
     found = [reader for reader in found if not reader.any_name] or found

@@ -48,7 +48,7 @@ def read(root: Path) -> Dataset:
     for table, view in tables(root):
         try:
             ends, classes = _endplates(table, ENDPLATES[view])
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, csv.Error) as error:
             faults.append(f"{table.relative_to(root)}: {error}")
             continue
         turned += int((ends[:, 1, 0] <= ends[:, 0, 0]).sum()) if view == "sagittal" else 0

@@ -3,7 +3,7 @@
 The keypoints of a category are named like the levels (`L1/L2`; also L1-L2, L1_L2 or l1l2); those of axial pictures
 like the patient's side, with the level before it or in the image's own `level` (`L4/L5 left`, or `left`). Of each
 (x, y, v) the visibility v = 0 means that the point was not marked. Coordinates are read as pixels whose centres are
-whole numbers. An image may say more of itself than COCO asks for: patient, source, view, contrast, level.
+whole numbers. An image may say more of itself than COCO asks for: patient, source, view, contrast, level, frame.
 """
 
 from __future__ import annotations
@@ -108,6 +108,8 @@ def _rows(content: dict[str, Any], root: Path, bases: list[str], notes: list[str
         of_image = {"image": places.get(name) or places.setdefault(name, _found(name, root, bases))}
         of_image |= {key: None if image.get(key) is None else str(image[key]) for key in _TEXT}
         of_image |= {key: None if image.get(key) is None else float(image[key]) for key in ("width", "height")}
+        if image.get("frame") is not None:
+            of_image["frame"] = int(image["frame"])
         for (level, side), (x, y, visible) in _shown(named[annotation["category_id"]], triples, of_image["view"]):
             level = level or _level(annotation.get("level") or image.get("level"))
             if not level:

@@ -66,7 +66,8 @@ def read_text(file: Path, wanted: tuple[str, ...]) -> CsvText:
     except OSError as error:
         raise DatasetError("the table cannot be read", file=file, found=error.strerror) from error
     headers = {separator: _header(text, separator) for separator in _SEPARATORS}
-    separator = next((each for each, names in headers.items() if set(wanted) <= set(names)), None)
+    most_columns_first = sorted(headers, key=lambda each: -len(headers[each]))
+    separator = next((each for each in most_columns_first if set(wanted) <= set(headers[each])), None)
     if separator is None:
         found = max(headers.values(), key=len)
         missing = [column for column in wanted if column not in found]

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from lumbar import places
 from lumbar.datasets.dataset import inside
-from lumbar.errors import DatasetError, ScanError
+from lumbar.errors import DatasetError, OutputError, ScanError
 from lumbar.files import write_table
 from lumbar.parallel import in_parallel
 from lumbar.scans.header import read_header
@@ -124,7 +124,7 @@ def _keep(cache: Path | None, states: dict[str, tuple[int, int]], known: dict[st
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
         write_table(cache, pd.DataFrame(rows, columns=[*_STATE, *COLUMNS]))
-    except OSError:
+    except (OSError, OutputError):
         pass  # a cache that cannot be kept costs time, nothing else
 
 

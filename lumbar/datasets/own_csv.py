@@ -20,6 +20,7 @@ import pandas as pd
 
 from lumbar import landmarks
 from lumbar.datasets import kaggle, phantom_study, rsna
+from lumbar.datasets.csv_text import read_text
 from lumbar.datasets.dataset import Dataset, Reader, read_csv
 from lumbar.datasets.headers import look
 from lumbar.errors import DatasetError
@@ -44,7 +45,7 @@ def read(place: Path) -> Dataset:
     """
     file = _only(place) if place.is_dir() else place
     root = file.parent
-    columns = list(read_csv(file, text=(), numbers=()).columns)
+    columns = read_text(file, ()).header
     lacking = [column for column in NEEDED if column not in columns]
     if lacking:
         raise DatasetError(
@@ -57,7 +58,7 @@ def read(place: Path) -> Dataset:
         )
     text = tuple(column for column in landmarks.SCHEMA.columns if column in columns and column not in NUMBERS)
     table = read_csv(file, text=text, numbers=tuple(column for column in NUMBERS if column in columns))
-    notes: list[str] = []
+    notes = list(table.attrs["notes"])
     return Dataset(root.name, root, _completed(table, root, notes), tuple(notes))
 
 

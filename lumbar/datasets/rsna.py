@@ -57,7 +57,7 @@ def read(root: Path) -> Dataset:
     labels = read_csv(root / LABELS, text=(*IDS, "condition", "level"), numbers=("x", "y"))
     labels["side"] = labels["condition"].map(SUBARTICULAR).fillna("")
     table, notes = with_pictures(labels, root, root)
-    return Dataset(root.name, root, table, notes)
+    return Dataset(root.name, root, table, (*labels.attrs["notes"], *notes))
 
 
 def with_pictures(labels: pd.DataFrame, root: Path, tables: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:

@@ -40,7 +40,11 @@ def read(root: Path) -> Dataset:
     table, notes = rsna.with_pictures(labels, pictures, pictures)
     relative = table[["relative_x", "relative_y"]].apply(pd.to_numeric, errors="coerce")
     table = table.assign(x=relative["relative_x"] * table["width"], y=relative["relative_y"] * table["height"])
-    notes = (*notes, f"{added.sum()} points of {rsna.CANAL} are not the one at the canal and left out")
+    notes = (
+        *given.attrs["notes"],
+        *notes,
+        f"{added.sum()} points of {rsna.CANAL} are not the one at the canal and left out",
+    )
     return Dataset(root.name, pictures, table, notes)
 
 

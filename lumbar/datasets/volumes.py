@@ -21,7 +21,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from lumbar import places
-from lumbar.errors import DatasetError, LumbarError
+from lumbar.errors import DatasetError, LumbarError, OutputError
 from lumbar.files import write_json
 from lumbar.landmarks import LEVELS
 from lumbar.parallel import in_parallel
@@ -200,9 +200,10 @@ def _kept(file: Path) -> dict[str, dict]:
 
 
 def _keep(file: Path, root: Path, found: dict[Pair, Found], states: dict[Pair, list]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
     volumes = {
         str(pair.image.relative_to(root)): {"state": states[pair], "found": asdict(each)}
         for pair, each in found.items()
     }
-    write_json(file, {"data": str(root.resolve()), "volumes": volumes})
+    with contextlib.suppress(OSError, OutputError):  # a cache that cannot be kept costs time, nothing else
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, {"data": str(root.resolve()), "volumes": volumes})

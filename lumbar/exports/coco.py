@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import lumbar
 from lumbar.exports import notices, number
-from lumbar.files import write_json
+from lumbar.files import told, write_json
 from lumbar.prediction import Picture, Predictions, by_picture
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def write(found: Predictions, file: Path) -> Path:
     Returns:
         `file`.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    with told(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, content(found, file.parent))
     return file
 
@@ -52,7 +53,14 @@ def content(found: Predictions, folder: Path) -> dict[str, Any]:
         },
         "licenses": [],
         "images": [
-            {"id": order, "file_name": _from(folder, picture.image), "width": picture.width, "height": picture.height}
+            {
+                "id": order,
+                "file_name": _from(folder, picture.image),
+                "width": picture.width,
+                "height": picture.height,
+                "view": picture.view,
+                "frame": picture.frame,
+            }
             for order, (picture, _) in enumerate(together, start=1)
         ],
         "annotations": [

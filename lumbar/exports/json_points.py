@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 import lumbar
 from lumbar.errors import ScanError, TableError
 from lumbar.exports import notices, number
-from lumbar.files import write_json
+from lumbar.files import told, write_json
 from lumbar.prediction import COLUMNS, Picture, Predictions, by_picture
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def write(found: Predictions, file: Path) -> Path:
     Returns:
         `file`.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
+    with told(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, content(found))
     return file
 
@@ -97,7 +98,7 @@ def read(file: Path) -> Predictions:
         if (held["format"], held["version"]) != (FORMAT, VERSION):
             raise ValueError(f"{held['format']}, version {held['version']}")
         return _predictions(held)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise TableError(
             "this is not a file of points",
             file=file,
@@ -131,9 +132,14 @@ def _predictions(held: dict[str, Any]) -> Predictions:
 
     pictures, rows = [], []
     for each in held["pictures"]:
-        spacing = {"pixel_width": each["pixel_width"], "pixel_height": each["pixel_height"]}
+        sides = {name: each[name] for name in ("pixel_width", "pixel_height")}
+        spacing = {name: None if side is None else float(side) for name, side in sides.items()}
         frame = None if each["frame"] is None else int(each["frame"])
-        about = {"frame": frame, "assumed": each["view_assumed"], "warnings": tuple(map(str, each["warnings"]))}
+        about = {
+            "frame": frame,
+            "assumed": each["view_assumed"],
+            "warnings": tuple(str(warning) for warning in each["warnings"] if warning),
+        }
         size = int(each["width"]), int(each["height"])
         pictures.append(Picture(str(each["image"]), str(each["view"]), *size, **spacing, **about))
         common = {"image": str(each["image"]), "frame": frame, "view": str(each["view"])}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumbar.errors import ScanError
 from lumbar.exports import Written, notices, number
-from lumbar.files import write_json
+from lumbar.files import told, write_json
 from lumbar.prediction import Predictions, by_picture
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def write(found: Predictions, folder: Path) -> Written:
         found: The points.
         folder: Where to; the files are named as `lumbar.prediction.by_picture` has it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     files, skipped = [], []
     for name, image, points in by_picture(found.table):
         if points[MM].isna().all(axis=None):

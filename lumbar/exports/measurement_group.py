@@ -58,7 +58,7 @@ def measurement_group(
         referenced_region=ImageRegion(
             graphic_type="POINT",
             graphic_data=Affine.corner().points(np.array([[row["x"], row["y"]]])),
-            source_image=SourceImageForRegion(source.SOPClassUID, source.SOPInstanceUID),
+            source_image=SourceImageForRegion(source.SOPClassUID, source.SOPInstanceUID, _frame_number(row, source)),
         ),
         finding_category=codes.SCT.AnatomicalStructure,
         finding_type=finding,
@@ -100,6 +100,11 @@ def _anatomy(row: dict[str, Any]) -> tuple[Code, Code | None]:
     if row["level"]:
         return getattr(codes.cid7604, row["level"].replace("/", "") + "Disc"), None
     return codes.SCT.LumbarSpine, getattr(codes.SCT, row["side"].capitalize())
+
+
+def _frame_number(row: dict[str, Any], source: Dataset) -> list[int] | None:
+    """DICOM counts frames from 1, and does not where there is one."""
+    return [int(row["frame"]) + 1] if int(source.get("NumberOfFrames") or 1) > 1 else None
 
 
 def _ascii(text: str) -> str:

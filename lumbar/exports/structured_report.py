@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lumbar
-from lumbar.errors import ScanError, SettingsError
+from lumbar.errors import LumbarError, ScanError, SettingsError
 from lumbar.exports import Written
 from lumbar.exports.measurement_group import measurement_group
-from lumbar.files import replacing
+from lumbar.files import replacing, told
 from lumbar.prediction import Predictions, by_picture
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def write(found: Predictions, folder: Path) -> Written:
     check_installed()
     from pydicom.uid import generate_uid
 
-    folder.mkdir(parents=True, exist_ok=True)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     series: dict[str, str] = defaultdict(lambda: generate_uid(prefix=None))
     files, skipped = [], []
     for order, (name, image, points) in enumerate(by_picture(found.table), start=1):
@@ -155,7 +156,9 @@ def _discreetly(source: Dataset) -> Iterator[None]:
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
-    except (ValueError, TypeError, AttributeError) as error:
+    except LumbarError:
+        raise
+    except Exception as error:  # an odd element may raise anything
         raise ScanError(
             "no structured report: the header holds something that a report cannot take",
             file=source.filename,
@@ -171,20 +174,21 @@ def _source(file: Path) -> Dataset:
         ScanError: If it is no DICOM file, or does not say which picture it is.
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
     from pydicom.uid import UID
 
     try:
         with warnings.catch_warnings(action="ignore"):
             header = pydicom.dcmread(file, stop_before_pixels=True)
-    except (InvalidDicomError, OSError):
+            missing = [name for name in _NEEDED if not UID(str(header.get(name) or "")).is_valid]
+            for keyword in _MAY_BE_EMPTY:
+                if header.get(keyword) is None:
+                    setattr(header, keyword, "")
+    except Exception:  # an odd element may raise anything, with the patient's name in its message
         raise ScanError(
-            "no structured report: the picture is not a DICOM file, so it belongs to no study",
+            "no structured report: the picture is not a DICOM file that can be read whole, so it belongs to no study",
             file=file,
             remedy="give the original DICOM file; its points are in the table",
         ) from None
-    with warnings.catch_warnings(action="ignore"):
-        missing = [name for name in _NEEDED if not UID(str(header.get(name) or "")).is_valid]
     if missing:
         raise ScanError(
             "no structured report: the file does not say which picture of which study it is",
@@ -192,9 +196,6 @@ def _source(file: Path) -> Dataset:
             field=", ".join(missing),
             remedy="give the original DICOM file; its points are in the table",
         )
-    for keyword in _MAY_BE_EMPTY:
-        if header.get(keyword) is None:
-            setattr(header, keyword, "")
     return header
 
 

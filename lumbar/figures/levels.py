@@ -10,10 +10,12 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 
 from lumbar import scans
+from lumbar.errors import ScanError
 from lumbar.figures.pictures import mark_points, show_picture
 from lumbar.figures.planes import cut_line, windowed
 from lumbar.figures.style import GREY, Drawing, colour, listed, styled
 from lumbar.geometry import Affine, upright
+from lumbar.scans.scan import BURNED_IN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +40,7 @@ def levels(table: pd.DataFrame) -> Drawing:
         table: See `lumbar.study.locating.Located`; five rows.
 
     Raises:
-        ScanError: If a slice cannot be read.
+        ScanError: If a slice cannot be read, or has text burned into it, which a drawing would carry on.
     """
     rows = list(table.itertuples())
     sagittal = scans.read(rows[0].sagittal_file, frame=int(rows[0].sagittal_frame))
@@ -46,6 +48,9 @@ def levels(table: pd.DataFrame) -> Drawing:
     grid = figure.add_gridspec(3, 3, width_ratios=(2.3, 1, 1))
     main = figure.add_subplot(grid[:, 0])
     axials = {row.level: scans.read(row.axial_file, frame=int(row.axial_frame)) for row in rows if row.axial_file}
+    for scan in (sagittal, *axials.values()):
+        if BURNED_IN in scan.warnings:
+            raise ScanError(BURNED_IN, file=scan.path)
     shown = _show(main, sagittal, "sagittal", f"mid-sagittal: {Path(rows[0].sagittal_file).name}")
     for row in rows:
         cut = _segment(sagittal, axials[row.level]) if row.level in axials else None

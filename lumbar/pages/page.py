@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import lumbar
-from lumbar.files import replacing
+from lumbar.files import replacing, told
 
 JPEG_QUALITY = 82
 FEW_COLOURS = 4096
@@ -52,7 +52,8 @@ def write(file: Path, template: str, content: dict[str, Any]) -> Path:
     )
     written = {"version": lumbar.__version__, "today": datetime.now().astimezone().date().isoformat()}
     text = environment.get_template(template).render(written | content)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    with told(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
     with replacing(file) as temporary:
         # A file name may hold bytes that are no text; they are shown as question marks.
         temporary.write_bytes(text.encode("utf-8", "replace"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from lumbar import report
 from lumbar.errors import RunError
-from lumbar.exports import NOT_FOR_DIAGNOSIS, SYNTHETIC_ONLY
+from lumbar.exports import notices
 from lumbar.names import PARTS
 from lumbar.pages.page import Embedded, embedded_file
 
@@ -38,7 +38,7 @@ def content(run: Path) -> dict[str, Any]:
     history = read_history(run)
     return {
         "name": run.name,
-        "notices": [SYNTHETIC_ONLY, NOT_FOR_DIAGNOSIS] if config.get("synthetic", True) else [NOT_FOR_DIAGNOSIS],
+        "notices": notices(config.get("synthetic", True)),
         "model": settings.model,
         "views": settings.views,
         "epochs": len(history),

@@ -69,7 +69,7 @@ def _choose_frame(path: Path, count: int, frame: int | None) -> int:
             file=path,
             field="NumberOfFrames",
             found=count,
-            remedy=f"choose one from 0 to {count - 1}: scans.read(path, frame=…)",
+            remedy=f"choose one from 0 to {count - 1}: --frame N, in Python frame=N",
         )
     if not 0 <= (frame or 0) < count:
         raise ScanError("there is no such frame", file=path, found=frame, expected=f"0 to {count - 1}")

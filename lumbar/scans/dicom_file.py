@@ -129,6 +129,11 @@ def inflated(path: Path, content: bytes, tags: list[int]) -> Dataset | None:
     return dataset
 
 
+def is_deflated(path: Path) -> bool:
+    """Whether the file's elements are deflated, as its meta information says, however long that is."""
+    return read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+
+
 def _check_picture(path: Path, dataset: Dataset) -> None:
     if not isinstance(dataset.get("PixelData"), bytes):
         floating = "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset
@@ -138,10 +143,6 @@ def _check_picture(path: Path, dataset: Dataset) -> None:
             field="PixelData",
             found=_kind(dataset),
             remedy="give a file of an image series",
-        )
-    if not isinstance(dataset.PixelData, bytes):
-        raise ScanError(
-            "the file holds no picture", file=path, field="PixelData", found=type(dataset.PixelData).__name__
         )
     for keyword in REQUIRED:
         if dataset.get(keyword) in (None, ""):

@@ -19,14 +19,14 @@ from pydicom.errors import InvalidDicomError
 from lumbar.errors import ScanError
 from lumbar.names import PICTURES, VIEWS
 from lumbar.scans.dicom import read_dicom
+from lumbar.scans.dicom_file import is_deflated
 from lumbar.scans.first_elements import first_elements
 from lumbar.scans.scan import LARGEST_SIDE, Scan, check_size
 
 _KEYWORDS = ["Rows", "Columns", "PixelSpacing", "ImageOrientationPatient"]
 _WANTED = {0x00280010: b"US", 0x00280011: b"US", 0x00280030: b"DS", 0x00200037: b"DS"}
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
 _BEGINNING = 8 * 1024
-"""Bytes in which these elements stand in most files, and the transfer syntax in all."""
+"""Bytes in which these elements stand in most files."""
 
 
 class Header(NamedTuple):
@@ -80,7 +80,7 @@ def _dicom(path: Path) -> Header:
         beginning = os.read(file, _BEGINNING)
     finally:
         os.close(file)
-    return _plain(beginning) or _parsed(path, beginning)
+    return _plain(beginning) or _parsed(path)
 
 
 def _plain(beginning: bytes) -> Header | None:
@@ -102,10 +102,10 @@ def _plain(beginning: bytes) -> Header | None:
     return Header(width, height, pixel_width=column_spacing, pixel_height=row_spacing, view=view)
 
 
-def _parsed(path: Path, beginning: bytes) -> Header:
+def _parsed(path: Path) -> Header:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what pydicom remarks on is either harmless or an error here
-        if _DEFLATED in beginning:
+        if is_deflated(path):
             return _as_read(read_dicom(path, None))  # of a deflated file even the header may inflate without end
         dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_KEYWORDS)
         rows, columns, spacing, directions = (dataset.get(keyword) for keyword in _KEYWORDS)

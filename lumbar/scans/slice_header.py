@@ -13,12 +13,11 @@ import pydicom
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from lumbar.errors import ScanError
 from lumbar.geometry import Plane
 from lumbar.scans.dicom import _count_frames, _first, _functional_groups, _place, _spacing
-from lumbar.scans.dicom_file import IDENTITY, LARGEST_FILE, damaged, inflated
+from lumbar.scans.dicom_file import IDENTITY, LARGEST_FILE, damaged, inflated, is_deflated
 from lumbar.scans.scan import check_size
 
 ACQUISITION = (
@@ -119,14 +118,8 @@ def _header(path: Path) -> Dataset:
         raise ScanError(
             "the file is too large", file=path, found=f"{size} bytes", expected=f"at most {LARGEST_FILE} bytes"
         )
-    with path.open("rb") as file:
-        if DeflatedExplicitVRLittleEndian.encode() in file.read(_BEGINNING):
-            file.seek(0)
-            dataset = inflated(path, file.read(), _TAGS)
-            if dataset is not None:
-                return dataset
-        file.seek(0)
-        return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS)
+    dataset = inflated(path, path.read_bytes(), _TAGS) if is_deflated(path) else None
+    return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS) if dataset is None else dataset
 
 
 def _slices(path: Path, dataset: Dataset) -> Iterator[SliceHeader]:

@@ -117,7 +117,7 @@ def read_volume(path: Path, frame: int | None) -> Scan:
             file=path,
             field="frame",
             found=f"{count} sagittal slices, from the patient's right to the left",
-            remedy=f"choose one from 0 to {count - 1}: scans.read(path, frame=…); the middle one is {count // 2}",
+            remedy=f"choose one from 0 to {count - 1}: --frame N, in Python frame=N; the middle one is {count // 2}",
         )
     frame = frame or 0
     if not 0 <= frame < count:
@@ -130,7 +130,13 @@ def read_volume(path: Path, frame: int | None) -> Scan:
     if not np.isfinite(pixels).all():
         raise ScanError("some pixels are not finite numbers", file=path, remedy="export the volume again")
     return Scan(
-        path, pixels, pixel_width=plane.pixel_width, pixel_height=plane.pixel_height, plane=plane, view=VIEWS[0]
+        path,
+        pixels,
+        pixel_width=plane.pixel_width,
+        pixel_height=plane.pixel_height,
+        plane=plane,
+        orientation=np.stack([plane.along_row, plane.along_column]),
+        view=VIEWS[0],
     )
 
 
