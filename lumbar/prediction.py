@@ -24,8 +24,8 @@ COLUMNS = ("image", "view", "level", "side", "x", "y", "confidence", "flagged", 
 """Columns of the table of points, see `Predictions`."""
 
 ENDINGS = {*PICTURES, ".dcm", ""}
-"""Files with these endings are taken from a folder; hospitals often write DICOM files without one. Volumes are not: the
-masks that lie beside them have the same endings."""
+"""Files with these endings are taken from a folder, and what begins as DICOM files do, whatever it is called.
+Volumes are not taken: the masks that lie beside them have the same endings."""
 
 MIDDLE = "of the volume the middle sagittal slice was taken; choose another with --frame N, in Python frame=N"
 
@@ -200,11 +200,13 @@ def files(paths: Sequence[str | Path]) -> Iterator[Path]:
 
 
 def _files_of(path: Path) -> Iterator[Path]:
-    if path.is_dir():
-        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in ENDINGS and file.is_file())
-        yield from (file for file in inside if not file.name.startswith("."))
-    else:
+    if not path.is_dir():
         yield path
+        return
+    from lumbar.scans import begins_as_dicom
+
+    inside = (file for file in sorted(path.rglob("*")) if not file.name.startswith(".") and file.is_file())
+    yield from (file for file in inside if file.suffix.lower() in ENDINGS or begins_as_dicom(file))
 
 
 def _check_link(file: Path, paths: Sequence[str | Path]) -> None:

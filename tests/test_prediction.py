@@ -155,7 +155,8 @@ def test_a_network_nobody_knows_is_named(home):
 def test_in_a_folder_only_what_may_be_a_picture_is_taken(tmp_path):
     for name in ("b.dcm", "IM0001", "c.PNG", "landmarks.csv", ".hidden.png"):
         (tmp_path / name).touch()
-    assert [file.name for file in files([tmp_path])] == ["IM0001", "b.dcm", "c.PNG"]
+    (tmp_path / "IM.0002").write_bytes(bytes(128) + b"DICM")
+    assert [file.name for file in files([tmp_path])] == ["IM.0002", "IM0001", "b.dcm", "c.PNG"]
     assert list(files([tmp_path / "landmarks.csv"])) == [tmp_path / "landmarks.csv"], "who names a file means it"
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from lumbar.errors import ScanError
 from lumbar.names import PICTURES, VOLUMES
 from lumbar.scans.dicom import read_dicom
+from lumbar.scans.dicom_file import begins_as_dicom
 from lumbar.scans.picture import read_picture
 from lumbar.scans.scan import Scan
 from lumbar.scans.volume import middle_slice, read_volume
 
-__all__ = ["Scan", "middle_frame", "read"]
+__all__ = ["Scan", "begins_as_dicom", "middle_frame", "read"]
 
 
 def read(path: str | Path, *, frame: int | None = None) -> Scan:

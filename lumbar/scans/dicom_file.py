@@ -70,6 +70,16 @@ _TAGS = [tag_for_keyword(keyword) for keyword in _READ]
 """The elements that are read; what is not needed cannot do harm, and most of a header is not."""
 
 
+def begins_as_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM files do, whatever it is called; or cannot be opened: reading will say why."""
+    try:
+        with path.open("rb") as opened:
+            opened.seek(128)
+            return opened.read(4) == b"DICM"
+    except OSError:
+        return True
+
+
 def open_dicom(path: Path) -> Dataset:
     """The elements of a file that a scan is made of.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,10 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from lumbar.errors import ScanError, StudyError
+from lumbar.scans import begins_as_dicom
 from lumbar.scans.slice_header import SliceHeader, read_headers
 from lumbar.study.series import Series, series_of
 from lumbar.study.stacks import Stack
-
-_MAGIC = b"DICM"
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,19 +98,10 @@ def _dicom_files(paths: Sequence[str | Path]) -> list[Path]:
             raise StudyError("there is no such file or folder", file=path)
         if path.is_dir():
             inside = (file for file in path.rglob("*") if not file.name.startswith(".") and file.is_file())
-            found += sorted(file for file in inside if file.suffix.lower() == ".dcm" or _begins_as_dicom(file))
+            found += sorted(file for file in inside if file.suffix.lower() == ".dcm" or begins_as_dicom(file))
         else:
             found.append(path)
     return found
-
-
-def _begins_as_dicom(file: Path) -> bool:
-    try:
-        with file.open("rb") as opened:
-            opened.seek(128, os.SEEK_SET)
-            return opened.read(4) == _MAGIC
-    except OSError:
-        return True  # reading it will say why not
 
 
 def _chosen(slices: list[SliceHeader], study: str | None, paths: Sequence[str | Path]) -> list[SliceHeader]:
