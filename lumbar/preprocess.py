@@ -118,9 +118,20 @@ def square(pixels: np.ndarray, to_256: Affine, settings: PreprocessSettings) -> 
     Returns:
         uint8, (256, 256).
     """
-    low, high = percentiles(pixels, settings.low, settings.high)
-    scaled = (pixels - low) * (255 / (high - low if high > low else 1))
-    return to_256.image(np.clip(scaled, 0, 255).astype(np.uint8))
+    return to_256.image(windowed(pixels, settings.low, settings.high))
+
+
+def windowed(pixels: np.ndarray, low: float = 0.5, high: float = 99.5) -> np.ndarray:
+    """Signal between two percentiles as uint8, from black to white, so that one bright vessel does not rule.
+
+    Args:
+        pixels: Any real numbers, of any shape.
+        low: The percentile that becomes black.
+        high: The percentile that becomes white.
+    """
+    darkest, brightest = percentiles(pixels, low, high)
+    scaled = (pixels - darkest) * (255 / (brightest - darkest if brightest > darkest else 1))
+    return np.clip(scaled, 0, 255).astype(np.uint8)
 
 
 def percentiles(pixels: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -12,9 +12,10 @@ from matplotlib.patheffects import withStroke
 from lumbar import scans
 from lumbar.errors import ScanError
 from lumbar.figures.pictures import mark_points, show_picture
-from lumbar.figures.planes import cut_line, windowed
+from lumbar.figures.planes import cut_line
 from lumbar.figures.style import GREY, Drawing, colour, listed, styled
 from lumbar.geometry import Affine, upright
+from lumbar.preprocess import windowed
 from lumbar.scans.scan import BURNED_IN
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import numpy as np
 from lumbar.figures.pictures import show_picture
 from lumbar.figures.style import ORANGE, SKY, VERMILION, Drawing, listed, styled
 from lumbar.geometry import Plane
+from lumbar.preprocess import windowed
 
 if TYPE_CHECKING:
     from lumbar.scans import Scan
@@ -35,12 +36,6 @@ def planes(scans: Mapping[str, Scan]) -> Drawing:
                 axes.plot(*line.T, color=VIEW_COLOURS.get(other, "white"), linestyle=(0, (6, 3)), linewidth=1.6)
     figure.alt = f"{listed(scans)} pictures of one patient; dashed lines show where the other planes cut each."
     return figure
-
-
-def windowed(pixels: np.ndarray) -> np.ndarray:
-    """Signal between the darkest and brightest half per cent as uint8, so that one bright vessel does not rule."""
-    low, high = np.percentile(pixels, [0.5, 99.5])
-    return (255 * np.clip((pixels - low) / max(high - low, 1e-6), 0, 1)).astype(np.uint8)
 
 
 def cut_line(shown: Plane, other: Plane, columns: int, rows: int) -> np.ndarray | None:

@@ -16,6 +16,7 @@ from lumbar.geometry import Affine
 from lumbar.landmarks import channel, frames
 from lumbar.pages.page import Embedded, embedded_pixels
 from lumbar.prediction import Picture, by_picture
+from lumbar.preprocess import windowed
 from lumbar.scans.scan import BURNED_IN
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ UNKNOWN_NETWORK = (
 NAME_WIDTH, NAME_HEIGHT = 60, 14
 """Room that a point's name takes, pixels of the page's picture."""
 
-WINDOW_PERCENTILES = (1.0, 99.5)
 SHAPES = {
     "o": "M-5.5 0a5.5 5.5 0 1 0 11 0a5.5 5.5 0 1 0-11 0z",
     "s": "M-5-5h10v10h-10z",
@@ -184,8 +184,6 @@ def _drawn(scan: Scan, points: pd.DataFrame) -> tuple[Embedded, list[Mark]]:
     height, width = scan.pixels.shape
     spacing = {"pixel_width": scan.pixel_width or 1, "pixel_height": scan.pixel_height or 1}
     to_page = Affine.letterbox(width, height, SIDE, **spacing)
-    low, high = np.percentile(scan.pixels, WINDOW_PERCENTILES)
-    grey = np.clip((scan.pixels - low) * (255 / (high - low if high > low else 1)), 0, 255).astype(np.uint8)
     names = channel(points)
     alt = f"{points['view'].iloc[0]} picture with the points {', '.join(names)} marked; the table gives their places"
     places = to_page.points(points[["x", "y"]])
@@ -194,7 +192,7 @@ def _drawn(scan: Scan, points: pd.DataFrame) -> tuple[Embedded, list[Mark]]:
         for name, (x, y) in zip(names, places, strict=True)
         if np.isfinite(x + y)
     ]
-    return embedded_pixels(to_page.image(grey, SIDE, SIDE), alt), marks
+    return embedded_pixels(to_page.image(windowed(scan.pixels), SIDE, SIDE), alt), marks
 
 
 def _crowded(x: float, y: float, places: np.ndarray) -> bool:
