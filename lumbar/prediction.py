@@ -132,7 +132,7 @@ def predict(
 
     from lumbar import accuracy, evaluation, landmarks, turns
     from lumbar.geometry import Affine
-    from lumbar.preprocess import Prepared
+    from lumbar.preprocess import unmarked
     from lumbar.scans import identity
 
     network = weights.find(settings.weights)
@@ -150,13 +150,8 @@ def predict(
     if not found:
         return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), (), **about_network)
     channels = landmarks.channels(network.views)
-    prepared = Prepared(
-        images=np.stack([each.picture for each in found]),
-        index=pd.DataFrame({"view": [each.about.view for each in found]}),
-        to_native=np.stack([each.to_256.inverse().matrix for each in found]),
-        points=np.full((len(found), len(channels), 2), np.nan),
-        channels=channels,
-    )
+    asked = [(each.picture, each.about.view, each.to_256) for each in found]
+    prepared = unmarked(*zip(*asked, strict=True), channels)
     points, chances = evaluation.predict_with_confidence(network.file, prepared, progress=progress)
     confidences = network.confidence(chances)
     belongs = accuracy.belongs(prepared.index["view"], channels)

@@ -184,6 +184,26 @@ def upright_square(scan: scans.Scan, settings: PreprocessSettings) -> tuple[np.n
     return square(scan.pixels, to_256, settings), to_256
 
 
+def unmarked(
+    pictures: Sequence[np.ndarray], views: Sequence[str], to_256: Sequence[Affine], channels: tuple[str, ...]
+) -> Prepared:
+    """Pictures whose points nobody has marked, for a network to find.
+
+    Args:
+        pictures: N of them, uint8 (256, 256).
+        views: Plane of each.
+        to_256: From the native pixels of each to the 256 frame.
+        channels: Names of the points that are sought.
+    """
+    return Prepared(
+        images=np.stack(pictures),
+        index=pd.DataFrame({"view": list(views)}),
+        to_native=np.stack([each.inverse().matrix for each in to_256]),
+        points=np.full((len(pictures), len(channels), 2), np.nan),
+        channels=channels,
+    )
+
+
 def prepare(
     dataset: Dataset,
     settings: PreprocessSettings = PreprocessSettings(),

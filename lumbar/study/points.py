@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from lumbar import evaluation, landmarks, preprocess, scans
 from lumbar.errors import RunError
@@ -71,13 +70,8 @@ def find_points(slices: Sequence[PreparedSlice], network: Weights, *, progress: 
         return []
     channels = landmarks.channels(network.views)
     levels = [channels.index(level) for level in LEVELS]
-    part = preprocess.Prepared(
-        images=np.stack([each.picture for each in slices]),
-        index=pd.DataFrame({"view": ["sagittal"] * len(slices)}),
-        to_native=np.stack([each.to_256.inverse().matrix for each in slices]),
-        points=np.full((len(slices), len(channels), 2), np.nan),
-        channels=channels,
-    )
+    pictures, to_256 = zip(*((each.picture, each.to_256) for each in slices), strict=True)
+    part = preprocess.unmarked(pictures, ["sagittal"] * len(slices), to_256, channels)
     points, chances = evaluation.predict_with_confidence(network.file, part, progress=progress)
     chances = chances[:, levels]
     confidences = network.confidence(chances)
