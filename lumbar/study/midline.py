@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lumbar.study.stacks import Stack
+from lumbar.weights import log_odds
 
 AROUND_MM = 30.0
 """Slices up to this far from half-way between the outermost are looked at."""
@@ -60,8 +61,7 @@ def by_confidence(offsets: np.ndarray, confidence: np.ndarray) -> float | None:
     confidence = np.asarray(confidence, dtype=np.float64)
     if len(offsets) < FEWEST or not np.isfinite(confidence).all() or confidence.mean(axis=1).max() < SURE:
         return None
-    chance = np.clip(confidence, 1e-4, 1 - 1e-4)
-    odds = np.log(chance / (1 - chance)).mean(axis=1)
+    odds = log_odds(np.clip(confidence, 1e-4, 1 - 1e-4)).mean(axis=1)
     first, last = offsets[0], offsets[-1]
     candidates = np.linspace(first + MARGIN * (last - first), last - MARGIN * (last - first), 121)
     mismatches = [_mismatch(offsets, odds, middle) for middle in candidates]
