@@ -7,6 +7,7 @@ that slope through the slab get softer edges.
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from lumbar.phantom import scanner
@@ -25,8 +26,13 @@ _PATTERNS = {
     "lumps": ((11.0, 9.0, 11.0), 3.0, 4),
     "lumps2": ((5.0, 5.0, 6.0), 4.0, 2),
 }
+_COARSEST = max(step for _, _, step in _PATTERNS.values())
 _ALONG = ("roots", "streaks")
 """Patterns that follow the curve of the column they are laid on."""
+
+
+Near = tuple[np.ndarray, np.ndarray, tuple[slice, slice]]
+"""Distance to a solid and coordinates in its own axes, in the rows and columns of pixels that it may cover."""
 
 
 class Canvas:
@@ -41,6 +47,7 @@ class Canvas:
         self.bumps = self._field(even_grain, (3.0, 3.0, 3.0), 3, 2)  # what roughens surfaces
         self.bumps *= np.float32(0.6)
         self.bumps += self.coarse * np.float32(0.8)
+        self.deepest = -float(self.bumps.min())
 
     def _field(self, kind, scale: tuple[float, float, float], salt: int, step: int, part=np.s_[:, :], y=None):
         """Noise over a rectangle, worked out on every `step`-th pixel."""
@@ -52,11 +59,11 @@ class Canvas:
 
     def paint(self, cut: Cut) -> None:
         """Lay a solid's coats and spots over what is there."""
-        solid, part = cut.solid, (cut.rows, cut.columns)
-        place = self.view.local(solid.centre, solid.axes, cut.rows, cut.columns)
-        distance = self._distance(solid, place)
-        if distance is None:
+        solid = cut.solid
+        near = self._near_column(cut) if isinstance(solid.form, Tube) else self._near_solid(cut)
+        if near is None:
             return
+        distance, place, part = near
         if solid.roughness:
             distance += np.float32(solid.roughness) * self.bumps[part]
         if distance.min() > self.view.pixel + cut.slope:
@@ -72,24 +79,46 @@ class Canvas:
         for spot in solid.spots:
             self._paint_spot(part, place, covered, spot)
 
-    def _distance(self, solid: Solid, place: list[np.ndarray]) -> np.ndarray | None:
-        """Distance to the solid's surface, or None if it is nowhere near."""
-        rows, columns = place[0].shape
-        if not isinstance(solid.form, Tube) or rows * columns < 3000:
-            return solid.form.distance(*place)
-        # Distances to a column change so evenly that a few pixels tell enough.
-        step = 4 if solid.form.stout else 2
-        coarse = solid.form.distance(*(axis[::step, ::step] for axis in place))
-        return scanner.enlarged(coarse, step, columns, rows) if coarse.min() < 3 * self.view.pixel else None
+    def _near_solid(self, cut: Cut) -> Near | None:
+        place = self.view.local(cut.solid.centre, cut.solid.axes, cut.rows, cut.columns)
+        distance = cut.solid.form.distance(*place)
+        box = _box(distance < self._reach(cut))
+        if box is None:
+            return None
+        rows, columns = box
+        return distance[box], place[:, rows, columns], (_moved(rows, cut.rows), _moved(columns, cut.columns))
+
+    def _near_column(self, cut: Cut) -> Near | None:
+        """Distances to a column change so evenly that a few pixels tell enough."""
+        form, place = cut.solid.form, self.view.place[:, cut.rows, cut.columns]
+        step = 1 if place[0].size < 3000 else 4 if form.stout else 2
+        coarse = form.distance(*place[:, ::step, ::step])
+        if step > 1 and coarse.min() >= 3 * self.view.pixel:
+            return None
+        box = _box(coarse < self._reach(cut))
+        if box is None:
+            return None
+        rows, columns = (_widened(part, step, size) for part, size in zip(box, place.shape[1:], strict=True))
+        distance = coarse[_every(rows, step), _every(columns, step)]
+        if step > 1:
+            distance = scanner.enlarged(distance, step, columns.stop - columns.start, rows.stop - rows.start)
+        return distance, place[:, rows, columns], (_moved(rows, cut.rows), _moved(columns, cut.columns))
+
+    def _reach(self, cut: Cut) -> float:
+        """Farther than this from the solid's smooth surface it covers nothing, mm."""
+        edge = self.view.pixel + cut.slope
+        soft = max(coat.softness / 2 - coat.inset for coat in cut.solid.coats)
+        return 1.001 * max(edge, edge / 2 + soft) + cut.solid.roughness * self.deepest
 
     def _coverage(self, distance: np.ndarray, coat: Coat, slope: float, share: float) -> np.ndarray | None:
         width = np.float32(-1 / (self.view.pixel + coat.softness + slope))
         covered = distance * width
         covered += np.float32(0.5 + coat.inset * width)
-        np.clip(covered, 0, 1, out=covered)
+        np.maximum(covered, 0, out=covered)
+        np.minimum(covered, 1, out=covered)
         if coat.strength * share < 1:
             covered *= np.float32(coat.strength * share)
-        return covered if covered.any() else None
+        return covered if covered.max() > 0 else None
 
     def _paint_spot(self, part, place, covered: np.ndarray, spot: Spot) -> None:
         distance = spot.form.distance(
@@ -131,6 +160,31 @@ class Canvas:
         if self.fat is None:
             return self.water
         return self.water + scanner.shifted(self.fat, self.contrast.chemical_shift / self.view.plane.pixel_width)
+
+
+def _box(near: np.ndarray) -> tuple[slice, slice] | None:
+    """The rows and columns that hold every true pixel, None if there is none."""
+    left, top, width, height = cv2.boundingRect(near.view(np.uint8))
+    return (slice(top, top + height), slice(left, left + width)) if width else None
+
+
+def _widened(part: slice, step: int, size: int) -> slice:
+    """Pixels between those that are `step` apart and numbered by `part`, and on to their neighbours on both sides.
+
+    From one multiple of `_COARSEST` to another (or to the end), so that fields known on fewer pixels stay as they are.
+    """
+    start = (part.start - 1) * step // _COARSEST * _COARSEST
+    stop = -(-part.stop * step // _COARSEST) * _COARSEST + 1
+    return slice(max(start, 0), min(stop, size))
+
+
+def _every(part: slice, step: int) -> slice:
+    """Numbers of the pixels of `part` among those that are `step` apart."""
+    return slice(part.start // step, (part.stop - 1) // step + 1)
+
+
+def _moved(part: slice, window: slice) -> slice:
+    return slice(window.start + part.start, window.start + part.stop)
 
 
 def _lay(below: np.ndarray, covered: np.ndarray, value: np.ndarray | np.float32) -> None:

@@ -40,9 +40,10 @@ class View:
         self.normal = plane.normal @ patient.rotation
         self.pixel = float(np.sqrt(plane.pixel_width * plane.pixel_height))
         self.thickness = thickness
-        self.columns = np.arange(width, dtype=np.float32)[None, :]
-        self.rows = np.arange(height, dtype=np.float32)[:, None]
-        self.x, self.y, self.z = self.local(np.zeros(3), np.eye(3), slice(None), slice(None))
+        self.columns = np.arange(width, dtype=np.float32)
+        self.rows = np.arange(height, dtype=np.float32)
+        self.place = self.local(np.zeros(3), np.eye(3), slice(None), slice(None))
+        self.x, self.y, self.z = self.place
 
     def cuts(self) -> list[Cut]:
         """The solids that the slice meets, in painting order."""
@@ -75,9 +76,9 @@ class View:
             for index in np.flatnonzero(hit)
         ]
 
-    def local(self, centre: np.ndarray, axes: np.ndarray, rows: slice, columns: slice) -> list[np.ndarray]:
-        """Coordinates of a rectangle of pixels in a solid's own axes: three float32 arrays, mm."""
+    def local(self, centre: np.ndarray, axes: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+        """Coordinates of a rectangle of pixels in a solid's own axes: float32 array (3, rows, columns), mm."""
         start, right, down = (self.origin - centre) @ axes.T, axes @ self.column_step, axes @ self.row_step
-        along_rows = self.rows[rows] * down.astype(np.float32) + start.astype(np.float32)
-        along_columns = self.columns[:, columns] * right.astype(np.float32)[:, None]
-        return [along_rows[:, axis, None] + along_columns[axis] for axis in range(3)]
+        along_rows = down.astype(np.float32)[:, None] * self.rows[rows] + start.astype(np.float32)[:, None]
+        along_columns = right.astype(np.float32)[:, None] * self.columns[columns]
+        return along_rows[:, :, None] + along_columns[:, None, :]
