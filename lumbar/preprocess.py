@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from lumbar import landmarks, scans
+from lumbar import landmarks, scans, stored
 from lumbar.errors import DatasetError, ScanError
 from lumbar.files import building, replacing, reserve, write_json
 from lumbar.geometry import SIZE, Affine, upright
@@ -61,7 +61,8 @@ class Prepared:
     """Pictures ready for a network, with their points.
 
     Args:
-        images: uint8, (N, 256, 256); memory-mapped if they come from a cache.
+        images: uint8, (N, 256, 256); memory-mapped if they come from a cache, and `lumbar.stored.Stored` if many were
+            chosen from there.
         index: DataFrame with N rows and columns image, patient, source, view, contrast, level (of an axial picture; ""
             otherwise), width, height (native pixels), pixel_width, pixel_height (mm, NaN if unknown); and frame, if
             the data set has it.
@@ -81,7 +82,7 @@ class Prepared:
         positions = np.flatnonzero(where) if np.asarray(where).dtype == bool else np.asarray(where, dtype=int)
         return replace(
             self,
-            images=self.images[positions],
+            images=stored.chosen(self.images, positions),
             index=self.index.iloc[positions].reset_index(drop=True),
             to_native=self.to_native[positions],
             points=self.points[positions],
@@ -99,7 +100,7 @@ def joined(several: Sequence[Prepared]) -> Prepared:
     if len(several) == 1:
         return several[0]
     return Prepared(
-        images=np.concatenate([each.images for each in several]),
+        images=stored.joined([each.images for each in several]),
         index=pd.concat([each.index for each in several], ignore_index=True),
         to_native=np.concatenate([each.to_native for each in several]),
         points=np.concatenate([each.points for each in several]),

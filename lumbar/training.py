@@ -433,9 +433,12 @@ def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepar
 
 
 def _fingerprint(parts: dict[str, Prepared]) -> str:
+    import numpy as np
+
     digest = hashlib.sha256()
     for prepared in parts.values():
-        digest.update(prepared.images.tobytes())
+        for picture in prepared.images:  # one by one: all together they may be too large for memory
+            digest.update(np.ascontiguousarray(picture))
         digest.update(prepared.points.tobytes())
     return digest.hexdigest()[:16]
 
