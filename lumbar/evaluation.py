@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from lumbar import accuracy, figures
     from lumbar.preprocess import Prepared
 
-BATCH = 64
-"""Pictures given to the network at once; the answers do not depend on it."""
+BATCH = 16
+"""Pictures given to the network at once; the answers do not depend on it. What more of them hold between two layers
+leaves the processor's caches."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def predict_with_confidence(network: Path, part: Prepared, *, progress: bool = T
     from lumbar.readout import read_out
     from lumbar.weights import loading
 
-    model = loading.load(network)
+    model = models.answering(loading.load(network))
     has_maps = len(model.output_shape) == 4
     answers_with = model.output_shape[-1] if has_maps else model.output_shape[1]
     if answers_with != len(part.channels):

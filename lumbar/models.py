@@ -6,6 +6,8 @@ the point lies there; `points` reads such maps out while training, and `lumbar.r
 
 from __future__ import annotations
 
+import math
+
 from lumbar.backend import keras
 from lumbar.errors import RunError
 from lumbar.geometry import SIZE
@@ -252,6 +254,35 @@ def heatmaps(model: keras.Model) -> keras.Model:
     height, width, channels = model.output.shape[1:]
     chances = layers.Softmax(axis=1)(layers.Reshape((height * width, channels))(model.output))
     return keras.Model(model.input, layers.Reshape((height, width, channels))(chances))
+
+
+def answering(model: keras.Model) -> keras.Model:
+    """The same network for questions only, a quarter faster if its activation is gelu; answers differ by 1e-6.
+
+    TensorFlow makes gelu of erfc, which takes its processors twice the time of erf.
+
+    Args:
+        model: Any of the networks; it stays as it is.
+
+    Returns:
+        A copy, or the model itself where there is nothing to gain.
+    """
+
+    def layer_for(layer):
+        return layers.Activation(_gelu, name=layer.name) if slow(layer) else layer.from_config(layer.get_config())
+
+    def slow(layer):
+        return isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu
+
+    if not any(map(slow, model.layers)):
+        return model
+    copy = keras.models.clone_model(model, clone_function=layer_for)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _gelu(x):
+    return x * (0.5 + 0.5 * ops.erf(x * math.sqrt(0.5)))
 
 
 def points(answer, reach: int | None = None):

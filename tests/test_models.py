@@ -77,6 +77,17 @@ def test_saved_and_loaded_in_safe_mode_it_answers_the_same(name, tmp_path):
     np.testing.assert_array_equal(model(pictures), again(pictures))
 
 
+@pytest.mark.parametrize("name", models.NETWORKS)
+def test_made_for_answering_it_answers_the_same(name):
+    model = models.build(name, 5, width=8, depth=3, activation="gelu")
+    pictures = np.random.default_rng(1).random((2, 256, 256, 1), "float32")
+    before = model.predict_on_batch(pictures)
+    quicker = models.answering(model)
+    assert quicker is not model
+    np.testing.assert_allclose(quicker.predict_on_batch(pictures), before, atol=1e-5)
+    np.testing.assert_array_equal(model.predict_on_batch(pictures), before)
+
+
 def test_the_maps_behind_the_points():
     model = models.build("heatmap", 5)
     pictures = np.zeros((2, 256, 256, 1), "float32")
