@@ -1,17 +1,19 @@
-"""Files that appear whole or not at all; and what to say where the system will not have them written."""
+"""Files that appear whole or not at all, folders held by one process at a time, and what the system's refusals mean."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
+import platform
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumbar.errors import OutputError
+from lumbar.errors import OutputError, RunError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +71,75 @@ def reserve(path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
+LOCK = ".lock"
+"""Name of the file in a folder by which one process keeps others out; its content says which."""
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep a folder to this process while it works there, and clear away what killed processes left half-written.
+
+    The folder is made if it is not there, and is gone afterwards if nothing came to stand in it. The system itself
+    frees it when the process ends, however it ends. Folders inside it are not held.
+
+    Raises:
+        RunError: If another process is at work in it.
+        OutputError: If the system will not have it written to.
+    """
+    import filelock
+
+    made = not folder.is_dir()
+    lock = filelock.FileLock(folder / LOCK)
+    with told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise RunError(
+                "another process is at work in this folder",
+                file=folder,
+                found=_text(folder / LOCK) or None,
+                remedy="wait until it has ended, or choose another --name",
+            ) from None
+    try:
+        with suppress(OSError):  # a courtesy to whoever comes second
+            (folder / LOCK).write_text(f"process {os.getpid()} on {_HOST}", encoding="utf-8")
+        _clear(folder, rf"\.{_HOST}-(\d+)\.")
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / LOCK).unlink()
+            if made:
+                folder.rmdir()
+        lock.release()
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+_HOST = re.sub(r"[^A-Za-z0-9]", "-", platform.node())[:32]
+
+
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{os.getpid()}.{path.name}")
+    return path.with_name(f".{_HOST}-{os.getpid()}.{path.name}")
+
+
+def _clear(folder: Path, pattern: str) -> None:
+    """Remove files and folders whose names begin as the pattern says, if the process it names is gone."""
+    import psutil
+
+    for left in folder.iterdir():
+        owner = re.match(pattern, left.name)
+        if owner is None or psutil.pid_exists(int(owner[1])):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -90,8 +159,21 @@ def replacing(path: Path) -> Iterator[Path]:
             with temporary.open("rb+") as written:
                 os.fsync(written.fileno())
             temporary.replace(path)
+            _sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk, so that files written one after the other survive a power cut so, too."""
+    if os.name != "posix":  # elsewhere a folder cannot be opened
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network disks do not know how
+            os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 @contextmanager
@@ -103,10 +185,11 @@ def building(folder: Path) -> Iterator[Path]:
     Raises:
         OutputError: If the system will not have it written.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary = folder.with_name(f".{folder.name}.{_HOST}-{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     with told(folder):
         temporary.mkdir(parents=True)
+        _clear(folder.parent, rf"\.{re.escape(folder.name)}\.{_HOST}-(\d+)\.tmp$")
         try:
             yield temporary
             try:
