@@ -6,17 +6,21 @@ evaluated and resumed like one, and needs no second description of how a network
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import sys
+import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumbar import places
-from lumbar.errors import RunError
-from lumbar.files import told, write_json, write_table
+from lumbar import oracles, places, workers
+from lumbar.errors import OutputError, RunError
+from lumbar.files import held, write_json, write_table
 from lumbar.settings import setting, to_dict
 from lumbar.training import TrainingSettings
+from lumbar.workers import WorkerSettings
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -61,44 +65,56 @@ def space(names: tuple[str, ...]) -> keras_tuner.HyperParameters:
     return parameters
 
 
-def tune(settings: TuningSettings, training: TrainingSettings, *, progress: bool = True) -> Path:
+def tune(
+    settings: TuningSettings,
+    training: TrainingSettings,
+    where: WorkerSettings | None = None,
+    *,
+    progress: bool = True,
+) -> Path:
     """Search, write the leaderboard and its picture, then train the best settings for `training.epochs` epochs.
 
     Everything stands in ``runs/<name>/``: ``config.json``, ``leaderboard.csv``, ``leaderboard.png``, one run folder a
     trial under ``trials/``, and the winner, trained anew and evaluated, in ``best/``. A search that was stopped goes on
-    where it stood: finished trials are not repeated, and one that was cut short resumes at its last epoch.
+    where it stood: finished trials are not repeated, and one that was cut short resumes at its last epoch. Several
+    workers make the same trials in a random search, to the last bit if each has as many threads as one process had; in
+    the others the next trial depends on which were finished, and so on the workers' speed.
 
     Args:
         settings: What to search and for how long.
         training: Settings common to all trials, and the epochs of the final training.
+        where: Which processes do it; this one if left out.
         progress: Show what is going on.
 
     Returns:
         The run folder of the winner.
 
     Raises:
-        RunError: If the folder holds a search with other settings, or no trial was completed.
+        RunError: If the folder holds a search with other settings, another process is at work in it, or no trial was
+            completed.
+        OutputError: If the system will not have the results written: no fault of a trial.
         LumbarError: If the data cannot be read.
     """
-    from lumbar.backend import keras  # before keras_tuner, which would start TensorFlow with all its chatter
     from lumbar.training import prepared_parts
 
     folder = places.runs() / settings.name
     prepared_parts(training, progress=progress)  # data that cannot be read are no matter of a trial
-    _claim(folder, {"tuning": to_dict(settings), "training": to_dict(training)})
-    tuner = _tuner(settings, training, folder, progress)
-    tuner.search()
-    keras.backend.clear_session()  # the trials' networks are on disk
-    table = leaderboard(folder)
-    if not (table["status"] == "COMPLETED").any():
-        raise RunError(
-            "no trial of the search was completed",
-            file=folder,
-            found=", ".join(table["status"]) or "no trial",
-            remedy="see the message in trials/keras_tuner/search/trial_*/trial.json",
-        )
-    _write_leaderboard(table, folder)
-    return _train_winner(table["trial"].iloc[0], training, folder, progress)
+    with held(folder):
+        _claim(folder, {"tuning": to_dict(settings), "training": to_dict(training)})
+        if where is not None and where.several:
+            total = None if settings.algorithm == "hyperband" else settings.trials
+            workers.search(folder, total, where, progress=progress)
+        else:
+            run_trials(settings, training, folder, progress=progress)
+        table = leaderboard(folder)
+        if not (table["status"] == "COMPLETED").any():
+            raise RunError(
+                "no trial of the search was completed",
+                file=folder,
+                found="; ".join(table["reason"].unique()) or "no trial",
+            )
+        _write_leaderboard(table, folder)
+        return _train_winner(table["trial"].iloc[0], training, folder, progress)
 
 
 def leaderboard(folder: Path) -> pd.DataFrame:
@@ -108,8 +124,8 @@ def leaderboard(folder: Path) -> pd.DataFrame:
         folder: The search's folder.
 
     Returns:
-        DataFrame with columns trial, status, val_mae_px (pixels of the 256 frame; NaN if not completed), epochs and one
-        column for each searched setting.
+        DataFrame with columns trial, status, val_mae_px (pixels of the 256 frame; NaN if not completed), epochs, one
+        column for each searched setting, and reason ("", or why a trial failed).
     """
     import pandas as pd
 
@@ -124,10 +140,11 @@ def leaderboard(folder: Path) -> pd.DataFrame:
                 OBJECTIVE: trial["score"],
                 "epochs": values.get("tuner/epochs"),
                 **{name: value for name, value in values.items() if not name.startswith("tuner/")},
+                "reason": (trial["message"] or "").strip().rpartition("\n")[2].rpartition("FailedTrialError: ")[2],
             }
         )
-    table = pd.DataFrame(rows, columns=None if rows else ["trial", "status", OBJECTIVE, "epochs"])
-    return table.sort_values(OBJECTIVE, na_position="last", ignore_index=True)
+    table = pd.DataFrame(rows, columns=None if rows else ["trial", "status", OBJECTIVE, "epochs", "reason"])
+    return table.sort_values(OBJECTIVE, na_position="last", ignore_index=True, kind="stable")
 
 
 def _claim(folder: Path, config: dict[str, Any]) -> None:
@@ -141,50 +158,93 @@ def _claim(folder: Path, config: dict[str, Any]) -> None:
                 remedy="choose another --name, or remove the folder",
             )
         return
-    with told(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     write_json(path, config)
+
+
+def run_trials(settings: TuningSettings, training: TrainingSettings, folder: Path, *, progress: bool) -> None:
+    """Make the trials that are left, as the only process of a search, or as the one that the environment says."""
+    from lumbar.backend import keras  # before keras_tuner, which would start TensorFlow with all its chatter
+
+    try:
+        _search(settings, training, folder, progress)
+    finally:
+        keras.backend.clear_session()  # the trials' networks are on disk
+
+
+def _search(settings: TuningSettings, training: TrainingSettings, folder: Path, progress: bool) -> None:
+    import keras_tuner
+
+    try:
+        _tuner(settings, training, folder, progress).search()
+    except keras_tuner.errors.FatalError as error:
+        raise error.__cause__ from None
 
 
 def _tuner(settings: TuningSettings, training: TrainingSettings, folder: Path, progress: bool):
     """A Keras Tuner whose trials are runs."""
+    import grpc
     import keras_tuner
     from keras_tuner.engine import base_tuner  # the plain tuner: no model of its own, only trials
 
     from lumbar.training import read_history, train
 
+    deaths = int(os.environ.get(workers.DEATHS, 0))
+
     class RunTuner(base_tuner.BaseTuner):
         def run_trial(self, trial, *_, **__):
+            nonlocal deaths
+            if deaths >= workers.GIVE_UP:
+                deaths = 0
+                raise keras_tuner.errors.FailedTrialError(f"its process was killed {workers.GIVE_UP} times")
+            deaths = 0
             values = dict(trial.hyperparameters.values)
             epochs = values.get("tuner/epochs", settings.trial_epochs)
             chosen = {name: value for name, value in values.items() if not name.startswith("tuner/")}
             run = _run_of(trial.trial_id, folder)
             try:
                 train(replace(training, **chosen, epochs=epochs, name=run), progress=progress)
-            except (RunError, MemoryError) as error:  # the next trial may do better
-                raise keras_tuner.errors.FailedTrialError(str(error)) from error
+            except OutputError as error:  # a full disk is no trial's fault
+                raise keras_tuner.errors.FatalError from error
+            except Exception as error:  # settings that diverge or need too much memory; the next trial may do better
+                reason = " ".join(str(error).split()) or type(error).__name__
+                raise keras_tuner.errors.FailedTrialError(reason) from error
             return {OBJECTIVE: float(read_history(places.runs() / run)[OBJECTIVE].min())}
+
+        def _run_and_update_trial(self, trial, *options, **named):
+            try:
+                super()._run_and_update_trial(trial, *options, **named)
+            except grpc.RpcError as error:  # nor is a chief that is gone
+                raise keras_tuner.errors.FatalError from error
+
+        def pre_create_trial(self):
+            if self._is_worker():
+                time.sleep(0.1)  # while all others are waited for, the chief is asked again and again
 
         def load_model(self, trial):
             raise NotImplementedError("a trial's network is best.keras of its run folder")
 
-    objective = keras_tuner.Objective(OBJECTIVE, "min")
-    common = {
-        "objective": objective,
-        "hyperparameters": space(settings.search),
-        "seed": training.seed,
-        "max_consecutive_failed_trials": sys.maxsize,  # a run of bad luck does not throw away the good trials
-    }
-    oracles = keras_tuner.oracles
-    if settings.algorithm == "hyperband":
-        oracle = oracles.HyperbandOracle(max_epochs=settings.trial_epochs, factor=3, **common)
-    elif settings.algorithm == "bayesian":
-        oracle = oracles.BayesianOptimizationOracle(max_trials=settings.trials, **common)
-    else:
-        oracle = oracles.RandomSearchOracle(max_trials=settings.trials, **common)
-    tuner = RunTuner(oracle, directory=str(folder / "trials" / "keras_tuner"), project_name="search")
+        # All there is to keep is the oracle's state. A worker has none.
+        def save(self):
+            if not self._is_worker():
+                self.oracle.save()
+
+        def reload(self):
+            self.oracle.reload()
+
+        def _get_tuner_fname(self):
+            return str(Path(self.project_dir) / ("none" if self._is_worker() else oracles.STATE))
+
+    oracle = oracles.oracle(
+        settings.algorithm,
+        trials=settings.trials,
+        epochs=settings.trial_epochs,
+        seed=training.seed,
+        objective=keras_tuner.Objective(OBJECTIVE, "min"),
+        hyperparameters=space(settings.search),
+    )
     oracle.verbose = int(progress)
-    return tuner
+    with contextlib.nullcontext() if progress else contextlib.redirect_stdout(io.StringIO()):
+        return RunTuner(oracle, directory=str(folder / "trials" / "keras_tuner"), project_name="search")
 
 
 def _run_of(trial: str, folder: Path) -> str:

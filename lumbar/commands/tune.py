@@ -7,11 +7,13 @@ import argparse
 from lumbar.settings import add_flags, from_flags
 from lumbar.training import TrainingSettings
 from lumbar.tuning import TuningSettings
+from lumbar.workers import WorkerSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the search, and those of the training it searches over."""
     add_flags(parser.add_argument_group("the search"), TuningSettings)
+    add_flags(parser.add_argument_group("its processes"), WorkerSettings)
     add_flags(
         parser.add_argument_group("training, for what the search does not vary"), TrainingSettings, skip=("name",)
     )
@@ -19,10 +21,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Search, train the best, and print the leaderboard."""
+    from lumbar import places, workers
     from lumbar.tuning import leaderboard, tune
 
+    settings, where = from_flags(TuningSettings, arguments), from_flags(WorkerSettings, arguments)
+    if where.join:
+        workers.join(places.runs() / settings.name, where)
+        print("The search has no more trials for this machine; the leaderboard is printed where it was started.")
+        return 0
     training = {name: value for name, value in vars(arguments).items() if name != "name"}
-    best = tune(from_flags(TuningSettings, arguments), from_flags(TrainingSettings, argparse.Namespace(**training)))
+    best = tune(settings, from_flags(TrainingSettings, argparse.Namespace(**training)), where)
     print(leaderboard(best.parent).to_string(index=False, float_format="{:.4g}".format))
     print(f"The winner, trained anew and evaluated, is in {best}")
     return 0
