@@ -6,6 +6,7 @@ import numpy as np
 
 from lumbar.augment import AugmentSettings, augment
 from lumbar.backend import keras
+from lumbar.distribution import Share
 from lumbar.geometry import SIZE, Affine
 from lumbar.preprocess import Prepared
 
@@ -24,6 +25,7 @@ class Batches(keras.utils.PyDataset):
         seed: Of order and augmentation.
         shuffle: Whether each epoch has its own order.
         augment: How to change the pictures; None leaves them as they are.
+        share: The part of each batch that this process gives, if several devices share it.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Batches(keras.utils.PyDataset):
         seed: int = 0,
         shuffle: bool = False,
         augment: AugmentSettings | None = None,
+        share: Share | None = None,
     ):
         # With one worker Keras leaves the batches to tf.data, if TensorFlow is the backend, and tf.data's tuning thread
         # notices only after up to ten seconds that a dataset is at its end. With several, Keras has a queue of its own,
@@ -41,6 +44,7 @@ class Batches(keras.utils.PyDataset):
         workers = 2 if keras.backend.backend() == "tensorflow" else 1
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4)
         self.prepared, self.batch_size, self.seed, self.shuffle = prepared, batch_size, seed, shuffle
+        self.share = share or Share()
         self.settings = augment if augment is not None and augment.strength > 0 else None
         self.epoch = 0
 
@@ -53,6 +57,7 @@ class Batches(keras.utils.PyDataset):
     def batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The batch at this place of this epoch, whatever was asked before."""
         positions = self._order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
+        positions, copied = self.share.of(positions)
         pictures = np.empty((len(positions), SIZE, SIZE, 1), np.float32)
         points = np.empty((len(positions), len(self.prepared.channels), 2), np.float32)
         for place, position in enumerate(positions):
@@ -61,7 +66,7 @@ class Batches(keras.utils.PyDataset):
                 rng = np.random.default_rng((self.seed, epoch, int(position)))
                 picture, moved = augment(picture, moved, rng, self.settings, self.prepared.channels)
             np.multiply(picture, np.float32(1 / 255), out=pictures[place, ..., 0])
-            points[place] = _TO_UNIT.points(moved)
+            points[place] = np.nan if copied[place] else _TO_UNIT.points(moved)
         return pictures, points
 
     def on_epoch_end(self) -> None:
@@ -71,3 +76,41 @@ class Batches(keras.utils.PyDataset):
     def _order(self, epoch: int) -> np.ndarray:
         count = len(self.prepared.images)
         return np.random.default_rng((self.seed, epoch)).permutation(count) if self.shuffle else np.arange(count)
+
+
+class CountCopiesOnce(keras.callbacks.Callback):
+    """Mends the epoch's mean losses where devices share a last batch that had to be repeated, see `Share.of`.
+
+    Keras weighs the loss of each batch by its rows, copies included. The metrics know better: copies have no points.
+
+    Args:
+        training: Batches of the training.
+        validation: Batches of the validation after each epoch.
+    """
+
+    def __init__(self, training: Batches, validation: Batches):
+        super().__init__()
+        self.batches = {"loss": training, "val_loss": validation}
+        self.means = {}
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Notes the mean loss so far."""
+        self._note("loss", batch, logs)
+
+    def on_test_batch_end(self, batch: int, logs=None) -> None:
+        """Notes the mean loss so far."""
+        self._note("val_loss", batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs=None) -> None:
+        """Puts the mean over pictures in place of that over rows."""
+        for name, batches in self.batches.items():
+            before = (len(batches) - 1) * batches.batch_size
+            last = len(batches.prepared.images) - before
+            rows = batches.share.rows(last)
+            if rows != last:
+                of_last = (logs[name] * (before + rows) - self.means.get(name, 0.0) * before) / rows
+                logs[name] = (self.means.get(name, 0.0) * before + of_last * last) / (before + last)
+
+    def _note(self, name: str, batch: int, logs) -> None:
+        if batch == len(self.batches[name]) - 2:
+            self.means[name] = float(logs["loss"])

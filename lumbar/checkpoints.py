@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 
-from lumbar import models
+from lumbar import distribution, models
 from lumbar.backend import keras
 from lumbar.batches import Batches
 from lumbar.errors import RunError
@@ -19,7 +19,7 @@ from lumbar.weights import loading
 
 def save(model: keras.Model, path: Path) -> None:
     """Save a network; Keras itself writes in place, and a kill would leave half a file."""
-    with replacing(path) as temporary:
+    with replacing(path) as temporary, distribution.alone():
         model.save(temporary)
 
 
@@ -75,10 +75,11 @@ class RunKeeper(keras.callbacks.Callback):
         row["seconds"] = round(time.perf_counter() - self.began, 3)
         best = self.history["val_mae_px"].min() if self.finished_epochs else float("inf")
         self.history = pd.DataFrame([*self.history.to_dict("records"), row], columns=self.history.columns)
-        write_table(self.run / "history.csv", self.history)
-        if row["val_mae_px"] < best:
-            save(self.model, self.run / "best.keras")
-        save(self.model, self.run / "last.keras")
+        if distribution.writes():
+            write_table(self.run / "history.csv", self.history)
+            if row["val_mae_px"] < best:
+                save(self.model, self.run / "best.keras")
+            save(self.model, self.run / "last.keras")
         self.bar.update()
         self.bar.set_postfix_str(f"validation MAE {row['val_mae_px']:.2f} px")
 

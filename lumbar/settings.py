@@ -30,6 +30,7 @@ def setting(
     choices: tuple | None = None,
     at_least: float | None = None,
     at_most: float | None = None,
+    identifies: bool = True,
 ) -> Any:
     """A dataclass field with the help text that a person reads.
 
@@ -39,9 +40,11 @@ def setting(
         choices: The only values allowed, if they are few.
         at_least: The smallest value allowed, for a number.
         at_most: The largest value allowed, for a number.
+        identifies: Whether another value makes another run. What does not, as where a run is computed or who else is
+            told of it, is left out when settings are compared, and may be changed from one start to the next.
     """
     allowed = {"choices": choices, "at_least": at_least, "at_most": at_most}
-    return dataclasses.field(default=default, metadata={"help": help, **allowed})
+    return dataclasses.field(default=default, metadata={"help": help, **allowed}, compare=identifies)
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type, *, skip: tuple[str, ...] = ()) -> None:
@@ -92,6 +95,12 @@ def from_dict(kind: type[Settings], values: dict[str, Any]) -> Settings:
 def to_dict(settings: Any) -> dict[str, Any]:
     """The settings as plain values that JSON can hold (paths become text, tuples lists)."""
     return json.loads(json.dumps(dataclasses.asdict(settings), default=str))
+
+
+def identity(settings: Any) -> dict[str, Any]:
+    """The part of `to_dict` that makes a run this run and no other."""
+    identifying = {field.name for field in dataclasses.fields(settings) if field.compare}
+    return {name: value for name, value in to_dict(settings).items() if name in identifying}
 
 
 def _plain_type(hint: Any) -> tuple[type, bool]:

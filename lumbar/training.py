@@ -15,16 +15,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumbar import places
+from lumbar import distribution, places
 from lumbar.errors import RunError, SettingsError
 from lumbar.files import told, write_json, write_table
 from lumbar.names import BACKBONES, PARTS, VIEWS
-from lumbar.settings import from_dict, setting, to_dict
+from lumbar.settings import from_dict, identity, setting, to_dict
 
 if TYPE_CHECKING:
     import keras
     import pandas as pd
 
+    from lumbar.distribution import Share
     from lumbar.preprocess import Prepared
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -109,6 +110,12 @@ class TrainingSettings:
     )
     seed: int = setting(0, "of split, weights, order, augmentation and dropout", at_least=0)
     tensorboard: bool = setting(True, "write a TensorBoard log into the run's folder")
+    mlflow: bool = setting(
+        False, "keep the run in MLflow too: in runs/mlflow, or where MLFLOW_TRACKING_URI says", identifies=False
+    )
+    devices: int = setting(
+        1, "devices that share each batch, 0 for all there are (JAX backend only)", at_least=0, identifies=False
+    )
     name: str | None = setting(None, "name of the run's folder under runs/ (default: made from the settings)")
 
     def resolved(self) -> TrainingSettings:
@@ -149,21 +156,33 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
         )
     if config and len(read_history(run)) == settings.epochs and (run / "learning_curves.png").is_file():
         return run
-    parts = prepared_parts(settings, progress=progress)
-    if config and config["data"]["fingerprint"] != _fingerprint(parts):
-        raise RunError(
-            "the data have changed since this run began",
-            file=run,
-            field="fingerprint",
-            found=_fingerprint(parts),
-            expected=config["data"]["fingerprint"],
-            remedy="bring the data back as they were, or train under another name",
-        )
-    if settings.weights:
-        _check_strangers(settings.weights, parts)
-    _write_config(run, settings, parts)
-    _fit(run, settings, parts, progress)
-    _draw(run)
+    if not distribution.in_job():  # whose devices are known only when all have come together
+        distribution.share(settings.devices, settings.resolved().batch_size)
+    with distribution.together():
+        with distribution.joining():
+            parts = prepared_parts(settings, progress=progress)
+        if config and config["data"]["fingerprint"] != _fingerprint(parts):
+            raise RunError(
+                "the data have changed since this run began",
+                file=run,
+                field="fingerprint",
+                found=_fingerprint(parts),
+                expected=config["data"]["fingerprint"],
+                remedy="bring the data back as they were, or train under another name",
+            )
+        if settings.weights:
+            _check_strangers(settings.weights, parts)
+        shared = distribution.share(settings.devices, settings.resolved().batch_size)
+        if distribution.in_job():
+            distribution.agree(
+                settings=identity(settings), data=_fingerprint(parts), finished_epochs=len(read_history(run))
+            )
+        if distribution.writes():
+            _write_config(run, settings, parts)
+        with distribution.scope(shared):
+            _fit(run, settings, parts, shared, progress)
+        if distribution.writes():
+            _draw(run)
     return run
 
 
@@ -189,7 +208,7 @@ def _checked(settings: TrainingSettings) -> TrainingSettings:
 def default_name(settings: TrainingSettings) -> str:
     """A run's name made from its settings, so that other settings have another name."""
     settings = _checked(settings)
-    digest = hashlib.sha256(json.dumps(to_dict(settings), sort_keys=True).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(json.dumps(identity(settings), sort_keys=True).encode()).hexdigest()[:8]
     return f"{settings.model}-{'-'.join(settings.views)}-{digest}"
 
 
@@ -287,14 +306,13 @@ def _data_folder(settings: TrainingSettings, progress: bool) -> Path:
 HISTORY = ("epoch", "loss", "mae_px", "val_loss", "val_mae_px", "learning_rate", "seconds")
 
 
-def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], progress: bool) -> None:
+def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], shared: Share, progress: bool) -> None:
     from lumbar.augment import AugmentSettings
     from lumbar.backend import keras
-    from lumbar.batches import Batches
+    from lumbar.batches import Batches, CountCopiesOnce
     from lumbar.checkpoints import RunKeeper
 
     settings = settings.resolved()
-    keras.backend.clear_session()
     keras.utils.set_random_seed(settings.seed)
     batches = Batches(
         parts["train"],
@@ -302,16 +320,18 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], prog
         seed=settings.seed,
         shuffle=True,
         augment=AugmentSettings(strength=settings.augmentation, tones=settings.tones),
+        share=shared,
     )
+    validation = Batches(parts["validation"], settings.batch_size, share=shared)
     keeper = RunKeeper(run, settings, batches, progress)
     model = keeper.restored() or _compiled(settings, parts["train"].channels, steps=len(batches))
-    callbacks, log = [keeper], run / "tensorboard"
-    if settings.tensorboard and keras.backend.backend() == "tensorflow":
+    callbacks, log = [CountCopiesOnce(batches, validation), keeper], run / "tensorboard"
+    if settings.tensorboard and distribution.writes():
         callbacks.append(keras.callbacks.TensorBoard(str(log), write_graph=False))
     try:
         model.fit(
             batches,
-            validation_data=Batches(parts["validation"], settings.batch_size),
+            validation_data=validation,
             epochs=settings.epochs,
             initial_epoch=keeper.finished_epochs,
             callbacks=callbacks,
@@ -450,5 +470,5 @@ def _draw(run: Path) -> None:
 
 
 def _differences(one: TrainingSettings, other: TrainingSettings) -> dict[str, tuple[Any, Any]]:
-    a, b = to_dict(one), to_dict(other)
+    a, b = identity(one), identity(other)
     return {name: (a[name], b[name]) for name in a if a[name] != b[name]}

@@ -1,0 +1,99 @@
+"""One device, two virtual ones, two processes: ``python -m tests.devices``. Exits with 1 if their losses differ.
+
+The same small training, on the JAX backend, by ``train.py`` as a person would start it. Prints the losses of each epoch
+and the largest difference from one device. The batches are chosen so that the last one does not divide evenly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from lumbar import places
+from lumbar.distribution import ADDRESSES, PROCESS, PROCESSES, VIRTUAL
+from lumbar.phantom import PhantomSettings, write_dataset
+from lumbar.training import read_history
+
+TOLERANCE = 1e-4
+"""Of losses and errors, as a share of one device's: float32 sums in another order, carried on through the epochs."""
+MEASURED = ["loss", "mae_px", "val_loss", "val_mae_px"]
+
+
+def start(home: Path, name: str, *flags: object, **environment: str) -> subprocess.Popen:
+    """A training on the JAX backend as a process of its own, with its run and data below `home`."""
+    command = [sys.executable, "train.py", *map(str, flags), "--name", name]
+    jax = {"KERAS_BACKEND": "jax", "LUMBAR_HOME": str(home), "JAX_PLATFORMS": "cpu"}
+    return subprocess.Popen(
+        command,
+        cwd=places.REPOSITORY,
+        env=os.environ | jax | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def start_two_devices(home: Path, name: str, *flags: object) -> subprocess.Popen:
+    """The same on two virtual devices of the processor."""
+    return start(home, name, "--devices", 2, *flags, **dict([VIRTUAL.split("=", 1)]))
+
+
+def start_job(home: Path, name: str, *flags: object) -> list[subprocess.Popen]:
+    """The same in two processes, which meet on loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    job = {ADDRESSES: address, PROCESSES: "2"}
+    return [start(home, name, "--devices", 2, *flags, **job, **{PROCESS: number}) for number in ("0", "1")]
+
+
+def finish(*processes: subprocess.Popen) -> None:
+    """Wait for them; what a failed one said is raised."""
+    said = [process.communicate(timeout=600)[1] for process in processes]
+    for process, words in zip(processes, said, strict=True):
+        if process.returncode:
+            raise RuntimeError(f"{process.args} ended with {process.returncode}:\n{words[-3000:]}")
+
+
+def difference(history: pd.DataFrame, reference: pd.DataFrame) -> float:
+    """Largest difference of a loss or error, as a share of the reference's."""
+    return ((history[MEASURED] - reference[MEASURED]).abs() / reference[MEASURED].abs()).to_numpy().max()
+
+
+def main() -> int:
+    """Train in the three ways, and compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="baseline", help="network (default: baseline)")
+    parser.add_argument("--patients", type=int, default=48, help="synthetic patients (default: 48)")
+    parser.add_argument("--epochs", type=int, default=6, help="epochs (default: 6)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        settings = PhantomSettings(patients=arguments.patients, seed=1, series=("sagittal-t2",))
+        data = write_dataset(home / "data" / "few", settings)
+        flags = ["--data", data, "--model", arguments.model, "--epochs", arguments.epochs]
+        flags += ["--batch-size", 4, "--width", 4, "--depth", 4, "--no-tensorboard"]
+        finish(start(home, "one", *flags))
+        finish(start_two_devices(home, "two-devices", *flags))
+        finish(*start_job(home, "two-processes", *flags))
+        ways = ("one", "two-devices", "two-processes")
+        histories = {way: read_history(home / "runs" / way) for way in ways}
+    table = pd.concat({way: history.set_index("epoch")[MEASURED] for way, history in histories.items()}, names=["way"])
+    print(table.reorder_levels(["epoch", "way"]).sort_index().to_string(float_format="{:.7g}".format))
+    failed = False
+    for way in ways[1:]:
+        largest = difference(histories[way], histories["one"])
+        failed |= not largest <= TOLERANCE
+        print(f"{way}: differs from one device by at most {largest:.1e} of the value (tolerance {TOLERANCE:.0e})")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
