@@ -110,9 +110,6 @@ class TrainingSettings:
     )
     seed: int = setting(0, "of split, weights, order, augmentation and dropout", at_least=0)
     tensorboard: bool = setting(True, "write a TensorBoard log into the run's folder")
-    mlflow: bool = setting(
-        False, "keep the run in MLflow too: in runs/mlflow, or where MLFLOW_TRACKING_URI says", identifies=False
-    )
     devices: int = setting(
         1, "devices that share each batch, 0 for all there are (JAX backend only)", at_least=0, identifies=False
     )
