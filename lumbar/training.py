@@ -284,8 +284,7 @@ def read_history(run: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=list(HISTORY))
     try:
-        # pandas is quicker, and now and then wrong in the last bit; what it reads here decides which epoch is the best.
-        history = pd.read_csv(path, float_precision="round_trip")
+        history = pd.read_csv(path)
         whole = tuple(history.columns) == HISTORY and history["epoch"].tolist() == list(range(1, len(history) + 1))
         if not whole or not history.notna().all(axis=None):
             raise ValueError("rows or columns are missing")
