@@ -13,7 +13,7 @@ import numpy as np
 
 from lumbar import places
 from lumbar.errors import RunError
-from lumbar.files import write_json, write_table
+from lumbar.files import clear, write_json, write_table
 from lumbar.names import PARTS
 from lumbar.settings import setting, to_dict
 
@@ -277,6 +277,7 @@ def _draw(
 
 
 def _write(run: Path, part: str, metrics: dict, predictions: pd.DataFrame) -> None:
+    clear(run)
     write_json(run / f"metrics{_added(part)}.json", metrics)
     write_table(run / f"predictions{_added(part)}.csv", predictions)
 

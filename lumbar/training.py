@@ -2,13 +2,13 @@
 
 A run that was stopped goes on at the epoch it had finished, and ends with the weights it would have had without the
 break: order, augmentation and dropout follow from (seed, epoch), and ``last.keras`` holds the optimizer's state.
+`lumbar.checkpoints` sees to that, `lumbar.rerun` trains a run a second time.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import importlib
 import json
 import sys
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumbar import places
 from lumbar.errors import RunError, SettingsError
-from lumbar.files import told, write_json, write_table
+from lumbar.files import held, told, write_json, write_table
 from lumbar.names import BACKBONES, PARTS, VIEWS
 from lumbar.settings import from_dict, setting, to_dict
 
@@ -120,9 +120,10 @@ class TrainingSettings:
 def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
     """Train a network, or finish a training that was stopped.
 
-    The run's folder holds ``config.json`` (settings, package versions, data, patients of each part), ``split.csv``,
-    ``history.csv`` (see `read_history`), ``best.keras`` (lowest validation error), ``last.keras``,
-    ``learning_curves.png`` and ``tensorboard/``. A finished run with the same settings is returned at once.
+    The run's folder holds ``config.json`` (settings, data, patients of each part, and the record of each start: what
+    `lumbar.record.environment` says and the epochs that were finished), ``split.csv``, ``history.csv`` (see
+    `read_history`), ``best.keras`` (lowest validation error), ``last.keras``, ``learning_curves.png`` and
+    ``tensorboard/``. A finished run with the same settings is returned at once.
 
     Args:
         settings: What to train on what.
@@ -133,38 +134,62 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
 
     Raises:
         SettingsError: If a setting has a value that cannot be used.
-        RunError: If the folder holds a run with other settings or an unfinished one with other data, or if the loss
-            stops being a number.
+        RunError: If the folder holds a run with other settings or an unfinished one with other data, if another process
+            is at work in it, or if the loss stops being a number.
+        OutputError: If the system will not have the run written. What was finished is kept.
         LumbarError: If the data cannot be read.
     """
     settings = _checked(settings)
     run = places.runs() / (settings.name or default_name(settings))
-    config = load_config(run) if (run / "config.json").is_file() else None
-    if config and load_settings(run) != settings:
+    if _finished(run, settings):
+        return run
+    with held(run):
+        if not _finished(run, settings):  # by a process that was at work here meanwhile
+            _train(run, settings, progress)
+    return run
+
+
+def _finished(run: Path, settings: TrainingSettings) -> bool:
+    """Whether the folder holds all that a training with these settings leaves.
+
+    Raises:
+        RunError: If it holds a run with other settings.
+    """
+    if not (run / "config.json").is_file():
+        return False
+    if load_settings(run) != settings:
         raise RunError(
             "this folder holds a run with other settings",
             file=run,
             found=str(_differences(load_settings(run), settings)),
             remedy="choose another name, or remove the folder",
         )
-    if config and len(read_history(run)) == settings.epochs and (run / "learning_curves.png").is_file():
-        return run
+    if not (run / "learning_curves.png").is_file():
+        return False
+    from lumbar.weights import loading
+
+    try:
+        return len(read_history(run)) == settings.epochs and not loading.damage(run / "best.keras")
+    except RunError:  # the history is damaged
+        return False
+
+
+def _train(run: Path, settings: TrainingSettings, progress: bool) -> None:
     parts = prepared_parts(settings, progress=progress)
-    if config and config["data"]["fingerprint"] != _fingerprint(parts):
+    config = load_config(run) if (run / "config.json").is_file() else None
+    if config and config["data"]["fingerprint"] != fingerprint(parts):
         raise RunError(
             "the data have changed since this run began",
             file=run,
             field="fingerprint",
-            found=_fingerprint(parts),
+            found=fingerprint(parts),
             expected=config["data"]["fingerprint"],
             remedy="bring the data back as they were, or train under another name",
         )
     if settings.weights:
         _check_strangers(settings.weights, parts)
-    _write_config(run, settings, parts)
     _fit(run, settings, parts, progress)
     _draw(run)
-    return run
 
 
 def _checked(settings: TrainingSettings) -> TrainingSettings:
@@ -216,7 +241,12 @@ def load_config(run: Path) -> dict[str, Any]:
         if not isinstance(config.get("settings"), dict):
             raise ValueError("no settings in it")
     except (ValueError, AttributeError, RecursionError) as error:
-        raise RunError("the run's settings cannot be read", file=path, found=error) from error
+        raise RunError(
+            "the run's settings cannot be read",
+            file=path,
+            found=error,
+            remedy="bring the file back, or remove the folder and train again: the same settings give the same run",
+        ) from error
     return config
 
 
@@ -227,11 +257,31 @@ def read_history(run: Path) -> pd.DataFrame:
         DataFrame with columns epoch (from 1), loss, mae_px, val_loss, val_mae_px (mean absolute error per axis, pixels
         of the 256 frame; the training values are means over the epoch, with augmentation and dropout), learning_rate
         (at the epoch's end) and seconds. Empty if no epoch is finished.
+
+    Raises:
+        RunError: If the file is damaged.
     """
     import pandas as pd
 
     path = run / "history.csv"
-    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=list(HISTORY))
+    if not path.is_file():
+        return pd.DataFrame(columns=list(HISTORY))
+    try:
+        # Some versions of pandas read numbers wrong in the last bit; these decide which epoch is the best.
+        history = pd.read_csv(path, dtype=str).astype(float)
+        history["epoch"] = history["epoch"].astype(int)
+        whole = tuple(history.columns) == HISTORY and history["epoch"].tolist() == list(range(1, len(history) + 1))
+        if not whole or not history.notna().all(axis=None):
+            raise ValueError("rows or columns are missing")
+    except (ValueError, KeyError) as error:  # of pandas's parsers, too
+        raise RunError(
+            "the run's history is damaged",
+            file=path,
+            found=error,
+            expected=f"{', '.join(HISTORY)} of each epoch",
+            remedy="bring the file back, or give the train command again: it trains anew, and comes out the same",
+        ) from error
+    return history
 
 
 def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict[str, Prepared]:
@@ -293,7 +343,7 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], prog
     from lumbar.batches import Batches
     from lumbar.checkpoints import RunKeeper
 
-    settings = settings.resolved()
+    asked, settings = settings, settings.resolved()
     keras.backend.clear_session()
     keras.utils.set_random_seed(settings.seed)
     batches = Batches(
@@ -305,9 +355,12 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], prog
     )
     keeper = RunKeeper(run, settings, batches, progress)
     model = keeper.restored() or _compiled(settings, parts["train"].channels, steps=len(batches))
+    _write_config(run, asked, parts, keeper.finished_epochs)
     callbacks, log = [keeper], run / "tensorboard"
     if settings.tensorboard and keras.backend.backend() == "tensorflow":
-        callbacks.append(keras.callbacks.TensorBoard(str(log), write_graph=False))
+        from lumbar.event_log import EventLog
+
+        callbacks.append(EventLog(log, lambda: keeper.history))
     try:
         model.fit(
             batches,
@@ -400,18 +453,20 @@ def _check_strangers(name: str, parts: dict[str, Prepared]) -> None:
     landmarks.check_split([*known, *measuring], ["train"] * len(known) + ["measuring"] * len(measuring))
 
 
-def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepared]) -> None:
+def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], finished_epochs: int) -> None:
+    """Write what the run is, once all that could refuse it has been tried; of a run that goes on, where it does."""
     import pandas as pd
 
-    from lumbar import weights
-    from lumbar.backend import keras
+    from lumbar import record, weights
 
-    packages = ("keras", keras.backend.backend(), "numpy", "cv2")
-    with told(run):
-        run.mkdir(parents=True, exist_ok=True)
+    here = {"epoch": finished_epochs, "record": record.environment()}
+    if (run / "config.json").is_file():
+        _note_start(run, here)
+        return
     index = pd.concat([prepared.index.assign(part=part) for part, prepared in parts.items()])
     split = index[["patient", "source", "part"]].drop_duplicates().sort_values("patient")
     write_table(run / "split.csv", split)
+    started_from = weights.find(settings.weights) if settings.weights else None
     write_json(
         run / "config.json",
         {
@@ -421,26 +476,48 @@ def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepar
                 "pictures": index["part"].value_counts().to_dict(),
                 "patients": split["part"].value_counts().to_dict(),
                 "sources": sorted(split["source"].unique()),
-                "fingerprint": _fingerprint(parts),
+                "fingerprint": fingerprint(parts),
             },
             # A network that goes on from one that knew real patients knows them, whatever this training shows it.
-            "synthetic": set(split["source"]) == {"phantom"}
-            and (settings.weights is None or weights.find(settings.weights).synthetic),
-            "backend": keras.backend.backend(),
-            "versions": {name: importlib.import_module(name).__version__ for name in packages},
+            "synthetic": set(split["source"]) == {"phantom"} and (started_from is None or started_from.synthetic),
+            "started_from": started_from and digest(started_from.file),
+            "starts": [here],
         },
     )
 
 
-def _fingerprint(parts: dict[str, Prepared]) -> str:
+def _note_start(run: Path, here: dict[str, Any]) -> None:
+    """Add where, and with what, a run goes on, if that is otherwise than before."""
+    from lumbar import record
+
+    config = load_config(run)
+    before = config.get("starts", [])
+    changed = record.differences(before[-1]["record"], here["record"]) if before else []
+    if changed:
+        print(
+            f"note: since the last start of {run} this has changed, and its end may differ in the last bits for it: "
+            + "; ".join(changed),
+            file=sys.stderr,
+        )
+    if changed or not before:
+        write_json(run / "config.json", config | {"starts": [*before, here]})
+
+
+def fingerprint(parts: dict[str, Prepared]) -> str:
+    """Changes with any pixel and any point of the prepared parts."""
     import numpy as np
 
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     for prepared in parts.values():
         for picture in prepared.images:  # one by one: all together they may be too large for memory
-            digest.update(np.ascontiguousarray(picture))
-        digest.update(prepared.points.tobytes())
-    return digest.hexdigest()[:16]
+            found.update(np.ascontiguousarray(picture))
+        found.update(prepared.points.tobytes())
+    return found.hexdigest()[:16]
+
+
+def digest(file: Path) -> str:
+    """Changes with any byte of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _draw(run: Path) -> None:

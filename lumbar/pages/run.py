@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from lumbar import report
+from lumbar import record, report
 from lumbar.errors import RunError
 from lumbar.exports import notices
 from lumbar.names import PARTS
@@ -48,7 +48,7 @@ def content(run: Path) -> dict[str, Any]:
         "curves": _figure(run / "learning_curves.png"),
         "history": {"columns": list(history), "rows": history.round(5).astype(str).to_numpy().tolist()},
         "settings": _settings(settings, config["resolved"]),
-        "made_with": config["versions"] | {"backend": config["backend"]},
+        "starts": [(start["epoch"], record.lines(start["record"])) for start in config.get("starts", ())],
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,18 @@ def load(file: Path, *, compile: bool = False) -> keras.Model:
             expected=f"(None, {SIZE}, {SIZE}, 1)",
         )
     return network
+
+
+def damage(file: Path) -> str | None:
+    """What is wrong with a checkpoint's file as an archive; None if it is whole: each part has its checksum."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            torn = archive.testzip()
+    except FileNotFoundError:
+        return "it is missing"
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
+        return str(error)
+    return torn and f"{torn} in it is damaged"
 
 
 def _check(file: Path) -> None:
