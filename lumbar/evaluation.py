@@ -278,8 +278,13 @@ def _draw(
 
 def _write(run: Path, part: str, metrics: dict, predictions: pd.DataFrame) -> None:
     clear(run)
-    write_json(run / f"metrics{_added(part)}.json", metrics)
+    write_json(metrics_file(run, part), metrics)
     write_table(run / f"predictions{_added(part)}.csv", predictions)
+
+
+def metrics_file(run: Path, part: str) -> Path:
+    """Where stands what was measured of a run on a part of its split."""
+    return run / f"metrics{_added(part)}.json"
 
 
 def _added(part: str) -> str:

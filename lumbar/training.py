@@ -139,18 +139,22 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
         OutputError: If the system will not have the run written. What was finished is kept.
         LumbarError: If the data cannot be read.
     """
-    settings = _checked(settings)
+    settings = checked(settings)
     run = places.runs() / (settings.name or default_name(settings))
-    if _finished(run, settings):
+    if finished(run, settings):
         return run
     with held(run):
-        if not _finished(run, settings):  # by a process that was at work here meanwhile
+        if not finished(run, settings):  # by a process that was at work here meanwhile
             _train(run, settings, progress)
     return run
 
 
-def _finished(run: Path, settings: TrainingSettings) -> bool:
+def finished(run: Path, settings: TrainingSettings) -> bool:
     """Whether the folder holds all that a training with these settings leaves.
+
+    Args:
+        run: The folder; it need not be there.
+        settings: As `checked` gives them.
 
     Raises:
         RunError: If it holds a run with other settings.
@@ -192,8 +196,12 @@ def _train(run: Path, settings: TrainingSettings, progress: bool) -> None:
     _draw(run)
 
 
-def _checked(settings: TrainingSettings) -> TrainingSettings:
-    """The settings as config.json will hold them; where the data lie does not depend on where one stands."""
+def checked(settings: TrainingSettings) -> TrainingSettings:
+    """The settings as config.json will hold them; where the data lie does not depend on where one stands.
+
+    Raises:
+        SettingsError: If a setting has a value that cannot be used.
+    """
     data = settings.data and str(Path(settings.data).expanduser().absolute())
     extra = [str(Path(folder).expanduser().absolute()) for folder in settings.extra]
     settings = from_dict(TrainingSettings, to_dict(settings) | {"data": data, "extra": extra})
@@ -213,7 +221,7 @@ def _checked(settings: TrainingSettings) -> TrainingSettings:
 
 def default_name(settings: TrainingSettings) -> str:
     """A run's name made from its settings, so that other settings have another name."""
-    settings = _checked(settings)
+    settings = checked(settings)
     digest = hashlib.sha256(json.dumps(to_dict(settings), sort_keys=True).encode()).hexdigest()[:8]
     return f"{settings.model}-{'-'.join(settings.views)}-{digest}"
 
@@ -384,6 +392,8 @@ def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int)
     from lumbar.backend import keras
 
     settings = settings.resolved()
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(settings.seed)  # again: a checkpoint that was tried in vain has drawn from it
     names = ("depth", "width", "activation", "batch_norm", "dropout")
     options = {name: getattr(settings, name) for name in names}
     if settings.model == "transfer":
