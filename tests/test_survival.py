@@ -175,6 +175,14 @@ def test_with_the_disk_full_what_is_finished_is_kept_and_goes_on_when_there_is_r
     assert_same(straight, stopped)
 
 
+def test_a_log_that_cannot_be_written_is_told_as_any_other_file(stopped):
+    log = stopped / "tensorboard"
+    shutil.rmtree(log)
+    log.write_text("in the way")
+    with pytest.raises(OutputError, match=r"tensorboard"):
+        go_on(stopped)
+
+
 def test_data_that_vanish_are_told_and_the_run_goes_on_when_they_are_back(straight, stopped, few_patients):
     before = {path.name: path.read_bytes() for path in stopped.iterdir() if path.is_file()}
     away = few_patients.rename(few_patients.with_name("away"))
