@@ -236,8 +236,7 @@ def main() -> int:
     same = sum(row["identical"] == "yes" for row in rows)
     clean = sum(row["left over"] == "nothing" for row in rows)
     caught = sum(row["at"] != "it was through" for row in rows)
-    print(f"\n{len(rows)} trainings, {caught} of them killed while they ran: {same} ended identically, {clean} without")
-    print("anything left over.")
+    print(f"\n{len(rows)} trainings, {caught} killed at work; {same} ended identically, {clean} left nothing over.")
     return 0 if same == clean == len(rows) else 1
 
 
