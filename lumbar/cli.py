@@ -20,6 +20,7 @@ VERBS = {
     "prepare": "make the pictures of a data set ready for training, on all cores or a Dask cluster (train does it too)",
     "train": "train a network and leave a run folder",
     "evaluate": "measure a run on the test patients, beside trivial baselines",
+    "rerun": "train a run a second time from its folder, and say whether it came out the same to the bit",
     "predict": "find the points in pictures that nobody has marked",
     "locate": "find the disc levels of a whole study, in the patient and in the axial slices that show them",
     "report": "make one HTML page of what was found in pictures, or of a run",
@@ -32,7 +33,7 @@ VERBS = {
 INTERRUPTED = 130
 """Exit code of a command that was stopped with Ctrl-C, as shells count it."""
 
-GO_ON = ("fetch", "prepare", "train", "tune", "crossvalidate")
+GO_ON = ("fetch", "prepare", "train", "rerun", "tune", "crossvalidate")
 """Verbs that go on where they stood when they are called again."""
 
 KEPT = "What was finished is kept; the same command goes on from there."

@@ -13,7 +13,7 @@ import numpy as np
 
 from lumbar import places
 from lumbar.errors import RunError
-from lumbar.files import write_json, write_table
+from lumbar.files import clear, write_json, write_table
 from lumbar.names import PARTS
 from lumbar.settings import setting, to_dict
 
@@ -277,8 +277,14 @@ def _draw(
 
 
 def _write(run: Path, part: str, metrics: dict, predictions: pd.DataFrame) -> None:
-    write_json(run / f"metrics{_added(part)}.json", metrics)
+    clear(run)
+    write_json(metrics_file(run, part), metrics)
     write_table(run / f"predictions{_added(part)}.csv", predictions)
+
+
+def metrics_file(run: Path, part: str) -> Path:
+    """Where stands what was measured of a run on a part of its split."""
+    return run / f"metrics{_added(part)}.json"
 
 
 def _added(part: str) -> str:

@@ -104,7 +104,7 @@ def held(folder: Path) -> Iterator[None]:
     try:
         with suppress(OSError):  # a courtesy to whoever comes second
             (folder / LOCK).write_text(f"process {os.getpid()} on {_HOST}", encoding="utf-8")
-        _clear(folder, rf"\.{_HOST}-(\d+)\.")
+        clear(folder)
         yield
     finally:
         with suppress(OSError):
@@ -126,6 +126,11 @@ _HOST = re.sub(r"[^A-Za-z0-9]", "-", platform.node())[:32]
 
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{_HOST}-{os.getpid()}.{path.name}")
+
+
+def clear(folder: Path) -> None:
+    """Remove from a folder what `replacing` began there in processes of this machine that are gone."""
+    _clear(folder, rf"\.{_HOST}-(\d+)\.")
 
 
 def _clear(folder: Path, pattern: str) -> None:

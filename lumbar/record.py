@@ -46,7 +46,7 @@ def environment() -> dict[str, Any]:
         "packages": {name: _version(name) for name in (*PACKAGES, *BACKENDS.get(backend, ()))},
         "backend": backend,
         "system": platform.platform(),
-        "machine": _machine() | {"devices": list(keras.distribution.list_devices())},
+        "machine": _machine() | {"devices": _devices(backend)},
         "switches": {name: value for name, value in sorted(os.environ.items()) if SWITCHES.fullmatch(name)}
         | _threads(backend),
     }
@@ -119,6 +119,16 @@ def _machine() -> dict[str, Any]:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = round(psutil.virtual_memory().total / 1e9)
     return {"processor": _processor(), "cores": usable, "memory_gb": memory}
+
+
+def _devices(backend: str) -> list[str]:
+    if backend == "torch":  # Keras has no list for it
+        import torch
+
+        return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())] or ["cpu:0"]
+    from lumbar.backend import keras
+
+    return list(keras.distribution.list_devices())
 
 
 def _processor() -> str:

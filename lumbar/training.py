@@ -144,19 +144,23 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
         OutputError: If the system will not have the run written. What was finished is kept.
         LumbarError: If the data cannot be read.
     """
-    settings = _checked(settings)
+    settings = checked(settings)
     run = places.runs() / (settings.name or default_name(settings))
-    if _finished(run, settings):
+    if finished(run, settings):
         return run
     # Of several processes that train together the first holds the folder.
     with held(run) if distribution.writes() else nullcontext():
-        if not _finished(run, settings):  # by a process that was at work here meanwhile
+        if not finished(run, settings):  # by a process that was at work here meanwhile
             _train(run, settings, progress)
     return run
 
 
-def _finished(run: Path, settings: TrainingSettings) -> bool:
+def finished(run: Path, settings: TrainingSettings) -> bool:
     """Whether the folder holds all that a training with these settings leaves.
+
+    Args:
+        run: The folder; it need not be there.
+        settings: As `checked` gives them.
 
     Raises:
         RunError: If it holds a run with other settings.
@@ -209,8 +213,12 @@ def _train(run: Path, settings: TrainingSettings, progress: bool) -> None:
             _draw(run)
 
 
-def _checked(settings: TrainingSettings) -> TrainingSettings:
-    """The settings as config.json will hold them; where the data lie does not depend on where one stands."""
+def checked(settings: TrainingSettings) -> TrainingSettings:
+    """The settings as config.json will hold them; where the data lie does not depend on where one stands.
+
+    Raises:
+        SettingsError: If a setting has a value that cannot be used.
+    """
     data = settings.data and str(Path(settings.data).expanduser().absolute())
     extra = [str(Path(folder).expanduser().absolute()) for folder in settings.extra]
     settings = from_dict(TrainingSettings, to_dict(settings) | {"data": data, "extra": extra})
@@ -230,7 +238,7 @@ def _checked(settings: TrainingSettings) -> TrainingSettings:
 
 def default_name(settings: TrainingSettings) -> str:
     """A run's name made from its settings, so that other settings have another name."""
-    settings = _checked(settings)
+    settings = checked(settings)
     digest = hashlib.sha256(json.dumps(identity(settings), sort_keys=True).encode()).hexdigest()[:8]
     return f"{settings.model}-{'-'.join(settings.views)}-{digest}"
 
@@ -284,11 +292,13 @@ def read_history(run: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=list(HISTORY))
     try:
-        history = pd.read_csv(path)
+        # Some versions of pandas read numbers wrong in the last bit; these decide which epoch is the best.
+        history = pd.read_csv(path, dtype=str).astype(float)
+        history["epoch"] = history["epoch"].astype(int)
         whole = tuple(history.columns) == HISTORY and history["epoch"].tolist() == list(range(1, len(history) + 1))
         if not whole or not history.notna().all(axis=None):
             raise ValueError("rows or columns are missing")
-    except ValueError as error:  # of pandas's parsers, too
+    except (ValueError, KeyError) as error:  # of pandas's parsers, too
         raise RunError(
             "the run's history is damaged",
             file=path,
@@ -375,7 +385,9 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], shar
         _write_config(run, asked, parts, keeper.finished_epochs)
     callbacks, log = [CountCopiesOnce(batches, validation), keeper], run / "tensorboard"
     if settings.tensorboard and distribution.writes():
-        callbacks.append(keras.callbacks.TensorBoard(str(log), write_graph=False))
+        from lumbar.event_log import EventLog
+
+        callbacks.append(EventLog(log, lambda: keeper.history))
     try:
         model.fit(
             batches,
@@ -399,6 +411,9 @@ def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int)
     from lumbar.backend import keras
 
     settings = settings.resolved()
+    if keras.distribution.distribution() is None:  # else the devices would be forgotten, too
+        keras.backend.clear_session()
+    keras.utils.set_random_seed(settings.seed)  # again: a checkpoint that was tried in vain has drawn from it
     names = ("depth", "width", "activation", "batch_norm", "dropout")
     options = {name: getattr(settings, name) for name in names}
     if settings.model == "transfer":
@@ -474,20 +489,9 @@ def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepar
 
     from lumbar import record, weights
 
-    here = {"epoch": finished_epochs, **record.environment()}
+    here = {"epoch": finished_epochs, "record": record.environment()}
     if (run / "config.json").is_file():
-        config = load_config(run)
-        before = config.setdefault("starts", [])
-        others = record.differences(*({**each, "epoch": 0} for each in (before[-1], here))) if before else []
-        if others:
-            print(
-                "note: since this run's last start this has changed, so that its end may differ in the last bits: "
-                + "; ".join(others),
-                file=sys.stderr,
-            )
-        if others or not before:
-            before.append(here)
-            write_json(run / "config.json", config)
+        _note_start(run, here)
         return
     index = pd.concat([prepared.index.assign(part=part) for part, prepared in parts.items()])
     split = index[["patient", "source", "part"]].drop_duplicates().sort_values("patient")
@@ -510,6 +514,23 @@ def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepar
             "starts": [here],
         },
     )
+
+
+def _note_start(run: Path, here: dict[str, Any]) -> None:
+    """Add where, and with what, a run goes on, if that is otherwise than before."""
+    from lumbar import record
+
+    config = load_config(run)
+    before = config.get("starts", [])
+    changed = record.differences(before[-1]["record"], here["record"]) if before else []
+    if changed:
+        print(
+            f"note: since the last start of {run} this has changed, and its end may differ in the last bits for it: "
+            + "; ".join(changed),
+            file=sys.stderr,
+        )
+    if changed or not before:
+        write_json(run / "config.json", config | {"starts": [*before, here]})
 
 
 def fingerprint(parts: dict[str, Prepared]) -> str:

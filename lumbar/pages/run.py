@@ -48,7 +48,7 @@ def content(run: Path) -> dict[str, Any]:
         "curves": _figure(run / "learning_curves.png"),
         "history": {"columns": list(history), "rows": history.round(5).astype(str).to_numpy().tolist()},
         "settings": _settings(settings, config["resolved"]),
-        "starts": [record.lines(start) for start in config.get("starts", [])],
+        "starts": [(start["epoch"], record.lines(start["record"])) for start in config.get("starts", ())],
     }
 
 

@@ -172,6 +172,15 @@ CASES = [
     ),
     Case(
         "output",
+        "a read-only disk: a run",
+        train,
+        REFUSED,
+        "runs/run(.|\n)*Read-only file system(.|\n)*is kept",
+        1,
+        run=on_a_small_disk(999, ",ro"),
+    ),
+    Case(
+        "output",
         "a full disk: a checkpoint",
         train,
         REFUSED,
