@@ -18,8 +18,9 @@ def keep_freed_memory() -> None:
     """Have the GNU C library keep freed memory, in this process and in those it starts.
 
     A training step frees and allocates the same large tensors over and over. By default each of them goes back to the
-    system and comes again page by page; `benchmarks/speed.py` measures what that costs. It works best before the first
-    thread is started. Other C libraries, and a choice that somebody made in the environment, are left alone.
+    system and comes again page by page; `python -m benchmarks.speed --only tried` measures what that costs. It works
+    best before the first thread is started. Other C libraries, and a choice that somebody made in the environment, are
+    left alone.
     """
     if sys.platform != "linux" or any(name in os.environ for name in KEEPING):
         return

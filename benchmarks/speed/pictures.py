@@ -1,0 +1,36 @@
+"""Pictures to measure speed with; nothing in a network or an augmentation takes longer for one picture than another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lumbar.preprocess import Prepared
+
+
+def prepared(count: int, channels: int = 5) -> Prepared:
+    """Noise in place of `count` sagittal pictures, with points in plausible places."""
+    import pandas as pd
+
+    from lumbar.names import LEVELS
+    from lumbar.preprocess import Prepared
+
+    rng = np.random.default_rng(0)
+    names = (*LEVELS, "left", "right")[:channels]
+    return Prepared(
+        images=rng.integers(0, 256, (count, 256, 256), dtype=np.uint8),
+        index=pd.DataFrame({"view": ["sagittal"] * count}),
+        to_native=np.tile(np.eye(2, 3), (count, 1, 1)),
+        points=rng.uniform(60, 200, (count, channels, 2)),
+        channels=names,
+    )
+
+
+def batches(count: int, batch_size: int):
+    """As a training takes them: shuffled, augmented."""
+    from lumbar.augment import AugmentSettings
+    from lumbar.batches import Batches
+
+    return Batches(prepared(count), batch_size, shuffle=True, augment=AugmentSettings())

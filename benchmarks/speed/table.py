@@ -1,0 +1,60 @@
+"""The results: a table for the screen, one in Markdown between two marks of speed.md, and a JSON with all figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.speed.figure import Figure
+from lumbar.files import replacing, write_json
+
+BEGIN, END = "<!-- measured: written by python -m benchmarks.speed -->", "<!-- end of measured -->"
+
+
+class Results:
+    """What a command found, row by row; rows that it does not measure stay as they were measured last.
+
+    Args:
+        folder: Where speed.json and speed.md are or will be.
+    """
+
+    def __init__(self, folder: Path):
+        self.json, self.markdown = folder / "speed.json", folder / "speed.md"
+        self.rows: dict[str, Any] = {}
+        if self.json.is_file():
+            self.rows = json.loads(self.json.read_text(encoding="utf-8"))
+
+    def add(self, row: str, machine: dict[str, Any], figures: list[Figure], seconds: float, order: list[str]) -> None:
+        """Take in a row and write both files."""
+        plain = [figure.plain() | {"cells": figure.cells()} for figure in figures]
+        self.rows[row] = {"machine": machine, "seconds": round(seconds), "figures": plain}
+        self.rows = {name: self.rows[name] for name in order if name in self.rows}
+        write_json(self.json, self.rows)
+        before = self.markdown.read_text(encoding="utf-8") if self.markdown.is_file() else ""
+        before = before if BEGIN in before else f"{before}\n{BEGIN}\n{END}\n"
+        head, _, rest = before.partition(BEGIN)
+        _, _, tail = rest.partition(END)
+        with replacing(self.markdown) as temporary:
+            temporary.write_text(f"{head}{BEGIN}\n{self._markdown()}\n{END}{tail}", encoding="utf-8")
+
+    def _markdown(self) -> str:
+        lines = []
+        for name, row in self.rows.items():
+            machine = row["machine"]
+            lines += ["", f"**{name}**, {machine['date'][:10]}, {machine['processor']}, {machine['cores']} cores", ""]
+            columns = list(row["figures"][0]["cells"])
+            lines += [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+            for figure in row["figures"]:
+                lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in figure['cells'].values())} |")
+        return "\n".join(lines).strip()
+
+
+def as_text(figures: list[Figure]) -> str:
+    """For a screen: one block a figure."""
+    blocks = []
+    for figure in figures:
+        cells = figure.cells()
+        shown = [f"{name}: {cell}" for name, cell in list(cells.items())[1:] if cell]
+        blocks.append("\n    ".join([cells["what"], *shown]))
+    return "\n".join(blocks)

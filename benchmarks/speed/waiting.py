@@ -1,0 +1,81 @@
+"""The share of a training's time in which it waits for batches, and what making them costs."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+from benchmarks.speed.figure import Figure, Goal
+from benchmarks.speed.plan import Plan, told
+from benchmarks.speed.side import Side, in_turns
+
+
+def measure(plan: Plan) -> Iterator[Figure]:
+    """The row of the table."""
+    side = Side("waiting", "waiting:share", steps=4 if plan.quick else 32)
+    found, missing = in_turns([side], plan.rounds, told)
+    rounds = found.get("waiting", [])
+    note = missing.get("waiting", "")
+    if rounds:
+        median = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+        note = (
+            f"making batches takes {median['batches']:.0%} of the processor time, beside the network's own; "
+            f"the longest wait is for an epoch's first batch, {median['first']:.0%} of the time"
+        )
+    yield Figure(
+        "training, heatmap: share of time waiting for batches",
+        unit="%",
+        values=tuple(100 * each["waiting"] for each in rounds),
+        more_is_better=False,
+        goal=Goal(most=3),
+        limit="two threads make batches while TensorFlow computes; only the first batch of an epoch finds none ready",
+        note=note,
+    )
+
+
+def share(steps: int, batch_size: int = 16) -> Callable[[], dict[str, float]]:
+    """An epoch of `fit`, with a clock around the moment in which Keras asks for the next batch.
+
+    Returns:
+        What measures the shares of the epoch's seconds spent waiting, and waiting for the first batch; and the share
+        of its processor time that the threads spend on making batches.
+    """
+    import tensorflow as tf
+
+    from benchmarks.speed import pictures
+    from lumbar.training import TrainingSettings, _compiled
+
+    feed = pictures.batches(steps * batch_size, batch_size)
+    network = _compiled(TrainingSettings(model="heatmap"), feed.prepared.channels, steps=steps)
+    step = tf.function(network.train_step, reduce_retracing=True)
+    waited, making = [], []
+
+    def next_step(iterator):
+        begin = time.perf_counter()
+        batch = next(iterator)
+        waited.append(time.perf_counter() - begin)
+        return step(batch)
+
+    network.make_train_function()
+    network.train_function = next_step  # what `fit` calls for each step; its own does the same within one graph
+    make = feed.batch
+
+    def timed(epoch: int, index: int):
+        begin = time.thread_time()
+        made = make(epoch, index)
+        making.append(time.thread_time() - begin)
+        return made
+
+    feed.batch = timed
+    network.fit(feed, epochs=1, verbose=0, shuffle=False)
+
+    def measure() -> dict[str, float]:
+        waited.clear()
+        making.clear()
+        begin, used = time.perf_counter(), time.process_time()
+        network.fit(feed, epochs=1, verbose=0, shuffle=False)
+        seconds, used = time.perf_counter() - begin, time.process_time() - used
+        return {"waiting": sum(waited) / seconds, "first": waited[0] / seconds, "batches": sum(making) / used}
+
+    return measure
