@@ -80,7 +80,7 @@ class RunKeeper(keras.callbacks.Callback):
         if self.wrong:
             self._tell()
         for file in there:
-            if file.name in self.wrong:
+            if file.name in self.wrong and distribution.writes():
                 file.replace(file.with_name(f"{file.name}.damaged"))
         self.bar.update(self.finished_epochs)
         return model

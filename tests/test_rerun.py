@@ -104,6 +104,17 @@ def test_the_record_holds_what_bits_depend_on(run, monkeypatch):
     assert here["machine"]["processor"]
 
 
+def test_differences_name_what_is_gone_what_is_new_and_what_is_another():
+    one = {"packages": {"keras": "3.14.0", "jax": "0.7"}, "git": {"commit": "abc", "modified": False}, "cores": 2}
+    other = {"packages": {"keras": "3.15.1"}, "git": None, "cores": 2, "python": "3.13.1"}
+    assert record.differences(one, other) == [
+        "packages keras: 3.14.0, then 3.15.1",
+        "packages jax: 0.7, then not known",
+        "git: commit abc, modified no, then not known",
+        "python: not known, then 3.13.1",
+    ]
+
+
 def test_the_state_of_a_checkout_is_recorded_and_nobody_elses(tmp_path):
     def git(*words: str) -> None:
         names = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
