@@ -111,6 +111,9 @@ class TrainingSettings:
     )
     seed: int = setting(0, "of split, weights, order, augmentation and dropout", at_least=0)
     tensorboard: bool = setting(True, "write a TensorBoard log into the run's folder")
+    mlflow: bool = setting(
+        False, "record the run with MLflow, too: in runs/mlflow, or where MLFLOW_TRACKING_URI says", identifies=False
+    )
     devices: int = setting(
         1, "devices that share each batch, 0 for all there are (JAX backend only)", at_least=0, identifies=False
     )
@@ -222,6 +225,10 @@ def checked(settings: TrainingSettings) -> TrainingSettings:
     data = settings.data and str(Path(settings.data).expanduser().absolute())
     extra = [str(Path(folder).expanduser().absolute()) for folder in settings.extra]
     settings = from_dict(TrainingSettings, to_dict(settings) | {"data": data, "extra": extra})
+    if settings.mlflow:
+        from lumbar import mlflow_log
+
+        mlflow_log.require()
     if settings.fold > settings.folds:
         raise SettingsError(
             "there is no such fold", field="fold", found=settings.fold, expected=f"1 to {settings.folds}"
@@ -388,6 +395,10 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], shar
         from lumbar.event_log import EventLog
 
         callbacks.append(EventLog(log, lambda: keeper.history))
+    if settings.mlflow and distribution.writes():
+        from lumbar.mlflow_log import MlflowLog
+
+        callbacks.append(MlflowLog(run, lambda: keeper.history))
     try:
         model.fit(
             batches,
