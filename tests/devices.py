@@ -21,17 +21,15 @@ from lumbar.distribution import ADDRESSES, PROCESS, PROCESSES, VIRTUAL
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.training import read_history
 
-TOLERANCE = 1e-4
-"""Of losses and errors, as a share of one device's: float32 sums in another order, carried on through the epochs."""
+TOLERANCE = 1e-3
+"""Of losses and errors, as a share of one device's: sums in another order, whose rounding the epochs carry on."""
 MEASURED = ["loss", "mae_px", "val_loss", "val_mae_px"]
 
 
-def start(home: Path, name: str, *flags: object, **environment: str) -> subprocess.Popen:
-    """A training on the JAX backend as a process of its own, with its run and data below `home`."""
-    command = [sys.executable, "train.py", *map(str, flags), "--name", name]
+def _start(home: Path, name: str, *flags: object, **environment: str) -> subprocess.Popen:
     jax = {"KERAS_BACKEND": "jax", "LUMBAR_HOME": str(home), "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(
-        command,
+        [sys.executable, "train.py", *map(str, flags), "--name", name],
         cwd=places.REPOSITORY,
         env=os.environ | jax | environment,
         stdout=subprocess.DEVNULL,
@@ -40,26 +38,41 @@ def start(home: Path, name: str, *flags: object, **environment: str) -> subproce
     )
 
 
-def start_two_devices(home: Path, name: str, *flags: object) -> subprocess.Popen:
+def one_device(home: Path, name: str, *flags: object) -> list[subprocess.Popen]:
+    """A training on the JAX backend as a process of its own, with its run below `home`."""
+    return [_start(home, name, *flags)]
+
+
+def two_devices(home: Path, name: str, *flags: object) -> list[subprocess.Popen]:
     """The same on two virtual devices of the processor."""
-    return start(home, name, "--devices", 2, *flags, **dict([VIRTUAL.split("=", 1)]))
+    return [_start(home, name, "--devices", 2, *flags, **dict([VIRTUAL.split("=", 1)]))]
 
 
-def start_job(home: Path, name: str, *flags: object) -> list[subprocess.Popen]:
+def two_processes(home: Path, name: str, *flags: object) -> list[subprocess.Popen]:
     """The same in two processes, which meet on loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     job = {ADDRESSES: address, PROCESSES: "2"}
-    return [start(home, name, "--devices", 2, *flags, **job, **{PROCESS: number}) for number in ("0", "1")]
+    return [_start(home, name, "--devices", 2, *flags, **job, **{PROCESS: number}) for number in ("0", "1")]
 
 
-def finish(*processes: subprocess.Popen) -> None:
+WAYS = (one_device, two_devices, two_processes)
+
+
+def finish(processes: list[subprocess.Popen]) -> None:
     """Wait for them; what a failed one said is raised."""
     said = [process.communicate(timeout=600)[1] for process in processes]
     for process, words in zip(processes, said, strict=True):
         if process.returncode:
             raise RuntimeError(f"{process.args} ended with {process.returncode}:\n{words[-3000:]}")
+
+
+def histories(home: Path, *flags: object) -> dict[str, pd.DataFrame]:
+    """What each epoch brought, trained in each of the ways, one after the other."""
+    for way in WAYS:
+        finish(way(home, way.__name__, *flags))
+    return {way.__name__: read_history(home / "runs" / way.__name__) for way in WAYS}
 
 
 def difference(history: pd.DataFrame, reference: pd.DataFrame) -> float:
@@ -75,24 +88,18 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=6, help="epochs (default: 6)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
         settings = PhantomSettings(patients=arguments.patients, seed=1, series=("sagittal-t2",))
-        data = write_dataset(home / "data" / "few", settings)
+        data = write_dataset(Path(folder) / "data", settings)
         flags = ["--data", data, "--model", arguments.model, "--epochs", arguments.epochs]
         flags += ["--batch-size", 4, "--width", 4, "--depth", 4, "--no-tensorboard"]
-        finish(start(home, "one", *flags))
-        finish(start_two_devices(home, "two-devices", *flags))
-        finish(*start_job(home, "two-processes", *flags))
-        ways = ("one", "two-devices", "two-processes")
-        histories = {way: read_history(home / "runs" / way) for way in ways}
-    table = pd.concat({way: history.set_index("epoch")[MEASURED] for way, history in histories.items()}, names=["way"])
+        found = histories(Path(folder), *flags)
+    table = pd.concat({way: each.set_index("epoch")[MEASURED] for way, each in found.items()}, names=["way"])
     print(table.reorder_levels(["epoch", "way"]).sort_index().to_string(float_format="{:.7g}".format))
-    failed = False
-    for way in ways[1:]:
-        largest = difference(histories[way], histories["one"])
-        failed |= not largest <= TOLERANCE
-        print(f"{way}: differs from one device by at most {largest:.1e} of the value (tolerance {TOLERANCE:.0e})")
-    return int(failed)
+    reference = found.pop(one_device.__name__)
+    largest = {way: difference(history, reference) for way, history in found.items()}
+    for way, off in largest.items():
+        print(f"{way}: off one device by at most {off:.1e} of the value (tolerance {TOLERANCE:.0e})")
+    return int(not max(largest.values()) <= TOLERANCE)
 
 
 if __name__ == "__main__":
