@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -60,16 +61,32 @@ def ending(folder: Path) -> dict[str, str]:
     return found
 
 
-def kill_the_search(words: list[str], home: Path, rng: random.Random, seconds: float) -> str:
+def files(folder: Path) -> set[tuple[str, int]]:
+    """The files below a folder; one that was replaced counts as another."""
+    found = set()
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # a temporary one that is gone already
+                found.add((name, os.stat(f"{place}/{name}").st_ino))  # noqa: PTH116  looked at all the time
+    return found
+
+
+def kill_the_search(words: list[str], home: Path, folder: Path, after: int, wait: float) -> str | None:
+    """Kill a search some seconds after it has written so many files; what it wrote last, None if it ended before."""
+    before, written, last = files(folder), set(), "nothing"
     process = started(words, home)
-    after = rng.uniform(0.25, 0.7) * seconds
-    try:
-        process.wait(after)
-        return "it had ended"
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    return f"after {after:.1f} s"
+    while process.poll() is None and len(written) < after:
+        new = files(folder) - before - written
+        last = max(new)[0] if new else last
+        written |= new
+        time.sleep(0.002)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(wait)
+    running = process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    trials = len(list(folder.glob("trials/*/learning_curves.png")))
+    return f"{1000 * wait:.0f} ms after its file {after}, {last}, {trials} trial(s) trained" if running else None
 
 
 def kill_one(words: list[str], home: Path, folder: Path, who: str) -> str:
@@ -97,16 +114,18 @@ def rows(kills: int, home: Path, seed: int):
         home / "patients", PhantomSettings(patients=10, seed=3, series=("sagittal-t2",)), progress=False
     )
     finish(command(data, "whole"), home)
-    began = time.monotonic()
-    finish(command(data, "again"), home)  # the first time includes preparing the pictures
-    seconds = time.monotonic() - began
     rng, runs = random.Random(seed), home / "runs"
-    true = ending(runs / "whole")
-    # Twenty kills dealt out to searches of up to four, so that a search is also killed while it resumes.
+    true, written = ending(runs / "whole"), len(files(runs / "whole"))
+    # Kills dealt out to searches of up to four, so that a search is also killed while it resumes.
     done = 0
     while done < kills:
         words = command(data, name := f"killed-{done}")
-        moments = [kill_the_search(words, home, rng, seconds) for _ in range(min(4, kills - done))]
+        moments = []
+        while len(moments) < min(4, kills - done):
+            moment = kill_the_search(words, home, runs / name, rng.randint(1, written // 3), rng.uniform(0, 0.3))
+            if moment is None:
+                break
+            moments.append(moment)
         done += len(moments)
         finish(words, home)
         same = ending(runs / name) == true
