@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -82,6 +83,9 @@ class RunKeeper(keras.callbacks.Callback):
         for file in there:
             if file.name in self.wrong and distribution.writes():
                 file.replace(file.with_name(f"{file.name}.damaged"))
+        if model is not None and not last.is_file() and distribution.writes():
+            with replacing(last) as temporary:  # it may be the last epoch's already, and none left to write it
+                shutil.copyfile(best, temporary)
         self.bar.update(self.finished_epochs)
         return model
 

@@ -124,6 +124,15 @@ def test_a_finished_run_whose_network_is_torn_is_no_finished_run(done):
     assert not finished(done, load_settings(done))
 
 
+def test_after_a_kill_between_the_last_epochs_two_checkpoints_both_are_there(small, request):
+    run = train(replace(small, epochs=1, name="one-epoch"), progress=False)
+    killed = copy(run, request)
+    for name in ("last.keras", "learning_curves.png"):
+        (killed / name).unlink()
+    go_on(killed)
+    assert_same(run, killed)
+
+
 def test_after_a_kill_at_the_first_epochs_end_there_is_nothing_to_tell(straight, stopped, capsys):
     (stopped / "last.keras").unlink()
     go_on(stopped)
