@@ -4,7 +4,8 @@ One training is left in peace. Each of the others is the same command in a proce
 a random moment, given again, and evaluated; then weights, optimizer, history and metrics are compared bit by bit. Half
 of the moments are drawn from the time that the training takes, the other half lie within some milliseconds after a
 file was begun or renamed: inside the write of a checkpoint or the history, between two of them, or just after the last.
-Every third training is killed again while it goes on, and some evaluations are, too. Printed is a Markdown table; the exit code is 1 if anything differs.
+Every third training is killed again while it goes on, and some evaluations are, too. Printed is a Markdown table; the
+exit code is 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -186,13 +187,15 @@ def trial(
     else:
         killed(evaluation_words(run), home, run, Moment(kill_evaluation))
         finish(evaluation_words(run), home)
+    told = "; again ".join(map(str, kills))
+    if kill_evaluation is not None:
+        told += f"; evaluation {kill_evaluation:.2f} s"
     comparison = compare(straight, run)
     different = "; ".join(f"{what} {how}" for what, how in comparison.findings.items() if how)
     left = [path.name for path in run.iterdir() if path.name.startswith(".")]
     return {
         "network": network,
-        "killed": "; again ".join(map(str, kills))
-        + (f"; evaluation {kill_evaluation:.2f} s" if kill_evaluation is not None else ""),
+        "killed": told,
         "epochs in the history": ", ".join(map(str, epochs)),
         "at": ", ".join(state if running else "it was through" for running, state in found),
         "identical": "yes" if comparison.same else f"NO: {different}",
