@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 import html
-import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lumbar import places
 from lumbar.errors import SettingsError
-from lumbar.files import write_json
+from lumbar.files import held, replacing, write_json
+from lumbar.notebook import Executed, check_parameters, execute, read_mapping
 
 NOTEBOOKS = places.REPOSITORY / "notebooks"
-
-CELL_TIMEOUT_SECONDS = 3600
-"""A cell that takes longer hangs; the documented 50-epoch training stays well below."""
-
-DESCRIBED = """{% extends 'lab/index.html.j2' %}
-{%- block data_png scoped -%}
-{%- set text = output | get_metadata('alt', 'image/png') -%}
-{{ super() | replace('<img ', '<img alt="' ~ (text | escape_html) ~ '" ') if text else super() }}
-{%- endblock data_png -%}
-"""
-"""nbconvert's usual page, whose template for pictures overlooks the text alternative in a figure's metadata."""
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One executed notebook: its name, whether it ran through, minutes, recorded values, and the error if not."""
-
-    name: str
-    complete: bool
-    minutes: float
-    recorded: dict[str, Any] = field(default_factory=dict)
-    error: str = ""
-
-    @property
-    def state(self) -> str:
-        """One word for a table."""
-        return "done" if self.complete else "FAILED"
 
 
 @dataclass(frozen=True)
@@ -47,7 +20,7 @@ class Summary:
     """What `hold` did, in the order it was done."""
 
     out: Path
-    lessons: tuple[Lesson, ...]
+    lessons: tuple[Executed, ...]
 
     @property
     def complete(self) -> bool:
@@ -91,27 +64,20 @@ def notebooks(only: list[str] | None = None) -> list[Path]:
 def read_profile(path: Path) -> dict[str, dict[str, Any]]:
     """Parameters for each notebook from a YAML file ``notebook name: {PARAMETER: value}``.
 
-    papermill only warns of a parameter that no notebook reads; here it is an error.
-
     Raises:
-        SettingsError: If a notebook or one of its parameters does not exist.
+        SettingsError: If the file is no such profile, or a notebook or one of its parameters does not exist.
     """
-    import papermill
-    import yaml
-
     if not path.is_file():
         offered = ", ".join(str(profile) for profile in sorted((NOTEBOOKS / "profiles").glob("*.yaml")))
         raise SettingsError("no such profile", file=path, expected=offered)
-    profile = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    profile = read_mapping(path)
     for name, parameters in profile.items():
         source = NOTEBOOKS / f"{name}.ipynb"
         if not source.is_file():
-            raise SettingsError("the profile names a notebook that does not exist", file=path, field=name)
-        unknown = sorted(set(parameters) - set(papermill.inspect_notebook(str(source))))
-        if unknown:
-            raise SettingsError(
-                f"{name} has no such parameter", file=path, field=unknown[0], remedy="see its cell tagged `parameters`"
-            )
+            raise SettingsError("the profile names a notebook that does not exist", file=path, field=str(name))
+        if not isinstance(parameters, dict):
+            raise SettingsError("a notebook needs a mapping", file=path, field=name, expected="{PARAMETER: value, …}")
+        check_parameters(source, {parameter: [value] for parameter, value in parameters.items()}, file=path)
     return profile
 
 
@@ -125,60 +91,25 @@ def hold(out: Path, *, profile: Path | None = None, only: list[str] | None = Non
 
     Raises:
         SettingsError: If the profile or `only` names something that does not exist.
+        RunError: If another process is at work in the folder.
+        OutputError: If the system will not have the results written.
     """
     parameters = read_profile(profile) if profile else {}
-    out.mkdir(parents=True, exist_ok=True)
     lessons = []
     chosen = notebooks(only)
-    for number, source in enumerate(chosen, start=1):
-        print(f"[{number}/{len(chosen)}] {source.stem}", flush=True)
-        lessons.append(_execute(source, out, parameters.get(source.stem, {})))
-    summary = Summary(out, tuple(lessons))
-    write_json(out / "summary.json", {"lessons": [asdict(lesson) for lesson in lessons], "complete": summary.complete})
-    (out / "index.html").write_text(_page(summary), encoding="utf-8")
+    with held(out):
+        for number, source in enumerate(chosen, start=1):
+            print(f"[{number}/{len(chosen)}] {source.stem}", flush=True)
+            lessons.append(execute(source, out / source.name, parameters.get(source.stem, {}), folder=source.parent))
+        summary = Summary(out, tuple(lessons))
+        told = {"lessons": [asdict(lesson) for lesson in lessons], "complete": summary.complete}
+        write_json(out / "summary.json", told)
+        with replacing(out / "index.html") as page:
+            page.write_text(_page(summary), encoding="utf-8")
     return summary
 
 
-def _execute(source: Path, out: Path, parameters: dict[str, Any]) -> Lesson:
-    import nbformat
-    import papermill
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-
-    from lumbar.lesson import recorded
-
-    target, unfinished = out / source.name, out / f".{source.stem}.unfinished.ipynb"
-    begin, error = time.perf_counter(), ""
-    try:
-        papermill.execute_notebook(
-            str(source),
-            str(unfinished),
-            parameters=parameters,
-            kernel_name="python3",
-            cwd=str(source.parent),
-            execution_timeout=CELL_TIMEOUT_SECONDS,
-        )
-    except papermill.PapermillExecutionError as failure:
-        error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}"
-    except (CellTimeoutError, DeadKernelError) as failure:
-        error = f"{type(failure).__name__}: {str(failure).strip().splitlines()[0]}"
-    minutes = (time.perf_counter() - begin) / 60
-    unfinished.replace(target)
-    executed = nbformat.read(target, as_version=4)
-    target.with_suffix(".html").write_text(as_page(executed, source.stem), encoding="utf-8")
-    return Lesson(source.stem, not error, round(minutes, 2), recorded(executed), error)
-
-
-def as_page(notebook: Any, title: str) -> str:
-    """An executed notebook as one HTML page; its figures carry their text alternatives."""
-    from jinja2 import DictLoader
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(extra_loaders=[DictLoader({"described.html.j2": DESCRIBED})])
-    exporter.template_file = "described.html.j2"
-    return exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]
-
-
-def _headline(lesson: Lesson) -> str:
+def _headline(lesson: Executed) -> str:
     if lesson.error:
         return lesson.error
     numbers = {name: value for name, value in lesson.recorded.items() if not isinstance(value, bool)}

@@ -121,7 +121,7 @@ def test_a_page_made_from_a_notebook_carries_the_description(monkeypatch):
     import nbformat
     from bs4 import BeautifulSoup
 
-    from lumbar.course import as_page
+    from lumbar.notebook import as_page
 
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda data, **options: shown.append((data, options["metadata"])))
