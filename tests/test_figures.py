@@ -60,6 +60,15 @@ NETWORKS = pd.DataFrame(
         "radial_high_px": [8.5, 1.1],
     }
 )
+SWEPT = pd.DataFrame(
+    {
+        "RATE": [0.001, 0.001, 0.1, 0.1],
+        "MODEL": ["small", "large", "small", "large"],
+        "MIRROR": [True, True, True, False],
+        "error_px": [4.0, 2.0, 8.0, np.nan],
+        "loss": [1.0, 2.0, 3.0, np.nan],
+    }
+)
 SAGITTAL = Plane([0, -100, 150], [0, 1, 0], [0, 0, -1], 0.8, 1.0)
 AXIAL = Plane([-110, -100, 20], [1, 0, 0], [0, 1, 0], 1.0, 1.0)
 
@@ -92,6 +101,7 @@ DRAWN = {
         NETWORKS.assign(real_radial_px=9.0, real_radial_low_px=8.0, real_radial_high_px=9.5)
     ),
     "search": lambda: figures.search_results(TRIALS, "val_mae_px"),
+    "sweep": lambda: figures.sweep_results(SWEPT, ["RATE", "MODEL", "MIRROR"], ["error_px", "loss"]),
 }
 
 
@@ -115,6 +125,25 @@ def test_numbers_in_the_description_are_those_drawn():
     assert "2 trials" in DRAWN["search"]().alt, "a failed trial has no score to show"
     assert "heatmap" in DRAWN["search"]().alt
     assert "patients 7 for train, 2 for validation, 1 for test; pictures 21, 6, 3" in DRAWN["split"]().alt
+
+
+def test_a_sweep_is_drawn_over_numbers_and_words():
+    figure = DRAWN["sweep"]()
+    rate, model = figure.axes[:2]
+    assert (rate.get_xscale(), model.get_xscale()) == ("log", "linear"), "values that span decades, and words"
+    np.testing.assert_allclose(rate.lines[0].get_xydata(), [[0.001, 3], [0.1, 8]])
+    np.testing.assert_allclose(model.lines[0].get_xydata(), [[0, 6], [1, 2]])
+    assert np.isfinite(model.collections[0].get_offsets().data).all(axis=1).sum() == 3, "a failed one has no dot"
+    below = figure.axes[3:]
+    assert [[text.get_text() for text in axes.get_xticklabels()] for axes in below] == [
+        ["0.001", "0.1"],
+        ["small", "large"],
+        ["yes", "no"],
+    ]
+    assert [axes.get_xlabel() for axes in below] == ["RATE", "MODEL", "MIRROR"]
+    assert (rate.get_ylabel(), below[0].get_ylabel()) == ("error_px", "loss")
+    assert "3 combinations" in figure.alt
+    assert "Mean error_px by MODEL: 6 at small and 2 at large." in figure.alt
 
 
 def test_a_page_made_from_a_notebook_carries_the_description(monkeypatch):

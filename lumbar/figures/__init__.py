@@ -10,6 +10,7 @@ from lumbar.figures.planes import planes
 from lumbar.figures.results import coverage, error_curves, errors_by_level, learning_curves, predicted_against_true
 from lumbar.figures.search import search_results
 from lumbar.figures.style import Drawing, display, use_house_style
+from lumbar.figures.sweep import sweep_results
 
 __all__ = [
     "Drawing",
@@ -31,6 +32,7 @@ __all__ = [
     "receptive_fields",
     "search_results",
     "split_overview",
+    "sweep_results",
     "use_house_style",
     "worst_cases",
 ]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lumbar.figures.style import BLUE, GREEN, GREY, PURPLE, VERMILION, Drawing, number, styled
+from lumbar.figures.style import BLUE, GREEN, GREY, PURPLE, VERMILION, Drawing, number, styled, wide
 
 NOT_SEARCHED = ("trial", "status", "epochs")
 """Columns of a leaderboard that are no settings."""
@@ -78,7 +78,7 @@ def _heights(column: pd.Series) -> tuple[np.ndarray, list[tuple[float, str]]]:
         heights = dict(zip(values, places, strict=True))
         return column.map(heights).to_numpy(dtype=float), [(height, _said(value)) for value, height in heights.items()]
     low, high = float(values[0]), float(values[-1])
-    logarithmic = low > 0 and high / low > 20
+    logarithmic = wide(low, high)
     line = np.log if logarithmic else np.asarray
     heights = (line(column.to_numpy(dtype=float)) - line(low)) / (line(high) - line(low))
     if len(values) > FEW:

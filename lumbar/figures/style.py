@@ -138,6 +138,11 @@ def number(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
+def wide(low: float, high: float) -> bool:
+    """Whether numbers from `low` to `high` are better told apart on a logarithmic axis."""
+    return low > 0 and high / low > 20
+
+
 def listed(names: Iterable[str]) -> str:
     """Names in a sentence: "a, b and c"."""
     names = list(names)
