@@ -26,6 +26,7 @@ VERBS = {
     "report": "make one HTML page of what was found in pictures, or of a run",
     "crossvalidate": "train a network for each fold of the patients, and measure each on those it has not seen",
     "tune": "search for better settings with Keras Tuner, then train and evaluate the best",
+    "sweep": "execute a notebook for each combination of a grid of its parameters, and compare what came of them",
     "course": "execute the notebooks from first to last and write a summary page",
 }
 """Each verb is a module of `lumbar.commands` with ``add_arguments(parser)`` and ``run(arguments) -> exit code``."""
@@ -33,7 +34,7 @@ VERBS = {
 INTERRUPTED = 130
 """Exit code of a command that was stopped with Ctrl-C, as shells count it."""
 
-GO_ON = ("fetch", "prepare", "train", "rerun", "tune", "crossvalidate")
+GO_ON = ("fetch", "prepare", "train", "rerun", "tune", "crossvalidate", "sweep")
 """Verbs that go on where they stood when they are called again."""
 
 KEPT = "What was finished is kept; the same command goes on from there."

@@ -3,8 +3,8 @@
 >>> with lumbar.cluster.at("tcp://scheduler:8786", folder):  # doctest: +SKIP
 ...     prepared = lumbar.preprocess.prepare(lumbar.datasets.load(folder), cache=lumbar.places.cache())
 
-The workers read the pictures, this process alone writes: what a worker had not handed over when it died is given to
-another, and a picture that comes twice is stored in the same place. Who may send work to a scheduler may have its
+What a worker had not handed over when it died is given to another. Of pictures, workers read and this process alone
+writes; one that comes twice is stored in the same place. Who may send work to a scheduler may have its
 workers run anything: use one of your own, in a network that you trust.
 """
 
@@ -32,7 +32,8 @@ def at(address: str, folder: Path) -> Iterator[None]:
 
     Args:
         address: Of the scheduler, e.g. "tcp://10.0.0.5:8786".
-        folder: Of the data, an absolute path; the workers must see it under the same.
+        folder: Of the data, or of the results where the workers write those; an absolute path, under which the
+            workers must see it, too.
 
     Raises:
         ClusterError: If the package distributed is not installed, the scheduler does not answer, it has no workers,
@@ -105,23 +106,23 @@ def _check_workers(client: Client, address: str, folder: Path) -> None:
     for worker, (version, names) in said.items():
         if version != here[0]:
             raise ClusterError(
-                "a worker has another version of this package: its pictures might be others",
+                "a worker has another version of this package: its results might be others",
                 field="version",
                 found=f"{version} at {worker}",
                 expected=here[0],
             )
         if names != here[1]:
             raise ClusterError(
-                "a worker does not see the data folder as it is here",
+                "a worker does not see the folder as it is here",
                 file=folder,
                 found=f"{'another folder' if names else 'no such folder'} at {worker}",
                 expected="the same folder under the same path",
-                remedy="put the data on a file system that all workers share",
+                remedy="put it on a file system that all workers share",
             )
 
 
 def _about(folder: str) -> tuple[str, list[str]]:
-    """What a worker says of itself: its version of this package, and the names in the data folder."""
+    """What a worker says of itself: its version of this package, and the names in the folder."""
     return lumbar.__version__, sorted(entry.name for entry in Path(folder).iterdir()) if Path(folder).is_dir() else []
 
 
@@ -142,7 +143,7 @@ def _result(client: Client, address: str, future: Future) -> list:
             return future.result(timeout=SECONDS)
         except KilledWorker as error:
             raise ClusterError(
-                "the same few pictures brought down one worker after another",
+                "the same piece of work brought down one worker after another",
                 found=str(error).splitlines()[0],
                 remedy="look at the workers' logs and their memory; what was finished is kept",
             ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,36 @@ def notebooks(only: list[str] | None = None) -> list[Path]:
                 "no such notebook", field="only", found=prefix, expected=", ".join(path.stem for path in found)
             )
     return [path for path in found if only is None or path.name.startswith(tuple(only))]
+
+
+def find(notebook: str) -> Path:
+    """The notebook at a path, or the one of the course whose name begins like this.
+
+    Raises:
+        SettingsError: If there is none, or more than one begins so.
+    """
+    if Path(notebook).is_file():
+        return _checked(Path(notebook).absolute())
+    known = notebooks()
+    found = [path for path in known if path.name.startswith(notebook)]
+    if len(found) != 1:
+        raise SettingsError(
+            "several notebooks begin like this" if found else "no such notebook",
+            field="notebook",
+            found=notebook,
+            expected=f"a path, or the beginning of one of {', '.join(path.stem for path in found or known)}",
+        )
+    return found[0]
+
+
+def _checked(path: Path) -> Path:
+    try:
+        fits = "cells" in json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError):  # no text, no JSON, or JSON that holds nothing
+        fits = False
+    if not fits:
+        raise SettingsError("this is no notebook", file=path, expected="a Jupyter notebook of format 4 (.ipynb)")
+    return path
 
 
 def read_profile(path: Path) -> dict[str, dict[str, Any]]:

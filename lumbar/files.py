@@ -99,7 +99,7 @@ def held(folder: Path) -> Iterator[None]:
                 "another process is at work in this folder",
                 file=folder,
                 found=_text(folder / LOCK) or None,
-                remedy="wait until it has ended, or choose another --name",
+                remedy="wait until it has ended, or choose another folder (--name, --out)",
             ) from None
     try:
         with suppress(OSError):  # a courtesy to whoever comes second

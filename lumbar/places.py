@@ -31,5 +31,7 @@ def cache() -> Path:
 
 
 def runs() -> Path:
-    """Folder of runs, one folder each."""
+    """Folder of runs, one folder each: LUMBAR_RUNS if that is set, else runs/ in `home`."""
+    if os.environ.get("LUMBAR_RUNS"):
+        return Path(os.environ["LUMBAR_RUNS"]).expanduser().resolve()
     return home() / "runs"

@@ -1,11 +1,13 @@
 """Fixtures that several rooms' tests share."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from lumbar import places
 from lumbar.phantom import PhantomSettings, write_dataset
+from tests.clusters import started, until
 
 
 @pytest.fixture(scope="module")
@@ -15,3 +17,15 @@ def few_patients(tmp_path_factory) -> Path:
         patch.setenv("LUMBAR_HOME", str(tmp_path_factory.mktemp("home")))
         settings = PhantomSettings(patients=16, seed=1, series=("sagittal-t2",))
         yield write_dataset(places.data() / "few", settings, workers=1, progress=False)
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """A scheduler's address and file; workers are still to come."""
+    (tmp_path / "cluster").mkdir()
+    file = tmp_path / "cluster" / "scheduler.json"
+    flags = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--no-show", "--scheduler-file", file)
+    with started(tmp_path / "cluster", "distributed.cli.dask_scheduler", *flags) as process:
+        until(file.exists)
+        until(lambda: file.read_text().endswith("}"))
+        yield json.loads(file.read_text())["address"], file, process

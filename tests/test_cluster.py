@@ -1,13 +1,10 @@
 """A real Dask scheduler and two worker processes on this machine: what comes back is what one process makes alone."""
 
-import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,56 +17,10 @@ from lumbar.errors import ClusterError
 from lumbar.parallel import in_parallel
 from lumbar.preprocess import prepare
 from tests import layouts
+from tests.clusters import count_workers, until, worker
 from tests.test_preprocess import spots
 
 pytest.importorskip("distributed")
-
-FROM_ANYWHERE = os.environ | {"PYTHONPATH": str(places.REPOSITORY)}
-
-
-@contextmanager
-def started(folder, *module_and_flags):
-    command = [sys.executable, "-m", *map(str, module_and_flags)]
-    with (folder / "log.txt").open("a") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=FROM_ANYWHERE)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def scheduler(tmp_path):
-    """A scheduler's address and file; workers are still to come."""
-    (tmp_path / "cluster").mkdir()
-    file = tmp_path / "cluster" / "scheduler.json"
-    flags = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--no-show", "--scheduler-file", file)
-    with started(tmp_path / "cluster", "distributed.cli.dask_scheduler", *flags) as process:
-        until(file.exists)
-        until(lambda: file.read_text().endswith("}"))
-        yield json.loads(file.read_text())["address"], file, process
-
-
-@contextmanager
-def worker(file):
-    flags = ("--nthreads", 1, "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", "--scheduler-file", file)
-    with started(file.parent, "distributed.cli.dask_worker", *flags) as process:
-        yield process
-
-
-def until(happens, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
-
-
-def count_workers(address):
-    from distributed import Client
-
-    with Client(address, set_as_default=False) as client:
-        return len(client.nthreads())
 
 
 @pytest.mark.slow
@@ -133,7 +84,7 @@ def workers_that_cannot_do_the_work_are_refused(tmp_path, address, monkeypatch):
             pass
     with monkeypatch.context() as patch:
         patch.chdir(tmp_path)  # the worker stands elsewhere
-        with pytest.raises(ClusterError, match="does not see the data folder"), cluster.at(address, Path("pictures")):
+        with pytest.raises(ClusterError, match="does not see the folder"), cluster.at(address, Path("pictures")):
             pass
 
 
