@@ -207,9 +207,7 @@ def _train(run: Path, settings: TrainingSettings, progress: bool) -> None:
             _check_strangers(settings.weights, parts)
         shared = distribution.share(settings.devices, settings.resolved().batch_size)
         if distribution.in_job():
-            distribution.agree(
-                settings=identity(settings), data=fingerprint(parts), finished_epochs=len(read_history(run))
-            )
+            distribution.agree(settings=identity(settings), data=fingerprint(parts))
         with distribution.scope(shared):
             _fit(run, settings, parts, shared, progress)
         if distribution.writes():
@@ -388,6 +386,8 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], shar
     validation = Batches(parts["validation"], settings.batch_size, share=shared)
     keeper = RunKeeper(run, settings, batches, progress)
     model = keeper.restored() or _compiled(settings, parts["train"].channels, steps=len(batches))
+    if distribution.in_job():
+        distribution.agree(finished_epochs=keeper.finished_epochs)
     if distribution.writes():
         _write_config(run, asked, parts, keeper.finished_epochs)
     callbacks, log = [CountCopiesOnce(batches, validation), keeper], run / "tensorboard"
