@@ -47,14 +47,15 @@ def test_a_side_that_cannot_be_measured_says_why_and_the_others_go_on():
 @pytest.mark.slow
 def test_the_command_measures_rows_and_keeps_those_it_does_not_measure(tmp_path):
     (tmp_path / "speed.md").write_text("# Before\n\nPlain words.\n", encoding="utf-8")
-    for rows in (["phantoms", "preparing", "waiting"], ["starting"]):
+    for rows in (["phantoms", "preparing", "waiting", "memory"], ["starting"]):
         command = [sys.executable, "-m", "benchmarks.speed", "--quick", "--out", str(tmp_path), "--only", *rows]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     found = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
-    assert list(found) == ["starting", "waiting", "phantoms", "preparing"]
+    assert list(found) == ["starting", "waiting", "phantoms", "preparing", "memory"]
     assert all(row["machine"]["cores"] and row["machine"]["versions"]["keras"] for row in found.values())
-    assert all(figure["values"] for figure in found["waiting"]["figures"] + found["starting"]["figures"])
+    for row in ("waiting", "starting", "memory"):
+        assert all(figure["values"] for figure in found[row]["figures"]), row
     assert all("imports none of" in figure["note"] for figure in found["starting"]["figures"])
     text = (tmp_path / "speed.md").read_text(encoding="utf-8")
     assert text.startswith("# Before\n\nPlain words.\n")

@@ -83,7 +83,8 @@ def training(folder: str, steps: int) -> Callable[[], float]:
             parts = {part: own.select(where == part) for part in PARTS}
             parts["train"] = preprocess.joined([parts["train"]])
             settings = room.TrainingSettings(model="heatmap", epochs=1, tensorboard=False)
-            room._write_config(Path(folder) / "run", settings, parts)
+            (Path(folder) / "run").mkdir()
+            room._write_config(Path(folder) / "run", settings, parts, finished_epochs=0)
             _some_steps(room, settings, parts, steps)
         return peak.megabytes
 
