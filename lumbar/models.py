@@ -257,28 +257,50 @@ def heatmaps(model: keras.Model) -> keras.Model:
 
 
 def answering(model: keras.Model) -> keras.Model:
-    """The same network for questions only, a quarter faster if its activation is gelu; answers differ by 1e-6.
+    """The same network for questions only, some two fifths faster with gelu; answers differ by 1e-6.
 
-    TensorFlow makes gelu of erfc, which takes its processors twice the time of erf.
+    Batch normalisation goes into the weights of the convolution before it. TensorFlow makes gelu of erfc, which takes
+    its processors twice the time of erf.
 
     Args:
         model: Any of the networks; it stays as it is.
 
     Returns:
-        A copy, or the model itself where there is nothing to gain.
+        A copy.
     """
+    norms = {layer.input._keras_history.operation: layer for layer in model.layers if _follows_convolution(layer)}
 
     def layer_for(layer):
-        return layers.Activation(_gelu, name=layer.name) if slow(layer) else layer.from_config(layer.get_config())
+        if layer in norms:
+            return layers.Conv2D.from_config(layer.get_config() | {"use_bias": True})
+        if isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu:
+            return layers.Activation(_gelu, name=layer.name)
+        return layer.from_config(layer.get_config())
 
-    def slow(layer):
-        return isinstance(layer, layers.Activation) and layer.activation is keras.activations.gelu
+    def call(layer, *inputs, **options):
+        return inputs[0] if layer.name in gone else layer(*inputs, **options)
 
-    if not any(map(slow, model.layers)):
-        return model
-    copy = keras.models.clone_model(model, clone_function=layer_for)
-    copy.set_weights(model.get_weights())
+    gone = {norm.name for norm in norms.values()}
+    copy = keras.models.clone_model(model, clone_function=layer_for, call_function=call)
+    for layer in model.layers:
+        if layer.name not in gone:
+            kept = layer.get_weights()
+            copy.get_layer(layer.name).set_weights(_joined(kept, norms[layer]) if layer in norms else kept)
     return copy
+
+
+def _follows_convolution(layer) -> bool:
+    return isinstance(layer, layers.BatchNormalization) and isinstance(
+        layer.input._keras_history.operation, layers.Conv2D
+    )
+
+
+def _joined(convolution: list, norm) -> list:
+    """Weights of one convolution that does what a convolution and the batch normalisation after it did."""
+    gamma, beta, mean, variance = norm.get_weights()
+    times = gamma / (variance + norm.epsilon) ** 0.5
+    kernel, *bias = convolution
+    return [kernel * times, beta + (sum(bias) - mean) * times]
 
 
 def _gelu(x):
@@ -340,9 +362,34 @@ class SoftArgmax(layers.Layer):
         return super().get_config() | {"reach": self.reach}
 
 
+@keras.saving.register_keras_serializable("lumbar")
+class BatchNormalization(layers.BatchNormalization):
+    """Keras' own, but TensorFlow does it in one operation: a training of `heatmap` is a quarter faster.
+
+    Other backends and number types take Keras' way. Both give the same, but for rounding.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        """Pictures (batch, height, width, filters), normalised."""
+        if keras.backend.backend() != "tensorflow" or self.compute_dtype != "float32":
+            return super().call(inputs, training=training, mask=mask)
+        from tensorflow import raw_ops
+
+        given = {"x": inputs, "scale": self.gamma.value, "offset": self.beta.value, "epsilon": self.epsilon}
+        if not (training and self.trainable):
+            known = {"mean": self.moving_mean.value, "variance": self.moving_variance.value}
+            return raw_ops.FusedBatchNormV3(**given, **known, is_training=False).y
+        done = raw_ops.FusedBatchNormV3(**given, mean=[], variance=[], is_training=True)
+        count = ops.cast(ops.size(inputs) // inputs.shape[-1], "float32")
+        found = (done.batch_mean, done.batch_variance * (count - 1) / count)  # undoes Bessel's correction, as Keras
+        for kept, now in zip((self.moving_mean, self.moving_variance), found, strict=True):
+            kept.assign(self.momentum * kept + (1 - self.momentum) * now)
+        return done.y
+
+
 def _convolution(x, filters: int, activation: str, batch_norm: bool, *, size: int = 3, strides: int = 1):
     """Convolution, batch normalisation if wanted (its shift then replaces the bias), activation."""
     x = layers.Conv2D(filters, size, strides=strides, padding="same", use_bias=not batch_norm)(x)
     if batch_norm:
-        x = layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
+        x = BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x)
     return layers.Activation(activation)(x)

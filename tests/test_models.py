@@ -80,12 +80,39 @@ def test_saved_and_loaded_in_safe_mode_it_answers_the_same(name, tmp_path):
 @pytest.mark.parametrize("name", models.NETWORKS)
 def test_made_for_answering_it_answers_the_same(name):
     model = models.build(name, 5, width=8, depth=3, activation="gelu")
-    pictures = np.random.default_rng(1).random((2, 256, 256, 1), "float32")
+    rng = np.random.default_rng(1)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):  # as after a training
+            layer.set_weights([rng.uniform(0.5, 1.5, array.shape) for array in layer.get_weights()])
+    pictures = rng.random((2, 256, 256, 1), "float32")
     before = model.predict_on_batch(pictures)
     quicker = models.answering(model)
-    assert quicker is not model
+    assert not [layer for layer in quicker.layers if isinstance(layer, keras.layers.BatchNormalization)]
     np.testing.assert_allclose(quicker.predict_on_batch(pictures), before, atol=1e-5)
     np.testing.assert_array_equal(model.predict_on_batch(pictures), before)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_normalisation_in_one_operation_is_that_of_keras(training):
+    tensorflow = pytest.importorskip("tensorflow")
+    rng = np.random.default_rng(2)
+    pictures, start = rng.normal(1, 2, (3, 7, 5, 4)).astype("float32"), rng.uniform(0.5, 1.5, (4, 4))
+    answers, gradients, weights = [], [], []
+    for layer in (models.BatchNormalization(momentum=0.9), keras.layers.BatchNormalization(momentum=0.9)):
+        layer.build(pictures.shape)
+        layer.set_weights(start)
+        given = tensorflow.constant(pictures)
+        with tensorflow.GradientTape() as tape:
+            tape.watch(given)
+            answers.append(layer(given, training=training))
+            sums = tensorflow.reduce_sum(tensorflow.sin(answers[-1]))
+        gradients.append(tape.gradient(sums, [given, layer.gamma.value, layer.beta.value]))
+        weights.append(layer.get_weights())
+    np.testing.assert_allclose(*answers, atol=1e-5)
+    for ours, theirs in zip(*gradients, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    np.testing.assert_allclose(*map(np.array, weights), rtol=1e-5)
+    assert training != np.array_equal(weights[0], start.astype("float32")), "statistics follow the training only"
 
 
 def test_the_maps_behind_the_points():

@@ -42,7 +42,7 @@ def _compared(plan: Plan, cores: int, batch: int) -> Iterator[Figure]:
     note = f"reading the maps out takes {sorted(read)[len(read) // 2]:.2f} ms more, on any engine" if read else ""
     own = tuple(found.get(OWN, ()))
     yield Figure(what, values=own, goal=Goal(most=5), note=missing.get(OWN, note), **shared)
-    engine = "TensorFlow computes normalisation and gelu by themselves; the others fold them into the convolutions"
+    engine = "TensorFlow computes bias and gelu by themselves; the others do with the convolution"
     yield compared(found, missing, what, OWN, ONNX, goal=Goal(1.0, of="ratio"), limit=engine, **shared)
     if not plan.quick:
         yield compared(found, missing, what, OWN, OPENVINO, **shared)

@@ -62,8 +62,6 @@ class _Graph:
             options = {"kernel_shape": kernel.shape[2:], "strides": layer.strides, "auto_pad": "SAME_UPPER"}
             x = self._node("Conv", [*sources, self._constant(kernel), *map(self._constant, weights[1:])], **options)
             return x if layer.activation.__name__ == "linear" else self._activation(layer.activation, [x])
-        if kind == "BatchNormalization":
-            return self._node("BatchNormalization", [*sources, *map(self._constant, weights)], epsilon=layer.epsilon)
         if kind == "Activation":
             return self._activation(layer.activation, sources)
         if kind == "MaxPooling2D":

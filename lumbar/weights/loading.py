@@ -48,7 +48,7 @@ KNOWN = {
 
 _KNOWN = {(f"keras.{module}".rstrip("."), name) for module, names in KNOWN.items() for name in names}
 _OURS = {
-    "lumbar.models": ("Gate", "SoftArgmax"),
+    "lumbar.models": ("BatchNormalization", "Gate", "SoftArgmax"),
     "lumbar.losses": ("MaskedMSE", "MaskedL1", "MapCrossEntropy"),
     "lumbar.metrics": ("MeanAbsoluteErrorPixels",),
 }
