@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from lumbar.augment import AugmentSettings, augment
@@ -9,6 +11,9 @@ from lumbar.backend import keras
 from lumbar.distribution import Share
 from lumbar.geometry import SIZE, Affine
 from lumbar.preprocess import Prepared
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 _TO_UNIT = Affine.unit()
 
@@ -68,6 +73,36 @@ class Batches(keras.utils.PyDataset):
             np.multiply(picture, np.float32(1 / 255), out=pictures[place, ..., 0])
             points[place] = np.nan if copied[place] else _TO_UNIT.points(moved)
         return pictures, points
+
+    def for_fit(self, epochs: range) -> dict[str, Any]:
+        """Arguments of `fit` that show a network these epochs, counted from 0.
+
+        On TensorFlow the next batches are made while the network computes, those of the next epoch while this one is
+        validated and saved; from the object itself Keras takes a batch only when the network asks for it.
+        """
+        feed, steps = self, None
+        if keras.backend.backend() == "tensorflow":
+            feed, steps = self._stream(epochs), len(self)
+        return {
+            "x": feed,
+            "steps_per_epoch": steps,
+            "initial_epoch": epochs.start,
+            "epochs": epochs.stop,
+            "shuffle": False,  # the batches see to that themselves
+        }
+
+    def _stream(self, epochs: range) -> tf.data.Dataset:
+        import tensorflow as tf
+
+        def made(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            batch = tf.numpy_function(lambda it: self.batch(*divmod(it, len(self))), [number], (tf.float32, tf.float32))
+            return tuple(tf.ensure_shape(each, shape) for each, shape in zip(batch, shapes, strict=True))
+
+        shapes = ((None, SIZE, SIZE, 1), (None, len(self.prepared.channels), 2))
+        numbers = tf.data.Dataset.range(epochs.start * len(self), epochs.stop * len(self))
+        options = tf.data.Options()
+        options.autotune.enabled = False  # its thread notices only after seconds that a data set is at its end
+        return numbers.map(made, num_parallel_calls=2).prefetch(1).with_options(options)
 
     def on_epoch_end(self) -> None:
         """Keras calls this after each epoch."""

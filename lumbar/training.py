@@ -401,13 +401,10 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], shar
         callbacks.append(MlflowLog(run, lambda: keeper.history))
     try:
         model.fit(
-            batches,
+            **batches.for_fit(range(keeper.finished_epochs, settings.epochs)),
             validation_data=validation,
-            epochs=settings.epochs,
-            initial_epoch=keeper.finished_epochs,
             callbacks=callbacks,
             verbose=0,
-            shuffle=False,  # the batches see to that themselves
         )
     except Exception as error:
         if str(log) not in str(error):

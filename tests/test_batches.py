@@ -50,3 +50,14 @@ def test_augmentation_changes_from_epoch_to_epoch():
     first = batches[0][0]
     batches.on_epoch_end()
     assert not np.array_equal(first, batches[0][0])
+
+
+def test_fit_is_given_the_epochs_that_are_left_one_after_another():
+    batches = Batches(spots(9), 4, seed=1, shuffle=True, augment=AugmentSettings())
+    arguments = batches.for_fit(range(2, 4))
+    assert (arguments["initial_epoch"], arguments["epochs"], arguments["steps_per_epoch"]) == (2, 4, 3)
+    given = [[each.numpy() for each in batch] for batch in arguments["x"]]
+    expected = [batches.batch(epoch, index) for epoch in (2, 3) for index in range(3)]
+    for ours, theirs in zip(given, expected, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one, other)

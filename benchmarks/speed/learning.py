@@ -102,7 +102,7 @@ def until(network: str, budget: float, patients: int = 320) -> Callable[[], dict
         clock = Clock()
         clock.begin = time.perf_counter()
         model = _compiled(settings, parts["train"].channels, len(feed)) if ours else efficientnet.compiled()
-        model.fit(feed, epochs=settings.epochs, verbose=0, shuffle=False, callbacks=[clock])
+        model.fit(**feed.for_fit(range(settings.epochs)), verbose=0, callbacks=[clock])
         return {"seconds": clock.seconds, "reached": clock.reached, "pck": clock.pck, "epochs": clock.epochs}
 
     return measure

@@ -23,7 +23,7 @@ TORCH = {
 
 def measure(plan: Plan) -> Iterator[Figure]:
     """The rows of the table."""
-    steps = 2 if plan.quick else 16
+    steps = 2 if plan.quick else 32
     in_torch = dict(list(TORCH.items())[:1]) if plan.quick else TORCH
     sides = [Side(OWN, "training:heatmap", steps=steps)]
     sides += [Side(name, "training:heatmap_in_torch", steps=steps, **options) for name, options in in_torch.items()]
@@ -82,7 +82,7 @@ def heatmap(
     if ready:
         lying = [feed[index] for index in range(steps)]
         return _rate(lambda: [network.train_on_batch(*batch) for batch in lying], steps * batch_size)
-    return _rate(lambda: network.fit(feed, epochs=1, verbose=0, shuffle=False), steps * batch_size)
+    return _rate(lambda: network.fit(**feed.for_fit(range(1)), verbose=0), steps * batch_size)
 
 
 def efficientnet(steps: int, batch_size: int = 16) -> Callable[[], float]:
@@ -91,7 +91,7 @@ def efficientnet(steps: int, batch_size: int = 16) -> Callable[[], float]:
 
     network = efficientnet.compiled()
     feed = pictures.batches(steps * batch_size, batch_size)
-    return _rate(lambda: network.fit(feed, epochs=1, verbose=0, shuffle=False), steps * batch_size)
+    return _rate(lambda: network.fit(**feed.for_fit(range(1)), verbose=0), steps * batch_size)
 
 
 def heatmap_in_torch(

@@ -10,6 +10,8 @@ from benchmarks.speed.figure import Figure, Goal
 from benchmarks.speed.plan import Plan, told
 from benchmarks.speed.side import Side, in_turns
 
+EPOCHS = 3
+
 
 def measure(plan: Plan) -> Iterator[Figure]:
     """The row of the table."""
@@ -21,7 +23,7 @@ def measure(plan: Plan) -> Iterator[Figure]:
         median = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
         note = (
             f"making batches takes {median['batches']:.0%} of the processor time, beside the network's own; "
-            f"the longest wait is for an epoch's first batch, {median['first']:.0%} of the time"
+            f"the longest wait is for the first batch of all, {median['first']:.0%} of the time"
         )
     yield Figure(
         "training, heatmap: share of time waiting for batches",
@@ -29,17 +31,17 @@ def measure(plan: Plan) -> Iterator[Figure]:
         values=tuple(100 * each["waiting"] for each in rounds),
         more_is_better=False,
         goal=Goal(most=3),
-        limit="two threads make batches while TensorFlow computes; only the first batch of an epoch finds none ready",
+        limit="two threads make batches while TensorFlow computes; only the first of all finds none ready",
         note=note,
     )
 
 
 def share(steps: int, batch_size: int = 16) -> Callable[[], dict[str, float]]:
-    """An epoch of `fit`, with a clock around the moment in which Keras asks for the next batch.
+    """Some epochs of `fit`, with a clock around the moment in which Keras asks for the next batch.
 
     Returns:
-        What measures the shares of the epoch's seconds spent waiting, and waiting for the first batch; and the share
-        of its processor time that the threads spend on making batches.
+        What measures the shares of the seconds spent waiting, and waiting for the first batch of all; and the share of
+        the processor time that the threads spend on making batches.
     """
     import tensorflow as tf
 
@@ -68,13 +70,13 @@ def share(steps: int, batch_size: int = 16) -> Callable[[], dict[str, float]]:
         return made
 
     feed.batch = timed
-    network.fit(feed, epochs=1, verbose=0, shuffle=False)
+    network.fit(**feed.for_fit(range(EPOCHS)), verbose=0)
 
     def measure() -> dict[str, float]:
         waited.clear()
         making.clear()
         begin, used = time.perf_counter(), time.process_time()
-        network.fit(feed, epochs=1, verbose=0, shuffle=False)
+        network.fit(**feed.for_fit(range(EPOCHS)), verbose=0)
         seconds, used = time.perf_counter() - begin, time.process_time() - used
         return {"waiting": sum(waited) / seconds, "first": waited[0] / seconds, "batches": sum(making) / used}
 
