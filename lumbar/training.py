@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumbar import distribution, places
 from lumbar.errors import RunError, SettingsError
-from lumbar.files import held, told, write_json, write_table
+from lumbar.files import LOCK, held, told, write_json, write_table
 from lumbar.names import BACKBONES, PARTS, VIEWS
 from lumbar.settings import from_dict, identity, setting, to_dict
 
@@ -149,7 +149,7 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
     """
     settings = checked(settings)
     run = places.runs() / (settings.name or default_name(settings))
-    if finished(run, settings):
+    if finished(run, settings) and not (run / LOCK).exists():  # which a process killed at the very end left
         return run
     # Of several processes that train together the first holds the folder.
     with held(run) if distribution.writes() else nullcontext():

@@ -23,7 +23,7 @@ from lumbar.checkpoints import RunKeeper
 from lumbar.cli import main
 from lumbar.errors import LumbarError, OutputError, RunError
 from lumbar.evaluation import EvaluationSettings, evaluate
-from lumbar.files import held
+from lumbar.files import LOCK, held
 from lumbar.rerun import compare
 from lumbar.training import TrainingSettings, finished, load_config, load_settings, read_history, train
 from lumbar.weights import loading
@@ -122,6 +122,13 @@ def test_a_finished_run_whose_network_is_torn_is_no_finished_run(done):
     flip(done / "best.keras")
     assert loading.damage(done / "best.keras") == "model.weights.h5 in it is damaged"
     assert not finished(done, load_settings(done))
+
+
+def test_a_lock_that_a_kill_at_the_very_end_left_goes_with_the_next_start(straight, done):
+    (done / LOCK).touch()
+    go_on(done)
+    assert not (done / LOCK).exists()
+    assert_same(straight, done)
 
 
 def test_after_a_kill_between_the_last_epochs_two_checkpoints_both_are_there(small, request):
