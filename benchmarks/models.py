@@ -21,7 +21,8 @@ import pandas as pd
 from lumbar import places
 from lumbar.files import write_table
 from lumbar.memory import keep_freed_memory
-from lumbar.training import TrainingSettings, load_settings, read_history, train
+from lumbar.run_files import read_history
+from lumbar.training import TrainingSettings, load_settings, train
 
 NETWORKS = {
     "baseline": {"model": "baseline"},

@@ -16,7 +16,8 @@ from lumbar.backend import keras
 from lumbar.batches import Batches
 from lumbar.errors import RunError
 from lumbar.files import replacing, write_table
-from lumbar.training import HISTORY, TrainingSettings, read_history
+from lumbar.run_files import HISTORY, read_history
+from lumbar.training import TrainingSettings
 from lumbar.weights import loading
 
 CHECKPOINTS = ("last.keras", "best.keras")

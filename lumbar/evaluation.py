@@ -238,7 +238,7 @@ def _check_unseen(run: Path, part: str, patients: list[str]) -> None:
 
 
 def _training_in_short(run: Path, trained_with: Any) -> dict[str, Any]:
-    from lumbar.training import read_history
+    from lumbar.run_files import read_history
 
     history = read_history(run)
     validation = history["val_mae_px"]

@@ -20,7 +20,7 @@ class EventLog(keras.callbacks.Callback):
 
     Args:
         folder: The log's, with ``train`` and ``validation`` in it.
-        history: Gives the rows of the finished epochs, see `lumbar.training.read_history`.
+        history: Gives the rows of the finished epochs, see `lumbar.run_files.read_history`.
     """
 
     def __init__(self, folder: Path, history: Callable[[], pd.DataFrame]):

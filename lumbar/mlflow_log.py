@@ -56,7 +56,7 @@ class MlflowLog(keras.callbacks.Callback):
 
     Args:
         run: The run's folder; its config.json is there when the training begins.
-        history: Gives the rows of the finished epochs, see `lumbar.training.read_history`.
+        history: Gives the rows of the finished epochs, see `lumbar.run_files.read_history`.
     """
 
     def __init__(self, run: Path, history: Callable[[], pd.DataFrame]):

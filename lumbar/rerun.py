@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lumbar import places
+from lumbar import places, run_files
 from lumbar.errors import RunError
 from lumbar.names import PARTS
 from lumbar.settings import from_dict
@@ -86,7 +86,7 @@ def rerun(
 
     run = evaluation.run_folder(run)
     settings = training.load_settings(run)
-    if (epochs := len(training.read_history(run))) < settings.epochs:
+    if (epochs := len(run_files.read_history(run))) < settings.epochs:
         raise RunError(
             "the run is unfinished",
             file=run,
@@ -105,7 +105,7 @@ def rerun(
 
 def compare(run: Path, again: Path) -> Comparison:
     """What two finished runs do not share: weights, optimizer, history, what was measured, record."""
-    from lumbar import record, training
+    from lumbar import record
     from lumbar.evaluation import metrics_file
 
     kept = [name for name in ("best.keras", "last.keras") if (run / name).is_file()]
@@ -114,7 +114,7 @@ def compare(run: Path, again: Path) -> Comparison:
     for measured in _measured(run):
         part = measured["part"]
         findings[f"metrics, {part} part"] = _metrics_difference(measured, _json(metrics_file(again, part)))
-    starts = [training.load_config(each).get("starts", []) for each in (run, again)]
+    starts = [run_files.load_config(each).get("starts", []) for each in (run, again)]
     first, second = (each[-1]["record"] if each else {} for each in starts)
     changed = record.differences(first, second)
     for folder, several in zip((run, again), starts, strict=True):
@@ -127,8 +127,8 @@ def _check_start(run: Path, settings: TrainingSettings, progress: bool) -> None:
     """Make sure that the repetition begins with what the run began with."""
     from lumbar import training, weights
 
-    config = training.load_config(run)
-    now = training.fingerprint(training.prepared_parts(settings, progress=progress))
+    config = run_files.load_config(run)
+    now = run_files.fingerprint(training.prepared_parts(settings, progress=progress))
     if now != config["data"]["fingerprint"]:
         raise RunError(
             "the data have changed since this run, so it cannot be repeated",
@@ -139,7 +139,7 @@ def _check_start(run: Path, settings: TrainingSettings, progress: bool) -> None:
             remedy="bring the data back as they were; if they were moved, say where they are now with --data",
         )
     then = config.get("started_from")
-    if settings.weights and then and (now := training.digest(weights.find(settings.weights).file)) != then:
+    if settings.weights and then and (now := run_files.digest(weights.find(settings.weights).file)) != then:
         raise RunError(
             "the network that this run started from has changed, so the run cannot be repeated",
             file=weights.find(settings.weights).file,
@@ -208,9 +208,7 @@ def _numbers_of(file: Path) -> tuple[list[str], list[np.ndarray]]:
 
 
 def _history_difference(run: Path, again: Path) -> str:
-    from lumbar import training
-
-    one, two = (training.read_history(each).drop(columns="seconds") for each in (run, again))
+    one, two = (run_files.read_history(each).drop(columns="seconds") for each in (run, again))
     if one.equals(two):
         return ""
     if len(one) != len(two):

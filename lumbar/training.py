@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from lumbar import distribution, places
 from lumbar.errors import RunError, SettingsError
-from lumbar.files import LOCK, held, told, write_json, write_table
+from lumbar.files import LOCK, held, told
 from lumbar.names import BACKBONES, PARTS, VIEWS
+from lumbar.run_files import fingerprint, load_config, read_history, write_config
 from lumbar.settings import from_dict, identity, setting, to_dict
 
 if TYPE_CHECKING:
     import keras
-    import pandas as pd
 
     from lumbar.distribution import Share
     from lumbar.preprocess import Prepared
@@ -130,7 +130,7 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
 
     The run's folder holds ``config.json`` (settings, data, patients of each part, and the record of each start: what
     `lumbar.record.environment` says and the epochs that were finished), ``split.csv``, ``history.csv`` (see
-    `read_history`), ``best.keras`` (lowest validation error), ``last.keras``, ``learning_curves.png`` and
+    `lumbar.run_files`), ``best.keras`` (lowest validation error), ``last.keras``, ``learning_curves.png`` and
     ``tensorboard/``. A finished run with the same settings is returned at once.
 
     Args:
@@ -204,7 +204,9 @@ def _train(run: Path, settings: TrainingSettings, progress: bool) -> None:
                 remedy="bring the data back as they were, or train under another name",
             )
         if settings.weights:
-            _check_strangers(settings.weights, parts)
+            from lumbar.weights import starting
+
+            starting.check_strangers(settings.weights, parts)
         shared = distribution.share(settings.devices, settings.resolved().batch_size)
         if distribution.in_job():
             distribution.agree(settings=identity(settings), data=fingerprint(parts))
@@ -257,63 +259,6 @@ def load_settings(run: Path) -> TrainingSettings:
     return from_dict(TrainingSettings, load_config(run)["settings"])
 
 
-def load_config(run: Path) -> dict[str, Any]:
-    """What a run's config.json says: settings, data, versions.
-
-    Raises:
-        RunError: If the folder is not a run.
-    """
-    path = run / "config.json"
-    if not path.is_file():
-        raise RunError("there is no run in this folder", file=run, expected=path.name, remedy="run `python train.py`")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(config.get("settings"), dict):
-            raise ValueError("no settings in it")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise RunError(
-            "the run's settings cannot be read",
-            file=path,
-            found=error,
-            remedy="bring the file back, or remove the folder and train again: the same settings give the same run",
-        ) from error
-    return config
-
-
-def read_history(run: Path) -> pd.DataFrame:
-    """What each epoch brought.
-
-    Returns:
-        DataFrame with columns epoch (from 1), loss, mae_px, val_loss, val_mae_px (mean absolute error per axis, pixels
-        of the 256 frame; the training values are means over the epoch, with augmentation and dropout), learning_rate
-        (at the epoch's end) and seconds. Empty if no epoch is finished.
-
-    Raises:
-        RunError: If the file is damaged.
-    """
-    import pandas as pd
-
-    path = run / "history.csv"
-    if not path.is_file():
-        return pd.DataFrame(columns=list(HISTORY))
-    try:
-        # Some versions of pandas read numbers wrong in the last bit; these decide which epoch is the best.
-        history = pd.read_csv(path, dtype=str).astype(float)
-        history["epoch"] = history["epoch"].astype(int)
-        whole = tuple(history.columns) == HISTORY and history["epoch"].tolist() == list(range(1, len(history) + 1))
-        if not whole or not history.notna().all(axis=None):
-            raise ValueError("rows or columns are missing")
-    except (ValueError, KeyError) as error:  # of pandas's parsers, too
-        raise RunError(
-            "the run's history is damaged",
-            file=path,
-            found=error,
-            expected=f"{', '.join(HISTORY)} of each epoch",
-            remedy="bring the file back, or give the train command again: it trains anew, and comes out the same",
-        ) from error
-    return history
-
-
 def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict[str, Prepared]:
     """Pictures and points of each part of the split, the same whenever the settings are the same.
 
@@ -364,9 +309,6 @@ def _data_folder(settings: TrainingSettings, progress: bool) -> Path:
     return phantom.write_dataset(folder, wanted, progress=progress)
 
 
-HISTORY = ("epoch", "loss", "mae_px", "val_loss", "val_mae_px", "learning_rate", "seconds")
-
-
 def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], shared: Share, progress: bool) -> None:
     from lumbar.augment import AugmentSettings
     from lumbar.backend import keras
@@ -389,7 +331,7 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], shar
     if distribution.in_job():
         distribution.agree(finished_epochs=keeper.finished_epochs)
     if distribution.writes():
-        _write_config(run, asked, parts, keeper.finished_epochs)
+        write_config(run, asked, parts, keeper.finished_epochs)
     callbacks, log = [CountCopiesOnce(batches, validation), keeper], run / "tensorboard"
     if settings.tensorboard and distribution.writes():
         from lumbar.event_log import EventLog
@@ -428,7 +370,9 @@ def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int)
         options |= {"backbone": settings.backbone, "backbone_weights": settings.backbone_weights}
     model = models.build(settings.model, len(channels), **options)
     if settings.weights:
-        _start_from(model, settings.weights)
+        from lumbar.weights import starting
+
+        starting.start_from(model, settings.weights)
     rate: Any = settings.learning_rate
     if settings.schedule == "cosine":
         warm_up = min(steps * settings.epochs // 10, 2 * steps)
@@ -442,120 +386,6 @@ def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int)
         jit_compile=keras.backend.backend() == "jax",  # on a CPU, TensorFlow's own convolutions take half of XLA's time
     )
     return model
-
-
-def _start_from(model: keras.Model, name: str) -> None:
-    """Give a fresh network the weights of a trained one of the same make."""
-    from lumbar import weights
-    from lumbar.weights import loading
-
-    known = weights.find(name)
-    trained = loading.load(known.file)
-    if _make(model) != _make(trained):
-        raise RunError(
-            "the network to start from is made differently",
-            file=known.file,
-            found=_make_in_words(trained),
-            expected=_make_in_words(model),
-            remedy="train with the same --model, --depth, --width, --activation, --batch-norm and --views",
-        )
-    model.set_weights(trained.get_weights())
-
-
-def _make(model: keras.Model) -> tuple[list[tuple[int, ...]], list[str]]:
-    """What two networks must share for the weights of one to mean the same in the other."""
-    return [tuple(array.shape) for array in model.get_weights()], _activations(model)
-
-
-def _make_in_words(model: keras.Model) -> str:
-    return f"{model.name} with {model.count_params()} weights and {', '.join(sorted(set(_activations(model))))}"
-
-
-def _activations(model: keras.Model) -> list[str]:
-    return [layer.activation.__name__ for layer in model.layers if hasattr(layer, "activation")]
-
-
-def _check_strangers(name: str, parts: dict[str, Prepared]) -> None:
-    """Make sure that the network to start from, if it is a run's, has not learnt by patients who are to measure it."""
-    import pandas as pd
-
-    from lumbar import landmarks, weights
-
-    known: list[str] = []
-    while name is not None and name not in weights.released():
-        run = weights.find(name).file.parent
-        split = pd.read_csv(run / "split.csv", dtype=str)
-        known += split.loc[split["part"] == "train", "patient"].tolist()
-        name = load_settings(run).weights
-    measuring = [who for part in PARTS[1:] for who in parts[part].index["patient"].unique()]
-    landmarks.check_split([*known, *measuring], ["train"] * len(known) + ["measuring"] * len(measuring))
-
-
-def _write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], finished_epochs: int) -> None:
-    """Write what the run is, once all that could refuse it has been tried; of a run that goes on, where it does."""
-    import pandas as pd
-
-    from lumbar import record, weights
-
-    here = {"epoch": finished_epochs, "record": record.environment()}
-    if (run / "config.json").is_file():
-        _note_start(run, here)
-        return
-    index = pd.concat([prepared.index.assign(part=part) for part, prepared in parts.items()])
-    split = index[["patient", "source", "part"]].drop_duplicates().sort_values("patient")
-    write_table(run / "split.csv", split)
-    started_from = weights.find(settings.weights) if settings.weights else None
-    write_json(
-        run / "config.json",
-        {
-            "settings": to_dict(settings),
-            "resolved": to_dict(settings.resolved()),
-            "data": {
-                "pictures": index["part"].value_counts().to_dict(),
-                "patients": split["part"].value_counts().to_dict(),
-                "sources": sorted(split["source"].unique()),
-                "fingerprint": fingerprint(parts),
-            },
-            # A network that goes on from one that knew real patients knows them, whatever this training shows it.
-            "synthetic": set(split["source"]) == {"phantom"} and (started_from is None or started_from.synthetic),
-            "started_from": started_from and digest(started_from.file),
-            "starts": [here],
-        },
-    )
-
-
-def _note_start(run: Path, here: dict[str, Any]) -> None:
-    """Add where, and with what, a run goes on, if that is otherwise than before."""
-    from lumbar import record
-
-    config = load_config(run)
-    before = config.get("starts", [])
-    changed = record.differences(before[-1]["record"], here["record"]) if before else []
-    if changed:
-        print(
-            f"note: since the last start of {run} this has changed, and its end may differ in the last bits for it: "
-            + "; ".join(changed),
-            file=sys.stderr,
-        )
-    if changed or not before:
-        write_json(run / "config.json", config | {"starts": [*before, here]})
-
-
-def fingerprint(parts: dict[str, Prepared]) -> str:
-    """Changes with any pixel and any point of the prepared parts."""
-    import numpy as np
-
-    found = hashlib.sha256()
-    for prepared in parts.values():
-        for picture in prepared.images:  # one by one: all together they may be too large for memory
-            found.update(np.ascontiguousarray(picture))
-        found.update(prepared.points.tobytes())
-    return found.hexdigest()[:16]
-
-
-def digest(file: Path) -> str:
-    """Changes with any byte of a file."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def _draw(run: Path) -> None:

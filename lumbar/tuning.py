@@ -186,7 +186,8 @@ def _tuner(settings: TuningSettings, training: TrainingSettings, folder: Path, p
     import keras_tuner
     from keras_tuner.engine import base_tuner  # the plain tuner: no model of its own, only trials
 
-    from lumbar.training import read_history, train
+    from lumbar.run_files import read_history
+    from lumbar.training import train
 
     deaths = int(os.environ.get(workers.DEATHS, 0))
 

@@ -19,7 +19,7 @@ import pandas as pd
 from lumbar import places
 from lumbar.distribution import ADDRESSES, PROCESS, PROCESSES, VIRTUAL
 from lumbar.phantom import PhantomSettings, write_dataset
-from lumbar.training import read_history
+from lumbar.run_files import read_history
 
 TOLERANCE = 1e-3
 """Of losses and errors, as a share of one device's: sums in another order, whose rounding the epochs carry on."""

@@ -172,7 +172,7 @@ def trial(
     """One training that is killed, resumed, perhaps killed again, evaluated and compared."""
     from lumbar.evaluation import EvaluationSettings, evaluate
     from lumbar.rerun import compare
-    from lumbar.training import read_history
+    from lumbar.run_files import read_history
 
     run = places.runs() / "killed"
     shutil.rmtree(run, ignore_errors=True)

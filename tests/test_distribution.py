@@ -12,7 +12,8 @@ from lumbar.augment import AugmentSettings
 from lumbar.batches import Batches, CountCopiesOnce
 from lumbar.distribution import ADDRESSES, PROCESS, PROCESSES, Share
 from lumbar.errors import SettingsError
-from lumbar.training import TrainingSettings, read_history, train
+from lumbar.run_files import read_history
+from lumbar.training import TrainingSettings, train
 from lumbar.weights import loading
 from tests import devices
 from tests.prepared import spots

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lumbar import evaluation
+from lumbar import evaluation, run_files
 from lumbar.errors import RunError, TableError
 from lumbar.evaluation import EvaluationSettings, evaluate, run_folder
 from lumbar.geometry import Affine
@@ -53,8 +53,9 @@ def run(tmp_path, monkeypatch):
     training = ModuleType("lumbar.training")
     training.load_settings = lambda run: SimpleNamespace(model="baseline", epochs=50, weights="phantom+mr")
     training.prepared_parts = lambda settings, progress: parts
-    training.read_history = lambda run: pd.DataFrame({"epoch": [1, 2, 3], "val_mae_px": [0.3, 0.1, 0.2]})
     monkeypatch.setitem(sys.modules, "lumbar.training", training)
+    history = pd.DataFrame({"epoch": [1, 2, 3], "val_mae_px": [0.3, 0.1, 0.2]})
+    monkeypatch.setattr(run_files, "read_history", lambda run: history)
     monkeypatch.setattr(
         evaluation,
         "predict",

@@ -10,7 +10,8 @@ from mlflow.exceptions import MlflowException
 from lumbar import mlflow_log, places
 from lumbar.checkpoints import RunKeeper
 from lumbar.errors import OutputError, SettingsError
-from lumbar.training import TrainingSettings, load_config, read_history, train
+from lumbar.run_files import load_config, read_history
+from lumbar.training import TrainingSettings, train
 
 
 @pytest.fixture

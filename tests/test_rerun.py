@@ -13,7 +13,8 @@ from lumbar.cli import main
 from lumbar.errors import RunError
 from lumbar.evaluation import EvaluationSettings, evaluate
 from lumbar.rerun import _free_name, rerun
-from lumbar.training import TrainingSettings, load_config, load_settings, train
+from lumbar.run_files import load_config
+from lumbar.training import TrainingSettings, load_settings, train
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,8 @@ from lumbar.errors import LumbarError, OutputError, RunError
 from lumbar.evaluation import EvaluationSettings, evaluate
 from lumbar.files import LOCK, held
 from lumbar.rerun import compare
-from lumbar.training import TrainingSettings, finished, load_config, load_settings, read_history, train
+from lumbar.run_files import load_config, read_history
+from lumbar.training import TrainingSettings, finished, load_settings, train
 from lumbar.weights import loading
 
 

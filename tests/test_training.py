@@ -18,7 +18,8 @@ from lumbar import evaluation, places, training
 from lumbar.backend import keras
 from lumbar.errors import RunError, SettingsError, TableError
 from lumbar.phantom import PhantomSettings, write_dataset
-from lumbar.training import TrainingSettings, load_settings, prepared_parts, read_history, train
+from lumbar.run_files import HISTORY, read_history
+from lumbar.training import TrainingSettings, load_settings, prepared_parts, train
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_the_run_folder(straight, small):
     assert load_settings(straight) == replace(small, name="straight")
     history = read_history(straight)
     assert history["epoch"].tolist() == [1, 2, 3]
-    assert tuple(history.columns) == training.HISTORY
+    assert tuple(history.columns) == HISTORY
     assert np.isfinite(history.to_numpy(float)).all()
     split = pd.read_csv(straight / "split.csv")
     config = json.loads((straight / "config.json").read_text())

@@ -7,7 +7,8 @@ import pytest
 
 from lumbar import places, training, tuning
 from lumbar.errors import DatasetError, RunError
-from lumbar.training import TrainingSettings, load_settings, read_history
+from lumbar.run_files import read_history
+from lumbar.training import TrainingSettings, load_settings
 from lumbar.tuning import TuningSettings, leaderboard, space, tune
 
 

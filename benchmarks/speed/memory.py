@@ -65,7 +65,7 @@ def training(folder: str, steps: int) -> Callable[[], float]:
     """
     import pandas as pd
 
-    from lumbar import landmarks, preprocess
+    from lumbar import landmarks, preprocess, run_files
     from lumbar import training as room
     from lumbar.names import LEVELS, PARTS
     from lumbar.preprocess import Prepared
@@ -84,7 +84,7 @@ def training(folder: str, steps: int) -> Callable[[], float]:
             parts["train"] = preprocess.joined([parts["train"]])
             settings = room.TrainingSettings(model="heatmap", epochs=1, tensorboard=False)
             (Path(folder) / "run").mkdir()
-            room._write_config(Path(folder) / "run", settings, parts, finished_epochs=0)
+            run_files.write_config(Path(folder) / "run", settings, parts, finished_epochs=0)
             _some_steps(room, settings, parts, steps)
         return peak.megabytes
 

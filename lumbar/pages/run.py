@@ -31,7 +31,8 @@ def content(run: Path) -> dict[str, Any]:
     Raises:
         RunError: If the folder is no run, or a file of it is damaged.
     """
-    from lumbar.training import load_settings, read_history
+    from lumbar.run_files import read_history
+    from lumbar.training import load_settings
 
     settings = load_settings(run)
     config = _json(run / "config.json")

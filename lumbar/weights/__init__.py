@@ -81,7 +81,8 @@ def find(name: str | Path | None = None) -> Weights:
 
 def _of_run(name: str | Path) -> Weights:
     from lumbar.evaluation import run_folder
-    from lumbar.training import load_config, load_settings
+    from lumbar.run_files import load_config
+    from lumbar.training import load_settings
 
     try:
         run = run_folder(Path(name))
