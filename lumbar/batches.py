@@ -43,9 +43,9 @@ class Batches(keras.utils.PyDataset):
         augment: AugmentSettings | None = None,
         share: Share | None = None,
     ):
-        # With one worker Keras leaves the batches to tf.data, if TensorFlow is the backend, and tf.data's tuning thread
-        # notices only after up to ten seconds that a dataset is at its end. With several, Keras has a queue of its own,
-        # which on the other backends carries batches over from one epoch to the next.
+        # Where Keras takes batches from the object itself, see `for_fit`: with one worker and TensorFlow it leaves them
+        # to a stream of tf.data whose tuning thread notices only after up to ten seconds that it is at its end. With
+        # several it has a queue of its own, which on the other backends carries batches from one epoch to the next.
         workers = 2 if keras.backend.backend() == "tensorflow" else 1
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4)
         self.prepared, self.batch_size, self.seed, self.shuffle = prepared, batch_size, seed, shuffle
@@ -78,8 +78,10 @@ class Batches(keras.utils.PyDataset):
         """Arguments of `fit` that show a network these epochs, counted from 0.
 
         On TensorFlow the next batches are made while the network computes, those of the next epoch while this one is
-        validated and saved; from the object itself Keras takes a batch only when the network asks for it.
+        validated and saved. On the other backends Keras takes each from the object itself when the network needs it,
+        and who trains several epochs sets `epoch` as each begins, as `lumbar.checkpoints.RunKeeper` does.
         """
+        self.epoch = epochs.start
         feed, steps = self, None
         if keras.backend.backend() == "tensorflow":
             feed, steps = self._stream(epochs), len(self)
@@ -101,12 +103,8 @@ class Batches(keras.utils.PyDataset):
         shapes = ((None, SIZE, SIZE, 1), (None, len(self.prepared.channels), 2))
         numbers = tf.data.Dataset.range(epochs.start * len(self), epochs.stop * len(self))
         options = tf.data.Options()
-        options.autotune.enabled = False  # its thread notices only after seconds that a data set is at its end
+        options.autotune.enabled = False  # its thread would be late, see `__init__`
         return numbers.map(made, num_parallel_calls=2).prefetch(1).with_options(options)
-
-    def on_epoch_end(self) -> None:
-        """Keras calls this after each epoch."""
-        self.epoch += 1
 
     def _order(self, epoch: int) -> np.ndarray:
         count = len(self.prepared.images)

@@ -113,7 +113,7 @@ class RunKeeper(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         """Order, augmentation and dropout follow from (seed, epoch); a frozen backbone may thaw."""
         self.began = time.perf_counter()
-        self.batches.epoch = epoch
+        self.batches.epoch = epoch  # for the backends on which `Batches.for_fit` leaves that to us
         for number, layer in enumerate(_layers(self.model)):
             if isinstance(layer, models.Gate):
                 layer.opened.assign(float(epoch >= self.settings.frozen_epochs))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lumbar import places
+from lumbar import places, run_files
 from lumbar.errors import RunError
 from lumbar.files import clear, write_json, write_table
 from lumbar.names import PARTS
@@ -86,7 +86,7 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
     from lumbar.report import labels, points_table
     from lumbar.training import load_settings, prepared_parts
 
-    run = run_folder(settings.run)
+    run = run_files.run_folder(settings.run)
     trained_with = load_settings(run)
     parts = prepared_parts(trained_with, progress=progress)
     if settings.data is None:
@@ -125,32 +125,6 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
     for name, drawing in drawn.items():
         drawing.savefig(run / f"{name}{_added(measured)}.png")
     return Results(run, metrics, predictions, errors, drawn)
-
-
-def run_folder(run: Path | None) -> Path:
-    """The folder of a trained run.
-
-    Args:
-        run: The folder, its name under runs/, or None for the newest one.
-
-    Raises:
-        RunError: If there is none, or it holds no trained network.
-    """
-    if run is None:
-        trained = sorted(places.runs().glob("*/best.keras"), key=lambda file: file.stat().st_mtime)
-        if not trained:
-            raise RunError("there is no trained run yet", file=places.runs(), remedy="train one: python train.py")
-        return trained[-1].parent
-    folder = next((each for each in (Path(run), places.runs() / run) if each.is_dir()), None)
-    if folder is None:
-        raise RunError("there is no such run", file=run, remedy=f"choose one of those in {places.runs()}")
-    if not (folder / "best.keras").is_file():
-        raise RunError(
-            "the run has no trained network",
-            file=folder / "best.keras",
-            remedy="finish its training: the same train command goes on where it stopped",
-        )
-    return folder
 
 
 def predict(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarray:
@@ -229,18 +203,14 @@ def _elsewhere(data: Path, trained_with: Any, progress: bool) -> tuple[str, Prep
 
 def _check_unseen(run: Path, part: str, patients: list[str]) -> None:
     """Make sure that the data have not changed since, so that a patient trained on is now among those to measure on."""
-    import pandas as pd
-
     from lumbar.landmarks import check_split
 
-    then = pd.read_csv(run / "split.csv", dtype=str)
+    then = run_files.read_split(run)
     check_split([*then["patient"], *patients], [*then["part"], *[part] * len(patients)])
 
 
 def _training_in_short(run: Path, trained_with: Any) -> dict[str, Any]:
-    from lumbar.run_files import read_history
-
-    history = read_history(run)
+    history = run_files.read_history(run)
     validation = history["val_mae_px"]
     return {
         "model": trained_with.model,

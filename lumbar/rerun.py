@@ -84,7 +84,7 @@ def rerun(
     """
     from lumbar import evaluation, training
 
-    run = evaluation.run_folder(run)
+    run = run_files.run_folder(run)
     settings = training.load_settings(run)
     if (epochs := len(run_files.read_history(run))) < settings.epochs:
         raise RunError(
@@ -125,7 +125,8 @@ def compare(run: Path, again: Path) -> Comparison:
 
 def _check_start(run: Path, settings: TrainingSettings, progress: bool) -> None:
     """Make sure that the repetition begins with what the run began with."""
-    from lumbar import training, weights
+    from lumbar import training
+    from lumbar.weights import starting
 
     config = run_files.load_config(run)
     now = run_files.fingerprint(training.prepared_parts(settings, progress=progress))
@@ -138,16 +139,8 @@ def _check_start(run: Path, settings: TrainingSettings, progress: bool) -> None:
             expected=config["data"]["fingerprint"],
             remedy="bring the data back as they were; if they were moved, say where they are now with --data",
         )
-    then = config.get("started_from")
-    if settings.weights and then and (now := run_files.digest(weights.find(settings.weights).file)) != then:
-        raise RunError(
-            "the network that this run started from has changed, so the run cannot be repeated",
-            file=weights.find(settings.weights).file,
-            field="started_from",
-            found=now,
-            expected=then,
-            remedy="bring that network back as it was",
-        )
+    if settings.weights:
+        starting.check_unchanged(settings.weights, config.get("started_from"), run)
 
 
 def _free_name(run: Path, settings: TrainingSettings) -> str:

@@ -1,4 +1,4 @@
-"""What a training leaves in its folder besides networks: the record of what it is, and the history of its epochs."""
+"""What a training leaves in its folder besides networks: what it is, who was in which part, what each epoch brought."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lumbar import places
 from lumbar.errors import RunError
 from lumbar.files import write_json, write_table
 from lumbar.settings import to_dict
@@ -21,12 +22,41 @@ if TYPE_CHECKING:
 HISTORY = ("epoch", "loss", "mae_px", "val_loss", "val_mae_px", "learning_rate", "seconds")
 """Columns of ``history.csv``, see `read_history`."""
 
+SPLIT = ("patient", "source", "part")
+"""Columns of ``split.csv``."""
 
-def load_config(run: Path) -> dict[str, Any]:
-    """What a run's config.json says: settings, data, versions.
+
+def run_folder(run: Path | None) -> Path:
+    """The folder of a trained run.
+
+    Args:
+        run: The folder, its name under runs/, or None for the newest one.
 
     Raises:
-        RunError: If the folder is not a run.
+        RunError: If there is none, or it holds no trained network.
+    """
+    if run is None:
+        trained = sorted(places.runs().glob("*/best.keras"), key=lambda file: file.stat().st_mtime)
+        if not trained:
+            raise RunError("there is no trained run yet", file=places.runs(), remedy="train one: python train.py")
+        return trained[-1].parent
+    folder = next((each for each in (Path(run), places.runs() / run) if each.is_dir()), None)
+    if folder is None:
+        raise RunError("there is no such run", file=run, remedy=f"choose one of those in {places.runs()}")
+    if not (folder / "best.keras").is_file():
+        raise RunError(
+            "the run has no trained network",
+            file=folder / "best.keras",
+            remedy="finish its training: the same train command goes on where it stopped",
+        )
+    return folder
+
+
+def load_config(run: Path) -> dict[str, Any]:
+    """What a run's config.json says, see `write_config`.
+
+    Raises:
+        RunError: If the folder is not a run, or the file is damaged.
     """
     path = run / "config.json"
     if not path.is_file():
@@ -79,14 +109,50 @@ def read_history(run: Path) -> pd.DataFrame:
     return history
 
 
+def read_split(run: Path) -> pd.DataFrame:
+    """Who was in which part.
+
+    Returns:
+        DataFrame with columns patient, source and part, text; a row a patient.
+
+    Raises:
+        RunError: If the file is missing or damaged.
+    """
+    import pandas as pd
+
+    path = run / "split.csv"
+    try:
+        split = pd.read_csv(path, dtype=str)
+        if missing := {*SPLIT} - {*split.columns}:
+            raise ValueError(f"no column {', '.join(sorted(missing))}")
+    except (OSError, ValueError) as error:  # of pandas's parsers, too
+        raise RunError(
+            "the run's split cannot be read",
+            file=path,
+            found=error,
+            expected=", ".join(SPLIT),
+            remedy="bring the file back; without it nobody can tell whom the network has seen",
+        ) from error
+    return split
+
+
 def write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], finished_epochs: int) -> None:
     """Write what the run is, once all that could refuse it has been tried; of a run that goes on, where it does.
+
+    ``config.json`` holds the settings as given and as resolved; how many pictures and patients there are, of what
+    source, and their fingerprint; whether all that the network knows is synthetic; a digest of the network that it
+    started from; and the record (`lumbar.record.environment`, and the epochs that were finished) of the first start
+    and of each later one at which something had changed. ``split.csv`` is what `read_split` reads.
 
     Args:
         run: Its folder.
         settings: As they were given, what was left open included.
         parts: Of the split.
         finished_epochs: Before this start.
+
+    Raises:
+        RunError: If the network to start from is not there, or the config.json that is there is damaged.
+        OutputError: If the system will not have them written.
     """
     import pandas as pd
 
@@ -97,7 +163,7 @@ def write_config(run: Path, settings: TrainingSettings, parts: dict[str, Prepare
         _note_start(run, here)
         return
     index = pd.concat([prepared.index.assign(part=part) for part, prepared in parts.items()])
-    split = index[["patient", "source", "part"]].drop_duplicates().sort_values("patient")
+    split = index[[*SPLIT]].drop_duplicates().sort_values("patient")
     write_table(run / "split.csv", split)
     started_from = weights.find(settings.weights) if settings.weights else None
     write_json(

@@ -11,13 +11,13 @@ import errno
 import hashlib
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumbar import distribution, places
-from lumbar.errors import RunError, SettingsError
+from lumbar.errors import LumbarError, RunError, SettingsError
 from lumbar.files import LOCK, held, told
 from lumbar.names import BACKBONES, PARTS, VIEWS
 from lumbar.run_files import fingerprint, load_config, read_history, write_config
@@ -128,10 +128,9 @@ class TrainingSettings:
 def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
     """Train a network, or finish a training that was stopped.
 
-    The run's folder holds ``config.json`` (settings, data, patients of each part, and the record of each start: what
-    `lumbar.record.environment` says and the epochs that were finished), ``split.csv``, ``history.csv`` (see
-    `lumbar.run_files`), ``best.keras`` (lowest validation error), ``last.keras``, ``learning_curves.png`` and
-    ``tensorboard/``. A finished run with the same settings is returned at once.
+    The run's folder holds ``config.json``, ``split.csv`` and ``history.csv`` (see `lumbar.run_files`), ``best.keras``
+    (lowest validation error), ``last.keras``, ``learning_curves.png`` and ``tensorboard/``. A finished run with the
+    same settings is returned at once.
 
     Args:
         settings: What to train on what.
@@ -142,14 +141,17 @@ def train(settings: TrainingSettings, *, progress: bool = True) -> Path:
 
     Raises:
         SettingsError: If a setting has a value that cannot be used.
-        RunError: If the folder holds a run with other settings or an unfinished one with other data, if another process
-            is at work in it, or if the loss stops being a number.
+        RunError: If the folder holds a run with other settings, or an unfinished one with other data or another network
+            to start from; if another process is at work in it, or if the loss stops being a number.
         OutputError: If the system will not have the run written. What was finished is kept.
         LumbarError: If the data cannot be read.
     """
     settings = checked(settings)
     run = places.runs() / (settings.name or default_name(settings))
-    if finished(run, settings) and not (run / LOCK).exists():  # which a process killed at the very end left
+    if finished(run, settings):
+        if (run / LOCK).exists() and distribution.writes():  # a process killed at the very end left it
+            with suppress(LumbarError), held(run):
+                pass
         return run
     # Of several processes that train together the first holds the folder.
     with held(run) if distribution.writes() else nullcontext():
@@ -207,6 +209,8 @@ def _train(run: Path, settings: TrainingSettings, progress: bool) -> None:
             from lumbar.weights import starting
 
             starting.check_strangers(settings.weights, parts)
+            if config:
+                starting.check_unchanged(settings.weights, config.get("started_from"), run)
         shared = distribution.share(settings.devices, settings.resolved().batch_size)
         if distribution.in_job():
             distribution.agree(settings=identity(settings), data=fingerprint(parts))
@@ -327,7 +331,7 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], shar
     )
     validation = Batches(parts["validation"], settings.batch_size, share=shared)
     keeper = RunKeeper(run, settings, batches, progress)
-    model = keeper.restored() or _compiled(settings, parts["train"].channels, steps=len(batches))
+    model = keeper.restored() or compiled(settings, parts["train"].channels, steps=len(batches))
     if distribution.in_job():
         distribution.agree(finished_epochs=keeper.finished_epochs)
     if distribution.writes():
@@ -356,7 +360,18 @@ def _fit(run: Path, settings: TrainingSettings, parts: dict[str, Prepared], shar
             raise OSError(errno.ENOSPC, str(error).rpartition(";")[2].strip().splitlines()[0]) from error
 
 
-def _compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int) -> keras.Model:
+def compiled(settings: TrainingSettings, channels: tuple[str, ...], steps: int) -> keras.Model:
+    """The network as its training begins, with loss, metric and optimizer.
+
+    Args:
+        settings: Of the training; what is left open is filled in.
+        channels: Names of the K points.
+        steps: Batches an epoch; the schedule of the learning rate is made for them.
+
+    Raises:
+        RunError: If the network to start from is not there, or is made differently.
+        SettingsError: If the settings make no network.
+    """
     from lumbar import losses, metrics, models
     from lumbar.backend import keras
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from lumbar.augment import AugmentSettings
+from lumbar.backend import keras
 from lumbar.batches import Batches
 from tests.prepared import spots
 
@@ -35,10 +36,9 @@ def test_every_picture_once_an_epoch_in_another_order():
 def test_a_batch_does_not_depend_on_what_was_asked_before():
     how = {"seed": 1, "shuffle": True, "augment": AugmentSettings()}
     straight, resumed = Batches(spots(9), 4, **how), Batches(spots(9), 4, **how)
-    for _ in range(3):
+    for straight.epoch in range(4):
         for index in range(len(straight)):
             straight[index]
-        straight.on_epoch_end()
     resumed.epoch = 3
     for ours, theirs in zip(straight[2], resumed[2], strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -48,8 +48,17 @@ def test_a_batch_does_not_depend_on_what_was_asked_before():
 def test_augmentation_changes_from_epoch_to_epoch():
     batches = Batches(spots(4), 4, augment=AugmentSettings())
     first = batches[0][0]
-    batches.on_epoch_end()
+    batches.epoch += 1
     assert not np.array_equal(first, batches[0][0])
+
+
+def test_where_keras_asks_for_each_batch_it_begins_with_the_first_epoch_that_is_left(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    batches = Batches(spots(9), 4, seed=1, shuffle=True)
+    arguments = batches.for_fit(range(2, 4))
+    assert (arguments["initial_epoch"], arguments["epochs"]) == (2, 4)
+    for ours, theirs in zip(arguments["x"][0], batches.batch(2, 0), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_fit_is_given_the_epochs_that_are_left_one_after_another():

@@ -8,9 +8,10 @@ import pytest
 
 from lumbar import evaluation, run_files
 from lumbar.errors import RunError, TableError
-from lumbar.evaluation import EvaluationSettings, evaluate, run_folder
+from lumbar.evaluation import EvaluationSettings, evaluate
 from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS, SIDES, channels
+from lumbar.run_files import run_folder
 
 VIEWS = ("sagittal", "axial")
 DRAW = evaluation._draw
@@ -66,7 +67,9 @@ def run(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "best.keras").write_bytes(b"weights")
     split = {name: part for part in parts for name in parts[part].index["patient"]}
-    pd.Series(split, name="part").rename_axis("patient").to_csv(folder / "split.csv")
+    pd.Series(split, name="part").rename_axis("patient").reset_index().assign(source="phantom").to_csv(
+        folder / "split.csv", index=False
+    )
     monkeypatch.setenv("LUMBAR_HOME", str(tmp_path))
     return folder
 

@@ -166,6 +166,17 @@ def test_settings_that_cannot_be_read_are_told_with_a_remedy(stopped):
         load_settings(stopped)
 
 
+def test_who_was_in_which_part_is_not_guessed(done):
+    table = (done / "split.csv").read_text()
+    for damage in (table.replace("part", "prat", 1), "", None):
+        (done / "split.csv").unlink()
+        if damage is not None:
+            (done / "split.csv").write_text(damage)
+        with pytest.raises(RunError, match=r"split cannot be read(.|\n)*what to do"):
+            evaluate(EvaluationSettings(run=done), progress=False)
+        (done / "split.csv").write_text(table)
+
+
 @contextmanager
 def small_files(most: int):
     """No file of this process may grow beyond so many bytes; the system then answers much as a full disk does."""
@@ -235,6 +246,14 @@ def test_a_start_that_fails_leaves_no_folder_that_is_in_the_way(straight, few_pa
     words = ["train", "--data", few_patients, "--weights", "straight", "--epochs", 1, "--depth", 3, "--name", "second"]
     assert main([*map(str, words), "--width", "5"]) == 1
     assert not (places.runs() / "second").exists()
+
+
+def test_a_run_does_not_go_on_from_another_network_than_it_began_with(small, done):
+    second = train(replace(small, weights=done.name, epochs=1, name=f"{done.name}-second"), progress=False)
+    (second / "learning_curves.png").unlink()
+    flip(done / "best.keras")
+    with pytest.raises(RunError, match=f"{second.name} started from has changed(.|\n)*best.keras"):
+        go_on(second)
 
 
 def test_where_a_run_goes_on_with_something_else_it_says_so_once(done, capsys, monkeypatch):

@@ -69,7 +69,7 @@ def until(network: str, budget: float, patients: int = 320) -> Callable[[], dict
     from lumbar.augment import AugmentSettings
     from lumbar.backend import keras
     from lumbar.batches import Batches
-    from lumbar.training import TrainingSettings, _compiled, prepared_parts
+    from lumbar.training import TrainingSettings, compiled, prepared_parts
 
     ours = network != "efficientnet"
     settings = TrainingSettings(
@@ -101,7 +101,7 @@ def until(network: str, budget: float, patients: int = 320) -> Callable[[], dict
     def measure() -> dict[str, Any]:
         clock = Clock()
         clock.begin = time.perf_counter()
-        model = _compiled(settings, parts["train"].channels, len(feed)) if ours else efficientnet.compiled()
+        model = compiled(settings, parts["train"].channels, len(feed)) if ours else efficientnet.compiled()
         model.fit(**feed.for_fit(range(settings.epochs)), verbose=0, callbacks=[clock])
         return {"seconds": clock.seconds, "reached": clock.reached, "pck": clock.pck, "epochs": clock.epochs}
 

@@ -96,7 +96,7 @@ def _some_steps(room, settings, parts, steps: int) -> None:
     from lumbar.batches import Batches
 
     feed = Batches(parts["train"], 16, shuffle=True, augment=AugmentSettings())
-    network = room._compiled(settings, parts["train"].channels, steps=len(feed))
+    network = room.compiled(settings, parts["train"].channels, steps=len(feed))
     validation = Batches(parts["validation"], 16)
     network.fit(**feed.for_fit(range(1)) | {"steps_per_epoch": min(steps, len(feed))}, verbose=0)
     network.evaluate(validation, steps=min(steps // 4 + 1, len(validation)), verbose=0)

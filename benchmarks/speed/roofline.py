@@ -172,10 +172,10 @@ def _sum(times: int, size: int = BATCH * 64 * 64 * 32) -> float:
 def _step(times: int) -> float:
     """Milliseconds of a whole training step on a batch that lies ready."""
     from benchmarks.speed import pictures
-    from lumbar.training import TrainingSettings, _compiled
+    from lumbar.training import TrainingSettings, compiled
 
     batch = pictures.batches(BATCH, BATCH)[0]
-    network = _compiled(TrainingSettings(model="heatmap"), tuple("12345"), steps=10)
+    network = compiled(TrainingSettings(model="heatmap"), tuple("12345"), steps=10)
     return 1000 * _median(lambda: network.train_on_batch(*batch), times)
 
 

@@ -71,12 +71,12 @@ def heatmap(
     """
     from benchmarks.speed import pictures
     from lumbar.backend import keras
-    from lumbar.training import TrainingSettings, _compiled
+    from lumbar.training import TrainingSettings, compiled
 
     if policy:
         keras.config.set_dtype_policy(policy)
     feed = pictures.batches(steps * batch_size, batch_size)
-    network = _compiled(TrainingSettings(model=model), feed.prepared.channels, steps=steps)
+    network = compiled(TrainingSettings(model=model), feed.prepared.channels, steps=steps)
     if jit_compile is not None:
         network.jit_compile = jit_compile
     if ready:
@@ -121,21 +121,21 @@ def heatmap_in_torch(
             loss.backward()
             optimizer.step()
             loss.item(), torch_network.mean_absolute_error(y, maps).item()  # a history tells both, as ours does
-        feed.on_epoch_end()
 
     return _rate(epoch, steps * batch_size)
 
 
 def _ahead(feed) -> Iterator[tuple[Any, Any]]:
-    """Batches, made by two threads while the loop works, four of them waiting at most: as Keras does it."""
+    """Batches, made by two threads while the loop works, three of them ahead of it, as in `Batches.for_fit`."""
     from concurrent.futures import ThreadPoolExecutor
 
+    ahead = 3
     with ThreadPoolExecutor(2) as threads:
-        waiting = [threads.submit(feed.__getitem__, index) for index in range(min(4, len(feed)))]
+        waiting = [threads.submit(feed.__getitem__, index) for index in range(min(ahead, len(feed)))]
         for index in range(len(feed)):
             batch = waiting.pop(0).result()
-            if index + 4 < len(feed):
-                waiting.append(threads.submit(feed.__getitem__, index + 4))
+            if index + ahead < len(feed):
+                waiting.append(threads.submit(feed.__getitem__, index + ahead))
             yield batch
 
 

@@ -36,7 +36,7 @@ def write(what: Path, out: Path, *, pictures: int = PICTURES) -> Path:
         return page.write(out, "points.html.j2", points.content(what, pictures))
     if what.suffix.lower() in (".csv", ".json"):
         raise RunError("there is no such file of points", file=what, remedy="write it: python -m lumbar predict …")
-    from lumbar.evaluation import run_folder
     from lumbar.pages import run
+    from lumbar.run_files import run_folder
 
     return page.write(out, "run.html.j2", run.content(run_folder(what)))

@@ -80,8 +80,7 @@ def find(name: str | Path | None = None) -> Weights:
 
 
 def _of_run(name: str | Path) -> Weights:
-    from lumbar.evaluation import run_folder
-    from lumbar.run_files import load_config
+    from lumbar.run_files import load_config, run_folder
     from lumbar.training import load_settings
 
     try:
