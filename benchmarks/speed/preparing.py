@@ -32,7 +32,7 @@ def measure(plan: Plan) -> Iterator[Figure]:
         count = len(tree.some_files())
     yield Figure(
         what, "pictures/s", tuple(own), beside, tuple(others), goal=Goal(4, of="ratio"),
-        limit="sorting for the window's percentiles, and reading",
+        limit="pydicom's parsing of elements in Python, which both sides pay for; then sorting for the percentiles",
         note=f"{60 if plan.quick else FILES} files, the loop {count} of them; "
         "larger sets: `python -m benchmarks.preparation`",
     )  # fmt: skip

@@ -39,7 +39,15 @@ def measure(plan: Plan) -> Iterator[Figure]:
     fastest = max(rates, key=rates.get, default=next(iter(in_torch)))
     slower = ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items() if name != fastest)
     yield compared(
-        found, missing, what, OWN, fastest, unit=unit, goal=Goal(1.3, of="ratio"), note=f"{slower}; {_twins()}"
+        found,
+        missing,
+        what,
+        OWN,
+        fastest,
+        unit=unit,
+        goal=Goal(1.3, of="ratio"),
+        note=f"{slower}; {_twins()}",
+        limit="the same convolutions, which are at what the processor can do; else see roofline and tried",
     )
 
 
