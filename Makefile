@@ -23,9 +23,10 @@ test-fast: $(VENV)/installed  ## run the tests that take seconds
 lab: $(VENV)/installed  ## open JupyterLab on the notebooks
 	$(RUN) -m jupyterlab notebooks
 
-lint: $(VENV)/installed  ## look over code and notebooks with ruff
+lint: $(VENV)/installed  ## check code and notebooks with ruff, and that imports go one way
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports
 
 format: $(VENV)/installed  ## let ruff put code and notebooks in order
 	$(RUN) -m ruff check --fix .
@@ -35,14 +36,14 @@ notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are com
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 PLANES = --model heatmap --activation gelu --views sagittal coronal axial
-MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-planes-8 --weights phantom --learning-rate 0.002 --epochs 50 --tones 0.3
+MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-planes-8 --weights phantom --learning-rate 0.002 --epochs 50 --contrast-remap 0.3
 
 weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of the labelled real pictures (two hours)
 	@test -n "$(REAL)" || { echo "Say where the labelled real pictures are: make weights REAL=data/FOLDER"; exit 1; }
 	$(RUN) -m lumbar phantom data/phantom-sagittal-3600 --patients 3600 --seed 11 --series sagittal-t1 sagittal-t2 --random-contrast 0.35
 	$(RUN) -m lumbar phantom data/phantom-planes-450 --patients 450 --seed 12 --random-contrast 0.35
 	$(RUN) -m lumbar phantom data/phantom-mix-planes-8 --patients 8 --seed 14 --random-contrast 0.35
-	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 16 --tones 0.2 --name weights-phantom
+	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 16 --contrast-remap 0.2 --name weights-phantom
 	$(RUN) evaluate.py --run weights-phantom
 	$(RUN) -m lumbar.weights phantom weights-phantom
 	$(RUN) -m lumbar crossvalidate $(MIXED) --folds 5 --also phantom --title phantom+mr --name weights-crossvalidation --publish benchmarks/crossvalidation.csv

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from lumbar import places
-from lumbar.files import write_table
-from lumbar.memory import keep_freed_memory
-from lumbar.run_files import read_history
-from lumbar.training import TrainingSettings, load_settings, train
+from lumbar.core import paths
+from lumbar.core.allocator import keep_freed_memory
+from lumbar.runs.folder import load_settings, read_history
+from lumbar.runs.settings import TrainingSettings
+from lumbar.storage.files import write_table
+from lumbar.training.job import train
 
 NETWORKS = {
     "baseline": {"model": "baseline"},
@@ -54,8 +55,8 @@ def compare(minutes: float, real: Path | None, backbone_weights: str | None) -> 
 def trained(name: str, settings: TrainingSettings, minutes: float) -> Path:
     """The run of a network that was trained for about so many minutes."""
     folder = f"comparison-{minutes:g}/{name.replace(', ', '-').replace(' ', '-')}"
-    if (places.runs() / folder / "config.json").is_file():
-        epochs = load_settings(places.runs() / folder).epochs
+    if (paths.runs() / folder / "config.json").is_file():
+        epochs = load_settings(paths.runs() / folder).epochs
     else:
         probe = train(replace(settings, epochs=3, name=f"{folder}-probe"))
         seconds = read_history(probe)["seconds"].iloc[1:].mean()  # the first epoch pays for compilation
@@ -99,9 +100,9 @@ def print_time(run: Path, repeats: int = 200) -> None:
     """Print a network's weights and the median milliseconds of one picture; the caller leaves it one core."""
     import numpy as np
 
-    from lumbar.weights import loading
+    from lumbar.weights import safe_loading
 
-    model = loading.load(run / "best.keras")
+    model = safe_loading.load(run / "best.keras")
     picture = np.random.default_rng(0).random((1, 256, 256, 1), dtype=np.float32)
     times = []
     for _ in range(repeats):

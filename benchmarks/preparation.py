@@ -30,11 +30,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lumbar import places
+from lumbar.core import paths
+from lumbar.core.allocator import keep_freed_memory
+from lumbar.core.constants import LEVELS
 from lumbar.datasets import rsna
-from lumbar.files import write_table
-from lumbar.memory import keep_freed_memory
-from lumbar.names import LEVELS
+from lumbar.storage.files import write_table
 
 SLICES = 15
 """Of a series, as is usual in sagittal studies."""
@@ -127,7 +127,7 @@ def ours(root: Path) -> tuple[pd.DataFrame, list[float]]:
     """
     with tempfile.TemporaryDirectory(dir=root.parent) as home:
         command = [sys.executable, __file__, "--measure", str(root)]
-        environment = os.environ | {"LUMBAR_HOME": home, "PYTHONPATH": str(places.REPOSITORY)}
+        environment = os.environ | {"LUMBAR_HOME": home, "PYTHONPATH": str(paths.REPOSITORY)}
         answer = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found = json.loads(answer.stdout)
     return pd.DataFrame.from_dict(found["speed"], orient="index"), found["memory"]
@@ -136,13 +136,13 @@ def ours(root: Path) -> tuple[pd.DataFrame, list[float]]:
 def measure(root: Path) -> None:
     """What `ours` asks its process."""
     from lumbar import datasets
-    from lumbar.preprocess import prepare
+    from lumbar.datasets.preparation import prepare
 
     keep_freed_memory()  # as each command does
     begin = _clocks()
     dataset = datasets.load(root)
     loaded = _clocks()
-    count = len(prepare(dataset, cache=places.cache(), progress=False).images)
+    count = len(prepare(dataset, cache=paths.cache(), progress=False).images)
     speed = {"headers": _each(count, begin, loaded), "pictures": _each(count, loaded, _clocks())}
     memory = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(json.dumps({"speed": speed, "memory": memory}))

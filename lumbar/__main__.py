@@ -2,7 +2,7 @@
 
 import sys
 
-from lumbar.cli import main
+from lumbar.cli.main import main
 
 if __name__ == "__main__":  # worker processes import this module again
     sys.exit(main())

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lumbar.core.settings import setting
 from lumbar.geometry import SIZE, Affine
 from lumbar.landmarks import SIDES
-from lumbar.settings import setting
 
 _GRAIN = np.random.default_rng(0).standard_normal((2 * SIZE, 2 * SIZE), dtype=np.float32)
 """Noise to cut pieces from: drawing it anew for each picture would cost as much as all the rest."""
@@ -34,7 +34,9 @@ class AugmentSettings:
     brightness: float = setting(0.1, "largest shift of brightness, share of the range", at_least=0)
     contrast: float = setting(0.2, "largest change of contrast, as a share", at_least=0)
     gamma: float = setting(0.3, "largest change of gamma, natural logarithm", at_least=0)
-    tones: float = setting(0.0, "probability that greys are dealt out anew, as in a contrast never seen", at_least=0)
+    contrast_remap: float = setting(
+        0.0, "probability of a random contrast remapping, as if of a contrast never seen", at_least=0
+    )
     bias: float = setting(0.25, "largest slow change of brightness across the picture, as a share", at_least=0)
     blur: float = setting(0.8, "largest blur, standard deviation in pixels", at_least=0)
     noise: float = setting(0.04, "largest noise, standard deviation as a share of the range", at_least=0)
@@ -124,8 +126,8 @@ def _shade(picture, rng, settings):
     values = np.linspace(0, 1, 256) ** np.exp(gamma * settings.gamma * amount)
     values = (values - 0.5) * (1 + contrast * settings.contrast * amount) + 0.5
     values += brightness * settings.brightness * amount
-    if settings.tones and rng.random() < settings.tones * min(amount, 1):
-        values = _tone_curve(values, rng)
+    if settings.contrast_remap and rng.random() < settings.contrast_remap * min(amount, 1):
+        values = _random_contrast(values, rng)
     shaded = cv2.LUT(picture, np.clip(values, 0, 1).astype(np.float32) * 255)
     if settings.bias:
         coarse = rng.uniform(-1, 1, (3, 3)).astype(np.float32) * settings.bias * amount
@@ -139,7 +141,7 @@ def _shade(picture, rng, settings):
     return np.clip(shaded, 0, 255, out=shaded).astype(np.uint8)
 
 
-def _tone_curve(values, rng):
+def _random_contrast(values, rng):
     """Other greys for the same tissues: what was bright may become dark, but air stays the darkest."""
     greys = np.concatenate([rng.uniform(0, 0.1, 1), rng.uniform(0.1, 1, 5)])
     return np.interp(values, np.linspace(0, 1, len(greys)), greys)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lumbar.augment import AugmentSettings, augment
-from lumbar.backend import keras
-from lumbar.distribution import Share
+from lumbar.compute.devices import BatchShard
+from lumbar.core.backend import keras
 from lumbar.geometry import SIZE, Affine
 from lumbar.preprocess import Prepared
 
@@ -30,7 +30,7 @@ class Batches(keras.utils.PyDataset):
         seed: Of order and augmentation.
         shuffle: Whether each epoch has its own order.
         augment: How to change the pictures; None leaves them as they are.
-        share: The part of each batch that this process gives, if several devices share it.
+        shard: The part of each batch that this process gives, if several devices share it.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Batches(keras.utils.PyDataset):
         seed: int = 0,
         shuffle: bool = False,
         augment: AugmentSettings | None = None,
-        share: Share | None = None,
+        shard: BatchShard | None = None,
     ):
         # Where Keras takes batches from the object itself, see `for_fit`: with one worker and TensorFlow it leaves them
         # to a stream of tf.data whose tuning thread notices only after up to ten seconds that it is at its end. With
@@ -49,7 +49,7 @@ class Batches(keras.utils.PyDataset):
         workers = 2 if keras.backend.backend() == "tensorflow" else 1
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4)
         self.prepared, self.batch_size, self.seed, self.shuffle = prepared, batch_size, seed, shuffle
-        self.share = share or Share()
+        self.shard = shard or BatchShard()
         self.settings = augment if augment is not None and augment.strength > 0 else None
         self.epoch = 0
 
@@ -62,7 +62,7 @@ class Batches(keras.utils.PyDataset):
     def batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The batch at this place of this epoch, whatever was asked before."""
         positions = self._order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
-        positions, copied = self.share.of(positions)
+        positions, copied = self.shard.select(positions)
         pictures = np.empty((len(positions), SIZE, SIZE, 1), np.float32)
         points = np.empty((len(positions), len(self.prepared.channels), 2), np.float32)
         for place, position in enumerate(positions):
@@ -79,7 +79,7 @@ class Batches(keras.utils.PyDataset):
 
         On TensorFlow the next batches are made while the network computes, those of the next epoch while this one is
         validated and saved. On the other backends Keras takes each from the object itself when the network needs it,
-        and who trains several epochs sets `epoch` as each begins, as `lumbar.checkpoints.RunKeeper` does.
+        and who trains several epochs sets `epoch` as each begins, as `lumbar.training.checkpoints.RunKeeper` does.
         """
         self.epoch = epochs.start
         feed, steps = self, None
@@ -112,7 +112,7 @@ class Batches(keras.utils.PyDataset):
 
 
 class CountCopiesOnce(keras.callbacks.Callback):
-    """Mends the epoch's mean losses where devices share a last batch that had to be repeated, see `Share.of`.
+    """Mends the epoch's mean losses where devices share a last batch that had to be repeated, see `BatchShard.select`.
 
     Keras weighs the loss of each batch by its rows, copies included. The metrics know better: copies have no points.
 
@@ -139,7 +139,7 @@ class CountCopiesOnce(keras.callbacks.Callback):
         for name, batches in self.batches.items():
             before = (len(batches) - 1) * batches.batch_size
             last = len(batches.prepared.images) - before
-            rows = batches.share.rows(last)
+            rows = batches.shard.rows(last)
             if rows != last:
                 of_last = (logs[name] * (before + rows) - self.means.get(name, 0.0) * before) / rows
                 logs[name] = (self.means.get(name, 0.0) * before + of_last * last) / (before + last)

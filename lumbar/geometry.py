@@ -21,6 +21,7 @@ patient mm DICOM's patient coordinates: x grows to the patient's Left, y to the 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -266,17 +267,18 @@ USUAL_DISPLAY = {
 coronal seen from the front, axial from the feet, head or front up."""
 
 
-def nearest_view(orientation: np.ndarray) -> str:
-    """The plane nearest to a picture's.
+def nearest_view(orientation: Sequence[Sequence[float]]) -> str | None:
+    """Return the anatomical plane nearest to an image's plane.
 
     Args:
         orientation: (2, 3): unit vectors along a row and along a column, patient coordinates.
 
     Returns:
-        "sagittal", "coronal" or "axial".
+        "sagittal", "coronal" or "axial"; None if the two directions are parallel.
     """
-    normal = np.cross(*np.asarray(orientation, dtype=np.float64))
-    return tuple(USUAL_DISPLAY)[int(np.argmax(np.abs(normal)))]
+    (a, b, c), (d, e, f) = orientation
+    normal = [abs(b * f - c * e), abs(c * d - a * f), abs(a * e - b * d)]  # np.cross takes ten times as long
+    return tuple(USUAL_DISPLAY)[normal.index(max(normal))] if any(normal) else None
 
 
 def upright(orientation: np.ndarray, width: int, height: int) -> tuple[Affine, int, int]:

@@ -1,18 +1,21 @@
-"""Losses in which a missing landmark (NaN) counts for nothing."""
+"""The losses, and the metric shown during training; a missing landmark (NaN) counts for nothing in any of them."""
 
 from __future__ import annotations
 
-from lumbar.backend import keras
-from lumbar.models import points
+from lumbar.core.backend import keras
+from lumbar.decoding import PEAK_REACH
+from lumbar.geometry import SIZE
+from lumbar.layers import to_points
 
 ops = keras.ops
 
 
 def masked_difference(y_true, y_pred):
-    """What is present, and how far the predictions are off there.
+    """Return which coordinates are present, and how far the predictions are off there.
 
-    Chosen twice with `where`, not multiplied by zero: NaN times zero is NaN, in the gradient too. Where a landmark is
-    missing the difference is a constant, so that no gradient flows on any backend (in JAX, |x| has the slope 1 at 0).
+    `where` is applied twice, before and after the difference, instead of multiplying by zero: NaN times zero is NaN, in
+    the gradient too. Where a landmark is missing the difference is a constant, so no gradient flows on any backend (in
+    JAX, |x| has the slope 1 at 0).
 
     Args:
         y_true: (batch, points, 2) unit coordinates, NaN where missing.
@@ -30,11 +33,11 @@ class _Masked(keras.losses.Loss):
     """Mean of an elementwise error over the coordinates that are present."""
 
     def __init__(self, name=None, reduction="sum", **kwargs):
-        # Each call returns one number already: the mean over present coordinates of the whole batch.
+        # A call returns a single number already: the mean over the coordinates that are present in the batch.
         super().__init__(name=name or type(self).__name__.lower(), reduction="sum", **kwargs)
 
     def call(self, y_true, y_pred):
-        present, difference = masked_difference(y_true, points(y_pred))
+        present, difference = masked_difference(y_true, to_points(y_pred))
         return ops.sum(self.error(difference)) / ops.maximum(ops.sum(present), 1)
 
 
@@ -43,62 +46,100 @@ class MaskedMSE(_Masked):
     """Mean squared error, the documented loss; unit coordinates squared."""
 
     def error(self, difference):
-        """Of each coordinate."""
+        """Return the squared error of each coordinate."""
         return ops.square(difference)
 
 
 @keras.saving.register_keras_serializable("lumbar")
 class MaskedL1(_Masked):
-    """Mean absolute error; unit coordinates. Less impressed by single large errors than MSE."""
+    """Mean absolute error; unit coordinates. Single large errors weigh less than in MSE."""
 
     def error(self, difference):
-        """Of each coordinate."""
+        """Return the absolute error of each coordinate."""
         return ops.abs(difference)
 
 
 @keras.saving.register_keras_serializable("lumbar")
 class MapCrossEntropy(keras.losses.Loss):
-    """How far the maps' chances are from a small spot at the true point: cross-entropy, 0 at best.
+    """Cross-entropy between a heatmap's softmax and a small Gaussian at the true point; 0 at best.
 
-    A network that errs between two discs learns to say so, with two peaks; one asked for coordinates would answer with
-    the place between them. The spot is a Gaussian, as in heatmap regression (Tompson et al., NeurIPS 2014).
+    A network that hesitates between two discs learns to say so, with two peaks; one that answers with coordinates would
+    give the point between them. The Gaussian target is that of heatmap regression (Tompson et al., NeurIPS 2014).
 
     Args:
-        spot: Standard deviation of the spot, pixels of the map. The smaller it is, the more a misplaced map costs; but
-            below 0.4 or so a spot on the grid of pixels has no longer the middle of the Gaussian.
+        sigma: Standard deviation of the Gaussian, pixels of the heatmap. The smaller it is, the more a misplaced peak
+            costs; below 0.4 or so the Gaussian sampled on the pixels no longer has its centre at the true point.
     """
 
-    def __init__(self, spot: float = 0.45, name="map_cross_entropy", reduction="sum", **kwargs):
+    def __init__(self, sigma: float = 0.45, name="map_cross_entropy", reduction="sum", **kwargs):
         super().__init__(name=name, reduction="sum", **kwargs)
-        self.spot = spot
+        self.sigma = sigma
 
     def call(self, y_true, y_pred):
-        """Mean over the points that are present; `y_true` (batch, K, 2) unit coordinates, `y_pred` the maps."""
+        """Return the mean over the points that are present.
+
+        Args:
+            y_true: (batch, K, 2) unit coordinates, NaN where missing.
+            y_pred: (batch, height, width, K) heatmaps before the softmax.
+        """
         height, width, channels = y_pred.shape[1:]
         missing = ops.any(ops.isnan(y_true), axis=-1)
-        place = ops.where(ops.isnan(y_true), 0.5, y_true)
-        chances = ops.log_softmax(ops.reshape(y_pred, (-1, height * width, channels)), axis=1)
-        chances = ops.reshape(chances, (-1, height, width, channels))
-        columns, rows = self._spot(place[..., 0], width), self._spot(place[..., 1], height)
-        across = ops.einsum("bkx,byxk->byk", columns, chances)
-        # A perfect map would leave the spot's own entropy.
+        target = ops.where(ops.isnan(y_true), 0.5, y_true)
+        log_probability = ops.log_softmax(ops.reshape(y_pred, (-1, height * width, channels)), axis=1)
+        log_probability = ops.reshape(log_probability, (-1, height, width, channels))
+        # The Gaussian is a product of one over the columns and one over the rows.
+        columns, rows = self._gaussian(target[..., 0], width), self._gaussian(target[..., 1], height)
+        across = ops.einsum("bkx,byxk->byk", columns, log_probability)
+        # A perfect heatmap would leave the entropy of the Gaussian itself.
         each = -ops.einsum("bky,byk->bk", rows, across) - _entropy(columns) - _entropy(rows)
         present = ops.cast(ops.logical_not(missing), each.dtype)
         return ops.sum(each * present) / ops.maximum(ops.sum(present), 1)
 
-    def _spot(self, place, size: int):
+    def _gaussian(self, centre, size: int):
         grid = (ops.arange(size, dtype="float32") + 0.5) / size
-        near = ops.exp(-0.5 * ops.square((grid - place[..., None]) * (size / self.spot)))
-        return near / ops.sum(near, axis=-1, keepdims=True)
+        density = ops.exp(-0.5 * ops.square((grid - centre[..., None]) * (size / self.sigma)))
+        return density / ops.sum(density, axis=-1, keepdims=True)
 
     def get_config(self):
-        """What the loss is built from again."""
-        return super().get_config() | {"spot": self.spot}
+        """Return the arguments from which the loss is built again."""
+        return super().get_config() | {"sigma": self.sigma}
+
+    @classmethod
+    def from_config(cls, config):
+        """Build the loss from its arguments; files of the first release call sigma `spot`."""
+        return cls(**{{"spot": "sigma"}.get(name, name): value for name, value in config.items()})
 
 
-def _entropy(chances):
-    """Of each row of chances that add up to 1, in nats."""
-    return -ops.sum(chances * ops.log(ops.maximum(chances, 1e-30)), axis=-1)
+def _entropy(probability):
+    """Return the entropy of each row of probabilities, in nats."""
+    return -ops.sum(probability * ops.log(ops.maximum(probability, 1e-30)), axis=-1)
+
+
+@keras.saving.register_keras_serializable("lumbar")
+class MeanAbsoluteErrorPixels(keras.metrics.Metric):
+    """Mean absolute error per axis, pixels of the 256 frame: the metric shown during training.
+
+    `lumbar.evaluation` measures a trained network in full.
+    """
+
+    def __init__(self, name="mae_px", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.total = self.add_variable((), initializer="zeros", name="total")
+        self.count = self.add_variable((), initializer="zeros", name="count")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Add a batch: true points (batch, K, 2) in unit coordinates, and a network's answer.
+
+        `lumbar.layers.to_points` says which answers are understood.
+        """
+        predicted = to_points(y_pred, reach=PEAK_REACH)
+        present, difference = masked_difference(ops.cast(y_true, predicted.dtype), predicted)
+        self.total.assign_add(ops.sum(ops.abs(difference)) * SIZE)
+        self.count.assign_add(ops.sum(present))
+
+    def result(self):
+        """Return the mean over all batches."""
+        return self.total / ops.maximum(self.count, 1)
 
 
 LOSSES = {"mse": MaskedMSE, "l1": MaskedL1, "crossentropy": MapCrossEntropy}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lumbar import places
+from lumbar.core import paths
 from lumbar.phantom import PhantomSettings, write_dataset
-from tests.clusters import started, until
+from tests.support.clusters import started, until
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def few_patients(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LUMBAR_HOME", str(tmp_path_factory.mktemp("home")))
         settings = PhantomSettings(patients=16, seed=1, series=("sagittal-t2",))
-        yield write_dataset(places.data() / "few", settings, workers=1, progress=False)
+        yield write_dataset(paths.data() / "few", settings, workers=1, progress=False)
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_a_flip_keeps_left_and_right_with_the_patient():
     np.testing.assert_allclose(moved, [[155.0, 110.0], [105.0, 100.0]], atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["brightness", "contrast", "gamma", "tones", "bias", "blur", "noise"])
+@pytest.mark.parametrize("name", ["brightness", "contrast", "gamma", "contrast_remap", "bias", "blur", "noise"])
 def test_each_change_of_shade_changes_the_picture_and_no_point(name):
     off = dict.fromkeys(("shift", "rotation", "scale", "stretch", "elastic", *ONLY_MOVING), 0.0)
     how = AugmentSettings(**off | {name: getattr(AugmentSettings(), name) or 1.0})

@@ -3,9 +3,9 @@
 import numpy as np
 
 from lumbar.augment import AugmentSettings
-from lumbar.backend import keras
 from lumbar.batches import Batches
-from tests.prepared import spots
+from lumbar.core.backend import keras
+from tests.support.prepared import spots
 
 
 def test_shapes_and_units():

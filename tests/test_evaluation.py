@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lumbar import evaluation, run_files
-from lumbar.errors import RunError, TableError
+from lumbar import evaluation, inference, runs
+from lumbar.core.errors import RunError, TableError
 from lumbar.evaluation import EvaluationSettings, evaluate
 from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS, SIDES, channels
-from lumbar.run_files import run_folder
+from lumbar.runs.folder import run_folder
 
 VIEWS = ("sagittal", "axial")
 DRAW = evaluation._draw
@@ -56,7 +56,7 @@ def run(tmp_path, monkeypatch):
     training.prepared_parts = lambda settings, progress: parts
     monkeypatch.setitem(sys.modules, "lumbar.training", training)
     history = pd.DataFrame({"epoch": [1, 2, 3], "val_mae_px": [0.3, 0.1, 0.2]})
-    monkeypatch.setattr(run_files, "read_history", lambda run: history)
+    monkeypatch.setattr(runs, "read_history", lambda run: history)
     monkeypatch.setattr(
         evaluation,
         "predict",
@@ -172,22 +172,22 @@ def test_without_any_run_the_remedy_is_to_train(tmp_path, monkeypatch):
 
 def test_a_network_for_other_landmarks_is_refused(tmp_path):
     from lumbar import models
-    from tests.prepared import spots
+    from tests.support.prepared import spots
 
     models.build("baseline", 2, width=2).save(tmp_path / "two.keras")
     with pytest.raises(RunError, match="other landmarks"):
-        evaluation.predict(tmp_path / "two.keras", spots(2), progress=False)
+        inference.predict_points(tmp_path / "two.keras", spots(2), progress=False)
 
 
 def test_a_network_that_answers_with_no_number_is_refused(tmp_path):
     from lumbar import models
-    from tests.prepared import spots
+    from tests.support.prepared import spots
 
     model = models.build("baseline", 5, width=2)
     model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
     model.save(tmp_path / "burst.keras")
     with pytest.raises(RunError, match="not a number"):
-        evaluation.predict(tmp_path / "burst.keras", spots(2), progress=False)
+        inference.predict_points(tmp_path / "burst.keras", spots(2), progress=False)
 
 
 def test_pictures_without_any_known_point_are_measured_all_the_same(run, monkeypatch):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumbar import landmarks
-from lumbar.errors import TableError
+from lumbar import landmarks, splits
+from lumbar.core.errors import TableError
 
 
 def table(patients: int = 4, source: str = "hospital") -> pd.DataFrame:
@@ -104,10 +104,10 @@ def test_an_unknown_view_has_no_channels():
 )
 def test_every_patient_is_in_one_part_and_each_source_in_all(sizes, seed, test, validation):
     whole = pd.concat([table(size, f"source{number}") for number, size in enumerate(sizes)], ignore_index=True)
-    parts = landmarks.split(whole, (1 - validation - test, validation, test), seed)
+    parts = splits.split(whole, (1 - validation - test, validation, test), seed)
     assert sorted(parts.index) == sorted(whole["patient"].unique())
     joined = whole.merge(parts, left_on="patient", right_index=True)
-    landmarks.check_split(joined["patient"], joined["part"])
+    splits.check_split(joined["patient"], joined["part"])
     assert (joined.groupby("source")["part"].nunique() == 3).all()
     for size, (_, group) in zip(sizes, joined.groupby("source"), strict=True):
         held_out = group.loc[group["part"] == "test", "patient"].nunique()
@@ -117,23 +117,23 @@ def test_every_patient_is_in_one_part_and_each_source_in_all(sizes, seed, test, 
 def test_the_split_ignores_row_order_and_follows_the_seed():
     whole = table(40)
     shuffled = whole.sample(frac=1, random_state=1)
-    pd.testing.assert_series_equal(landmarks.split(whole, seed=3), landmarks.split(shuffled, seed=3))
-    assert not landmarks.split(whole, seed=3).equals(landmarks.split(whole, seed=4))
+    pd.testing.assert_series_equal(splits.split(whole, seed=3), splits.split(shuffled, seed=3))
+    assert not splits.split(whole, seed=3).equals(splits.split(whole, seed=4))
 
 
 def test_a_leak_is_named():
     with pytest.raises(TableError, match=r"anna in test and train"):
-        landmarks.check_split(["anna", "bert", "anna"], ["train", "train", "test"])
+        splits.check_split(["anna", "bert", "anna"], ["train", "train", "test"])
 
 
 def test_too_few_patients_is_said_plainly():
     with pytest.raises(TableError, match="too few patients"):
-        landmarks.split(table(2))
+        splits.split(table(2))
 
 
 def test_fractions_must_add_up():
     with pytest.raises(ValueError, match="add up to 1"):
-        landmarks.split(table(), (0.5, 0.5, 0.5))
+        splits.split(table(), (0.5, 0.5, 0.5))
 
 
 def test_an_axial_picture_of_two_levels_is_a_problem():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lumbar import losses, metrics
-from lumbar.backend import keras
+from lumbar import losses
+from lumbar.core.backend import keras
 
 TRUE = np.array([[[0.5, 0.5], [0.25, 0.75]], [[0.1, 0.2], [np.nan, np.nan]]], "float32")
 PREDICTED = np.array([[[0.5, 0.6], [0.25, 0.75]], [[0.3, 0.2], [0.9, 0.9]]], "float32")
@@ -37,13 +37,13 @@ def test_a_step_on_missing_points_leaves_finite_weights(loss, targets):
 
 
 def test_the_metric_is_in_pixels_and_pools_batches_of_any_size():
-    mae = metrics.MeanAbsoluteErrorPixels()
+    mae = losses.MeanAbsoluteErrorPixels()
     for rows in (slice(0, 1), slice(1, 2)):
         mae.update_state(TRUE[rows], PREDICTED[rows])
     assert float(mae.result()) == pytest.approx(256 * 0.3 / 6, rel=1e-5)
 
 
-SPREAD = losses.MapCrossEntropy().spot
+SPREAD = losses.MapCrossEntropy().sigma
 
 
 def spot(x, y, spread=SPREAD):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lumbar import models
-from lumbar.backend import keras
-from lumbar.errors import RunError
+from lumbar import inference, layers, models
+from lumbar.core.backend import keras
+from lumbar.core.errors import RunError
 
 DRAWING = ("heatmap", "transfer")
 """Networks that answer with maps."""
@@ -18,7 +18,7 @@ def test_a_picture_in_points_out(name, channels):
     assert model.input_shape == (None, 256, 256, 1)
     answer = model(np.random.default_rng(0).random((2, 256, 256, 1), "float32"))
     assert answer.shape == ((2, 64, 64, channels) if name in DRAWING else (2, channels, 2))
-    points = np.asarray(models.points(answer))
+    points = np.asarray(layers.points(answer))
     assert points.shape == (2, channels, 2)
     assert ((points > 0) & (points < 1)).all(), "unit coordinates"
 
@@ -47,15 +47,15 @@ def test_an_unknown_network_is_named():
 def test_soft_argmax_gives_the_centre_of_a_pixel_in_unit_coordinates():
     maps = np.full((1, 64, 64, 2), -30.0, "float32")
     maps[0, 10, 20, 0] = maps[0, 63, 0, 1] = 30.0
-    points = np.asarray(models.SoftArgmax()(maps))
+    points = np.asarray(layers.SoftArgmax()(maps))
     np.testing.assert_allclose(points[0], [[20.5 / 64, 10.5 / 64], [0.5 / 64, 63.5 / 64]], atol=1e-6)
 
 
 def test_soft_argmax_around_the_peak_is_not_drawn_to_a_second_one():
     maps = np.full((1, 64, 64, 1), -30.0, "float32")
     maps[0, 10, 20, 0], maps[0, 40, 20, 0] = 5.0, 4.9
-    between = np.asarray(models.SoftArgmax()(maps))[0, 0] * 64 - 0.5
-    at_peak = np.asarray(models.SoftArgmax(reach=3)(maps))[0, 0] * 64 - 0.5
+    between = np.asarray(layers.SoftArgmax()(maps))[0, 0] * 64 - 0.5
+    at_peak = np.asarray(layers.SoftArgmax(reach=3)(maps))[0, 0] * 64 - 0.5
     assert 20 < between[1] < 30
     np.testing.assert_allclose(at_peak, [20, 10], atol=1e-3)
 
@@ -64,7 +64,7 @@ def test_soft_argmax_moves_with_its_map_by_less_than_a_pixel():
     rows, columns = np.mgrid[:64, :64]
     for x, y in [(20.3, 30.8), (31.5, 12.0)]:
         maps = -((columns - x) ** 2 + (rows - y) ** 2)[None, :, :, None].astype("float32")
-        points = np.asarray(models.SoftArgmax()(maps))
+        points = np.asarray(layers.SoftArgmax()(maps))
         np.testing.assert_allclose(points[0, 0] * 64 - 0.5, [x, y], atol=1e-3)
 
 
@@ -86,7 +86,7 @@ def test_made_for_answering_it_answers_the_same(name):
             layer.set_weights([rng.uniform(0.5, 1.5, array.shape) for array in layer.get_weights()])
     pictures = rng.random((2, 256, 256, 1), "float32")
     before = model.predict_on_batch(pictures)
-    quicker = models.answering(model)
+    quicker = inference.fold_for_inference(model)
     assert not [layer for layer in quicker.layers if isinstance(layer, keras.layers.BatchNormalization)]
     np.testing.assert_allclose(quicker.predict_on_batch(pictures), before, atol=1e-5)
     np.testing.assert_array_equal(model.predict_on_batch(pictures), before)
@@ -98,7 +98,7 @@ def test_batch_normalisation_in_one_operation_is_that_of_keras(training):
     rng = np.random.default_rng(2)
     pictures, start = rng.normal(1, 2, (3, 7, 5, 4)).astype("float32"), rng.uniform(0.5, 1.5, (4, 4))
     answers, gradients, weights = [], [], []
-    for layer in (models.BatchNormalization(momentum=0.9), keras.layers.BatchNormalization(momentum=0.9)):
+    for layer in (layers.BatchNormalization(momentum=0.9), keras.layers.BatchNormalization(momentum=0.9)):
         layer.build(pictures.shape)
         layer.set_weights(start)
         given = tensorflow.constant(pictures)
@@ -124,7 +124,7 @@ def test_the_maps_behind_the_points():
 
 
 def test_a_closed_gate_lets_no_gradient_back_and_the_same_values_on():
-    gate = models.Gate()
+    gate = layers.Gate()
     model = keras.Sequential([keras.Input((3,)), before := keras.layers.Dense(2), gate, after := keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(0.1), loss="mse")
     x, y = np.ones((4, 3), "float32"), np.full((4, 1), 5.0, "float32")

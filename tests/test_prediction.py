@@ -7,16 +7,18 @@ import pytest
 from PIL import Image
 
 import lumbar
-from lumbar import evaluation, places, scans
-from lumbar.cli import main
+from lumbar import evaluation, imaging
+from lumbar.cli.main import main
+from lumbar.core import paths
+from lumbar.core.errors import RunError, ScanError
 from lumbar.datasets import load
-from lumbar.errors import RunError, ScanError
 from lumbar.exports import json_points
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.prediction import COLUMNS, PredictionSettings, files, predict
-from lumbar.training import TrainingSettings, train
-from tests import volume_files
+from lumbar.runs.settings import TrainingSettings
+from lumbar.training.job import train
+from tests.support import volume_files
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LUMBAR_HOME", str(tmp_path_factory.mktemp("home")))
         settings = PhantomSettings(patients=8, seed=2, series=("sagittal-t2", "axial-t2"))
-        data = write_dataset(places.data() / "few", settings, workers=1, progress=False)
+        data = write_dataset(paths.data() / "few", settings, workers=1, progress=False)
         small = {"data": data, "epochs": 1, "width": 2, "depth": 3, "tensorboard": False}
         train(TrainingSettings(**small, views=("sagittal",), name="flat"), progress=False)
         train(TrainingSettings(**small, views=("sagittal", "axial"), name="both"), progress=False)
@@ -72,7 +74,7 @@ def test_points_come_back_in_native_pixels_and_patient_millimetres(truthful, hom
 
 def test_a_picture_file_has_the_same_points_but_no_place_in_the_patient(home, tmp_path):
     dicom = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"
-    pixels = scans.read(dicom).pixels
+    pixels = imaging.read(dicom).pixels
     Image.fromarray((pixels / pixels.max() * 65535).astype(np.uint16)).save(tmp_path / "a.png")
     one, other = (
         predict([path], PredictionSettings(weights="flat"), progress=False).table for path in (dicom, tmp_path)
@@ -85,7 +87,7 @@ def test_a_picture_file_has_the_same_points_but_no_place_in_the_patient(home, tm
 def test_of_a_volume_the_middle_slice_is_taken_or_the_one_asked_for(home, tmp_path, capsys):
     """Three slices 4 mm apart; only the middle one shows the patient."""
     dicom = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"
-    scan = scans.read(dicom)
+    scan = imaging.read(dicom)
     steps = [-4 * scan.plane.normal, scan.plane.along_column * scan.plane.pixel_height]
     steps = [*steps, scan.plane.along_row * scan.plane.pixel_width]
     voxels = np.stack([scan.pixels * 0 + 7, scan.pixels, scan.pixels * 0 + 7]).astype(np.int16)

@@ -17,12 +17,13 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from lumbar import preprocess
+from lumbar.core.errors import DatasetError, ScanError
 from lumbar.datasets import Dataset
-from lumbar.errors import DatasetError, ScanError
+from lumbar.datasets.preparation import prepare
 from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS
-from lumbar.preprocess import PreprocessSettings, prepare
-from tests.real_mri import ABSENT, REAL_MRI
+from lumbar.preprocess import PreprocessSettings
+from tests.support.real_mri import ABSENT, REAL_MRI
 
 
 def spots(folder: Path, count: int = 3, width: int = 400, height: int = 300) -> Dataset:
@@ -54,7 +55,7 @@ def spots(folder: Path, count: int = 3, width: int = 400, height: int = 300) -> 
 @pytest.mark.parametrize("fit", ["stretch", "letterbox"])
 def test_points_lie_on_their_spots_and_lead_back(tmp_path, fit):
     dataset = spots(tmp_path)
-    prepared = prepare(dataset, PreprocessSettings(fit=fit), progress=False)
+    prepared = prepare(dataset, PreprocessSettings(resize=fit), progress=False)
     assert (prepared.images.shape, prepared.images.dtype) == ((3, 256, 256), np.uint8)
     assert prepared.channels == LEVELS
     assert np.isnan(prepared.points[1, 4]).all()
@@ -69,9 +70,9 @@ def test_points_lie_on_their_spots_and_lead_back(tmp_path, fit):
 
 
 def test_millimetres_of_a_prepared_pixel(tmp_path):
-    stretched = prepare(spots(tmp_path), PreprocessSettings(fit="stretch"), progress=False)
+    stretched = prepare(spots(tmp_path), PreprocessSettings(resize="stretch"), progress=False)
     np.testing.assert_allclose(stretched.mm_per_pixel[0], [400 * 0.5 / 256, 300 * 1.0 / 256])
-    boxed = prepare(spots(tmp_path), PreprocessSettings(fit="letterbox"), progress=False)
+    boxed = prepare(spots(tmp_path), PreprocessSettings(resize="letterbox"), progress=False)
     np.testing.assert_allclose(boxed.mm_per_pixel[0], [300 / 256, 300 / 256])
 
 
@@ -199,7 +200,7 @@ def test_the_public_labels_frame_is_ours():
 def test_a_corrected_table_is_not_answered_from_the_cache(tmp_path, fit, column):
     """The picture goes where the table's size and spacing say; so does the cached one."""
     dataset = spots(tmp_path)
-    cached = {"settings": PreprocessSettings(fit=fit), "cache": tmp_path / "cache", "progress": False}
+    cached = {"settings": PreprocessSettings(resize=fit), "cache": tmp_path / "cache", "progress": False}
     before = prepare(dataset, **cached).images.copy()
     dataset.table[column] = dataset.table[column] * 2
     if column == "width":

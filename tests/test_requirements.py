@@ -9,11 +9,11 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from lumbar import places
+from lumbar.core import paths
 
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORMS = ("Linux", "Darwin", "Windows")
-ROOT = places.REPOSITORY
+ROOT = paths.REPOSITORY
 
 
 def stated() -> list[Requirement]:

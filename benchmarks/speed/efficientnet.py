@@ -19,7 +19,7 @@ def regression(points: int = 5) -> keras.Model:
     Returns:
         Model: float32 (batch, 256, 256, 1) from 0 to 1 → (batch, points, 2), unit coordinates.
     """
-    from lumbar.backend import keras
+    from lumbar.core.backend import keras
 
     layers = keras.layers
     eyes = keras.applications.EfficientNetV2S(include_top=False, weights=None, input_shape=(256, 256, 3))
@@ -32,9 +32,8 @@ def regression(points: int = 5) -> keras.Model:
 
 def compiled(points: int = 5) -> keras.Model:
     """The same, with our masked loss and Adam."""
-    from lumbar.backend import keras
-    from lumbar.losses import MaskedMSE
-    from lumbar.metrics import MeanAbsoluteErrorPixels
+    from lumbar.core.backend import keras
+    from lumbar.losses import MaskedMSE, MeanAbsoluteErrorPixels
 
     model = regression(points)
     model.compile(keras.optimizers.Adam(0.001), MaskedMSE(), metrics=[MeanAbsoluteErrorPixels()], jit_compile=False)

@@ -50,16 +50,16 @@ def _compared(plan: Plan, cores: int, batch: int) -> Iterator[Figure]:
 
 
 def ours(batch: int, seconds: float) -> Callable[[], float]:
-    """The released network as `lumbar.evaluation.predict_with_confidence` asks it, without the read-out."""
+    """The released network as `lumbar.inference.predict_with_probability` asks it, without the read-out."""
     import numpy as np
 
-    from lumbar import evaluation
+    from lumbar import inference
 
     network, pictures = _network(), _pictures(batch)
 
     def ask() -> None:
-        for begin in range(0, batch, evaluation.BATCH):
-            np.asarray(network.predict_on_batch(pictures[begin : begin + evaluation.BATCH]))
+        for begin in range(0, batch, inference.BATCH_SIZE):
+            np.asarray(network.predict_on_batch(pictures[begin : begin + inference.BATCH_SIZE]))
 
     return _timed(ask, batch, seconds)
 
@@ -102,7 +102,7 @@ def read_out(batch: int, seconds: float) -> Callable[[], float]:
     import numpy as np
 
     from lumbar import landmarks
-    from lumbar.readout import read_out as read
+    from lumbar.decoding import decode as read
 
     maps = np.asarray(_network().predict_on_batch(_pictures(1)))[0]
     channels = landmarks.channels(("sagittal", "coronal", "axial"))
@@ -110,10 +110,10 @@ def read_out(batch: int, seconds: float) -> Callable[[], float]:
 
 
 def _network():
-    from lumbar import models, weights
-    from lumbar.weights import loading
+    from lumbar import inference, models, weights
+    from lumbar.weights import safe_loading
 
-    return models.heatmaps(models.answering(loading.load(weights.find().file)))
+    return models.heatmaps(inference.fold_for_inference(safe_loading.load(weights.find().file)))
 
 
 def _pictures(batch: int):

@@ -67,9 +67,11 @@ def until(network: str, budget: float, patients: int = 320) -> Callable[[], dict
     """
     from benchmarks.speed import efficientnet
     from lumbar.augment import AugmentSettings
-    from lumbar.backend import keras
     from lumbar.batches import Batches
-    from lumbar.training import TrainingSettings, compiled, prepared_parts
+    from lumbar.core.backend import keras
+    from lumbar.runs.settings import TrainingSettings
+    from lumbar.training.data import prepared_parts
+    from lumbar.training.loop import compiled
 
     ours = network != "efficientnet"
     settings = TrainingSettings(
@@ -113,8 +115,8 @@ def _pck(model, part) -> float:
     import numpy as np
 
     from lumbar.batches import Batches
+    from lumbar.decoding import decode
     from lumbar.geometry import Affine
-    from lumbar.readout import read_out
 
     found, batches = [], Batches(part, 16)
     for step in range(len(batches)):
@@ -124,6 +126,6 @@ def _pck(model, part) -> float:
             continue
         chances = np.exp(answer - answer.max((1, 2), keepdims=True))
         chances = (chances / chances.sum((1, 2), keepdims=True)).astype(np.float32)
-        found.extend(read_out(maps, "sagittal", part.channels)[0] for maps in chances)
+        found.extend(decode(maps, "sagittal", part.channels)[0] for maps in chances)
     off = np.linalg.norm(np.array(found) - part.points, axis=-1)
     return float((off[np.isfinite(off)] <= 5).mean())

@@ -58,17 +58,20 @@ def _fill(file: Path, count: int) -> None:
 
 
 def training(folder: str, steps: int) -> Callable[[], float]:
-    """What `lumbar.training.train` does with prepared pictures: split, fingerprint, configuration, `fit` of some steps.
+    """What `lumbar.training.train` does with prepared images: split, fingerprint, configuration, `fit` of some steps.
 
     Returns:
         What measures its peak, MB.
     """
     import pandas as pd
 
-    from lumbar import landmarks, preprocess, run_files
-    from lumbar import training as room
-    from lumbar.names import LEVELS, PARTS
+    from lumbar import preprocess, splits
+    from lumbar.compute.devices import BatchShard
+    from lumbar.core.constants import LEVELS, PARTS
     from lumbar.preprocess import Prepared
+    from lumbar.runs.settings import TrainingSettings
+    from lumbar.training import data, loop
+    from lumbar.training.job import TrainingJob
 
     images = np.load(Path(folder) / "images.npy", mmap_mode="r")
     count = len(images)
@@ -79,24 +82,27 @@ def training(folder: str, steps: int) -> Callable[[], float]:
 
     def measure() -> float:
         with _Peak() as peak:
-            where = own.index["patient"].map(landmarks.split(own.index, seed=0)).to_numpy()
+            where = own.index["patient"].map(splits.split(own.index, seed=0)).to_numpy()
             parts = {part: own.select(where == part) for part in PARTS}
-            parts["train"] = preprocess.joined([parts["train"]])
-            settings = room.TrainingSettings(model="heatmap", epochs=1, tensorboard=False)
-            (Path(folder) / "run").mkdir()
-            run_files.write_config(Path(folder) / "run", settings, parts, finished_epochs=0)
-            _some_steps(room, settings, parts, steps)
+            parts["train"] = preprocess.concatenate([parts["train"]])
+            settings, run = TrainingSettings(model="heatmap", epochs=1, tensorboard=False), Path(folder) / "run"
+            run.mkdir()
+            found = data.fingerprint(parts)
+            job = TrainingJob(run, settings, settings.resolved(), parts, found, start=None, shard=BatchShard())
+            loop.write_config_of(job, finished_epochs=0)
+            _some_steps(settings, parts, steps)
         return peak.megabytes
 
     return measure
 
 
-def _some_steps(room, settings, parts, steps: int) -> None:
+def _some_steps(settings, parts, steps: int) -> None:
     from lumbar.augment import AugmentSettings
     from lumbar.batches import Batches
+    from lumbar.training.loop import compiled
 
     feed = Batches(parts["train"], 16, shuffle=True, augment=AugmentSettings())
-    network = room.compiled(settings, parts["train"].channels, steps=len(feed))
+    network = compiled(settings, parts["train"].channels, steps=len(feed))
     validation = Batches(parts["validation"], 16)
     network.fit(**feed.for_fit(range(1)) | {"steps_per_epoch": min(steps, len(feed))}, verbose=0)
     network.evaluate(validation, steps=min(steps // 4 + 1, len(validation)), verbose=0)

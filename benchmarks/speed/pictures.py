@@ -14,7 +14,7 @@ def prepared(count: int, channels: int = 5) -> Prepared:
     """Noise in place of `count` sagittal pictures, with points in plausible places."""
     import pandas as pd
 
-    from lumbar.names import LEVELS
+    from lumbar.core.constants import LEVELS
     from lumbar.preprocess import Prepared
 
     rng = np.random.default_rng(0)

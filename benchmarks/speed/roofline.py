@@ -60,7 +60,7 @@ def measure(plan: Plan) -> Iterator[Figure]:
 
 def layers(times: int) -> Callable[[], dict[str, Any]]:
     """Of each kind of layer at each size: operations, bytes, milliseconds, and the least that the roof allows."""
-    from lumbar.backend import keras  # noqa: F401  sets TensorFlow up
+    from lumbar.core.backend import keras  # noqa: F401  sets TensorFlow up
     from lumbar.models import heatmap
 
     network = heatmap(5)
@@ -172,7 +172,8 @@ def _sum(times: int, size: int = BATCH * 64 * 64 * 32) -> float:
 def _step(times: int) -> float:
     """Milliseconds of a whole training step on a batch that lies ready."""
     from benchmarks.speed import pictures
-    from lumbar.training import TrainingSettings, compiled
+    from lumbar.runs.settings import TrainingSettings
+    from lumbar.training.loop import compiled
 
     batch = pictures.batches(BATCH, BATCH)[0]
     network = compiled(TrainingSettings(model="heatmap"), tuple("12345"), steps=10)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.figure import Figure
-from lumbar.files import replacing, write_json
+from lumbar.storage.files import atomic_write, write_json
 
 BEGIN, END = "<!-- measured: written by python -m benchmarks.speed -->", "<!-- end of measured -->"
 
@@ -35,7 +35,7 @@ class Results:
         before = before if BEGIN in before else f"{before}\n{BEGIN}\n{END}\n"
         head, _, rest = before.partition(BEGIN)
         _, _, tail = rest.partition(END)
-        with replacing(self.markdown) as temporary:
+        with atomic_write(self.markdown) as temporary:
             temporary.write_text(f"{head}{BEGIN}\n{self._markdown()}\n{END}{tail}", encoding="utf-8")
 
     def _markdown(self) -> str:

@@ -85,7 +85,7 @@ def _entropy(chances):
 
 @torch.no_grad()
 def mean_absolute_error(points, maps, reach: int = 3):
-    """`lumbar.metrics.MeanAbsoluteErrorPixels` of one batch, pixels of the 256 frame."""
+    """`lumbar.losses.MeanAbsoluteErrorPixels` of one batch, pixels of the 256 frame."""
     height, width = maps.shape[2:]
     flat = maps.flatten(2)
     x = ((torch.arange(width) + 0.5) / width).repeat(height)

@@ -78,8 +78,9 @@ def heatmap(
         ready: Take batches that lie ready, in place of augmenting.
     """
     from benchmarks.speed import pictures
-    from lumbar.backend import keras
-    from lumbar.training import TrainingSettings, compiled
+    from lumbar.core.backend import keras
+    from lumbar.runs.settings import TrainingSettings
+    from lumbar.training.loop import compiled
 
     if policy:
         keras.config.set_dtype_policy(policy)
@@ -109,7 +110,7 @@ def heatmap_in_torch(
     import torch
 
     from benchmarks.speed import pictures, torch_network
-    from lumbar.memory import keep_freed_memory
+    from lumbar.core.allocator import keep_freed_memory
 
     keep_freed_memory()  # as for ours
     torch.manual_seed(0)

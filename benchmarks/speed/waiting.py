@@ -47,7 +47,8 @@ def share(steps: int, batch_size: int = 16) -> Callable[[], dict[str, float]]:
     import tensorflow as tf
 
     from benchmarks.speed import pictures
-    from lumbar.training import TrainingSettings, compiled
+    from lumbar.runs.settings import TrainingSettings
+    from lumbar.training.loop import compiled
 
     feed = pictures.batches(steps * batch_size, batch_size)
     network = compiled(TrainingSettings(model="heatmap"), feed.prepared.channels, steps=steps)

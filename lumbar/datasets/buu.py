@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 
 from lumbar import landmarks
+from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader
 from lumbar.datasets.headers import look
-from lumbar.errors import DatasetError
 
 VIEWS = {"AP": "coronal", "LA": "sagittal"}
 """View by folder; the last digit of a file's name says it too."""

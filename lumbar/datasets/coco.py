@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 
 from lumbar import landmarks
+from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader
 from lumbar.datasets.headers import look
-from lumbar.errors import DatasetError
 
 LEVELS = {level.replace("/", "").lower(): level for level in landmarks.LEVELS}
 _KEYPOINT = re.compile(f"^(?P<level>{'|'.join(LEVELS)})?(?P<side>{'|'.join(landmarks.SIDES)})?$")

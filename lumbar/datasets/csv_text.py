@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lumbar.errors import DatasetError
+from lumbar.core.errors import DatasetError
 
 LARGEST_TABLE = 2**29
 """Bytes; the largest public table has a hundredth of this."""

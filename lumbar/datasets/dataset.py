@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pandas as pd
 
+from lumbar.core.errors import DatasetError
 from lumbar.datasets.csv_text import as_numbers, read_text
-from lumbar.errors import DatasetError
 
 
 @dataclass(frozen=True, eq=False)

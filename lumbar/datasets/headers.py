@@ -6,7 +6,6 @@ where it stood, and a file that has changed since (by its size or its time) is r
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +13,13 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 
-from lumbar import places
+from lumbar.compute.processes import in_parallel
+from lumbar.core import paths
+from lumbar.core.digests import digest_of_text
+from lumbar.core.errors import DatasetError, OutputError, ScanError
 from lumbar.datasets.dataset import inside
-from lumbar.errors import DatasetError, OutputError, ScanError
-from lumbar.files import write_table
-from lumbar.parallel import in_parallel
-from lumbar.scans.header import read_header
+from lumbar.imaging.header import read_header
+from lumbar.storage.files import write_table
 
 COLUMNS = ("width", "height", "pixel_width", "pixel_height", "view")
 
@@ -100,8 +100,8 @@ def _header(path: Path) -> tuple:
 
 
 def _cache_file(root: Path) -> Path:
-    name = hashlib.sha256(f"{_VERSION} {root.resolve()}".encode()).hexdigest()[:16]
-    return places.cache() / f"headers-{name}.csv"
+    name = digest_of_text(f"{_VERSION} {root.resolve()}")
+    return paths.cache() / f"headers-{name}.csv"
 
 
 def _kept(cache: Path | None) -> dict[tuple[str, int, int], tuple]:

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from lumbar import landmarks, scans
-from lumbar.datasets import find_reader
+from lumbar import imaging, landmarks
+from lumbar.core.errors import DatasetError, ScanError
 from lumbar.datasets.dataset import Dataset
-from lumbar.errors import DatasetError, ScanError
-from lumbar.scans import identity
+from lumbar.datasets.loading import find_reader
+from lumbar.imaging import identity
 
 COLUMNS = ("row", "image", "column", "problem")
 _SHOWN = 3
@@ -96,7 +96,11 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
         pictures = _look_at_pictures(dataset, progress=progress)
     except DatasetError as error:
         return Inspection(Path(path), layout, (), pd.DataFrame(columns=COLUMNS), refusal=str(error))
-    found = [_table_problems(dataset, pictures), _order_problems(dataset.table), _picture_problems(dataset, pictures)]
+    found = [
+        _table_problems(dataset, pictures),
+        _order_problems(dataset.table, pictures),
+        _picture_problems(dataset, pictures),
+    ]
     problems = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
     remarks = pictures["remarks"].explode().dropna().value_counts(sort=False)
     notes = (*dataset.notes, *(f"{count} picture(s): {remark}" for remark, count in remarks.items()))
@@ -118,18 +122,20 @@ def _look_at_pictures(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
             row["fault"] = "the picture is not there"
         else:
             try:
-                scan = scans.read(file, frame=frame)
+                scan = imaging.read(file, frame=frame)
                 height, width = scan.pixels.shape
                 row |= {"width": width, "height": height, "view": scan.view}
                 row |= {"pixel_width": scan.pixel_width, "pixel_height": scan.pixel_height}
-                row["remarks"] = scan.warnings
+                row |= {"remarks": scan.warnings, "orientation": scan.orientation}
                 identities.append((image, scan.identity))
                 if scan.pixels.min() == scan.pixels.max():
                     row["fault"] = "the picture is one grey throughout"
             except ScanError as error:
                 row["fault"] = f"the picture cannot be read ({error.problem})"
         rows.append(row)
-    told = pd.DataFrame(rows, columns=["picture", "image", *_TOLD, "fault", "remarks"]).set_index("picture")
+    told = pd.DataFrame(rows, columns=["picture", "image", *_TOLD, "fault", "remarks", "orientation"]).set_index(
+        "picture"
+    )
     for image, clash in identity.clashes(identities):
         told.loc[(told["image"] == image) & (told["fault"] == ""), "fault"] = clash
     return told
@@ -144,8 +150,8 @@ def _table_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
     return found.assign(image=images).loc[~unknown, list(COLUMNS)]
 
 
-def _order_problems(table: pd.DataFrame) -> pd.DataFrame:
-    rows = landmarks.misordered(table)
+def _order_problems(table: pd.DataFrame, pictures: pd.DataFrame) -> pd.DataFrame:
+    rows = landmarks.misordered(table, pictures["orientation"].dropna().to_dict())
     return _problems(table, rows, "y", "the level lies above the one it should lie below")
 
 

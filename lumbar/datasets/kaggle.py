@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader, inside, read_csv
-from lumbar.errors import DatasetError
 from lumbar.geometry import SIZE, Affine
-from lumbar.scans.picture import FORMATS
+from lumbar.imaging.picture import FORMATS
 
 TABLE = "coords_pretrain.csv"
 IMPROVED = "coords_rsna_improved.csv"

@@ -19,11 +19,11 @@ from pathlib import Path
 import pandas as pd
 
 from lumbar import landmarks
+from lumbar.core.errors import DatasetError
 from lumbar.datasets import kaggle, phantom_study, rsna
 from lumbar.datasets.csv_text import read_text
 from lumbar.datasets.dataset import Dataset, Reader, read_csv
 from lumbar.datasets.headers import look
-from lumbar.errors import DatasetError
 
 NEEDED = ("image", "level", "x", "y")
 NUMBERS = ("x", "y", "width", "height", "pixel_width", "pixel_height", "frame")

@@ -17,9 +17,9 @@ from pathlib import Path
 import pandas as pd
 
 from lumbar import landmarks
+from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader, read_csv
 from lumbar.datasets.headers import look
-from lumbar.errors import DatasetError
 
 LABELS = "train_label_coordinates.csv"
 SERIES = "train_series_descriptions.csv"

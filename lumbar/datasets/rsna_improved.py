@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lumbar import places
+from lumbar.core import paths
 from lumbar.datasets import kaggle, rsna
 from lumbar.datasets.dataset import Dataset, Reader, read_csv
 
@@ -59,7 +59,7 @@ def _as_rsna(given: pd.DataFrame) -> pd.DataFrame:
 
 def _pictures(root: Path) -> Path:
     """The folder that holds `train_images`; the table's own if there is none."""
-    found = (folder for folder in (root, root.parent / RSNA, places.data() / RSNA) if (folder / rsna.PICTURES).is_dir())
+    found = (folder for folder in (root, root.parent / RSNA, paths.data() / RSNA) if (folder / rsna.PICTURES).is_dir())
     return next(found, root)
 
 

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lumbar.core.errors import DatasetError
 from lumbar.datasets import kaggle
 from lumbar.datasets.dataset import Dataset, Reader, read_csv
 from lumbar.datasets.disc_margin import posterior_margin
 from lumbar.datasets.volumes import Found, Pair, read_points
-from lumbar.errors import DatasetError
+from lumbar.imaging.volume.reading import read_grid, read_labels
 from lumbar.landmarks import LEVELS
-from lumbar.scans.volume import read_grid, read_labels
 
 VERSION = 1
 """Raised whenever the same masks give other points than before, so that no cache is trusted wrongly."""

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader
 from lumbar.datasets.volumes import Found, Pair, read_points
-from lumbar.errors import DatasetError
-from lumbar.scans.volume import read_grid
+from lumbar.imaging.volume.reading import read_grid
 
 VERSION = 1
 """Raised whenever the same files give other points than before, so that no cache is trusted wrongly."""

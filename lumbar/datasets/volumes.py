@@ -1,14 +1,14 @@
 """What the readers of volumes share: points found in labels that lie beside the images, worked out once and kept.
 
-A volume is shown by one of its sagittal slices (see `lumbar.scans.volume`), the column `frame` of the table. What the
-labels of a file say is kept in `lumbar.places.cache`, and worked out again when the image or its labels have changed.
+A volume is represented by one of its sagittal slices (see `lumbar.imaging.volume`), the column `frame` of the table.
+The points found in a file's labels are kept below `lumbar.core.paths.cache`, and found again when the image or its
+labels have changed.
 Nothing is written into the data set's own folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,12 +20,13 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from lumbar import places
-from lumbar.errors import DatasetError, LumbarError, OutputError
-from lumbar.files import write_json
+from lumbar.compute.processes import in_parallel
+from lumbar.core import paths
+from lumbar.core.digests import digest_of_text
+from lumbar.core.errors import DatasetError, LumbarError, OutputError
+from lumbar.imaging.volume.reading import Grid
 from lumbar.landmarks import LEVELS
-from lumbar.parallel import in_parallel
-from lumbar.scans.volume import Grid
+from lumbar.storage.files import write_json
 
 WORTH_A_PROCESS = 16
 """Fewer volumes are looked through sooner in this process than others take to start."""
@@ -135,8 +136,8 @@ def _all_found(
     kind: str, root: Path, pairs: list[Pair], find: Callable[[Pair], Found], version: int
 ) -> dict[Pair, Found]:
     """What each volume's labels say, from the cache where that is still true."""
-    name = hashlib.sha256(f"{version} {root.resolve()}".encode()).hexdigest()[:16]
-    file = places.cache() / f"{kind}-{name}.json"
+    name = digest_of_text(f"{version} {root.resolve()}")
+    file = paths.cache() / f"{kind}-{name}.json"
     kept = _kept(file)
     states = {pair: [_state(path) for path in pair] for pair in pairs}
     found = {

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lumbar.errors import ScanError
+from lumbar.core.errors import ScanError
 
 DECIMALS = 4
 """Decimals of coordinates (pixels, millimetres) and confidences in files."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import lumbar
 from lumbar.exports import notices, number
-from lumbar.files import told, write_json
+from lumbar.landmarks import LEVELS, channel, channels
 from lumbar.prediction import Picture, Predictions, by_picture
+from lumbar.storage.files import describe_os_error, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ def write(found: Predictions, file: Path) -> Path:
     Returns:
         `file`.
     """
-    with told(file):
+    with describe_os_error(file):
         file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, content(found, file.parent))
     return file
@@ -42,8 +43,6 @@ def content(found: Predictions, folder: Path) -> dict[str, Any]:
         found: The points.
         folder: Where the file will be; a picture below it is named from there, any other as it was given.
     """
-    from lumbar.landmarks import LEVELS, channels
-
     names = channels(sorted(set(found.table["view"])) or ["sagittal"])
     together = list(zip(found.pictures, by_picture(found.table), strict=True))
     return {
@@ -86,7 +85,6 @@ def _from(folder: Path, image: str) -> str:
 
 
 def _annotation(order: int, picture: Picture, points: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Any]:
-    from lumbar.landmarks import channel
 
     found = points.assign(channel=channel(points)).set_index("channel")[["x", "y", "confidence"]]
     keypoints: list[float] = []

@@ -37,10 +37,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lumbar
-from lumbar.errors import ScanError, TableError
+from lumbar.core.errors import ScanError, TableError
 from lumbar.exports import notices, number
-from lumbar.files import told, write_json
 from lumbar.prediction import COLUMNS, Picture, Predictions, by_picture
+from lumbar.storage.files import describe_os_error, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def write(found: Predictions, file: Path) -> Path:
     Returns:
         `file`.
     """
-    with told(file):
+    with describe_os_error(file):
         file.parent.mkdir(parents=True, exist_ok=True)
     write_json(file, content(found))
     return file

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumbar.errors import ScanError
+from lumbar.core.errors import ScanError
 from lumbar.exports import Written, notices, number
-from lumbar.files import told, write_json
 from lumbar.prediction import Predictions, by_picture
+from lumbar.storage.files import describe_os_error, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ def write(found: Predictions, folder: Path) -> Written:
         found: The points.
         folder: Where to; the files are named as `lumbar.prediction.by_picture` has it.
     """
-    with told(folder):
+    with describe_os_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
     files, skipped = [], []
     for name, image, points in by_picture(found.table):

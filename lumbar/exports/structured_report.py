@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lumbar
-from lumbar.errors import LumbarError, ScanError, SettingsError
+from lumbar.core.errors import LumbarError, ScanError, SettingsError
 from lumbar.exports import Written
 from lumbar.exports.measurement_group import measurement_group
-from lumbar.files import replacing, told
 from lumbar.prediction import Predictions, by_picture
+from lumbar.storage.files import atomic_write, describe_os_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +84,7 @@ def write(found: Predictions, folder: Path) -> Written:
     check_installed()
     from pydicom.uid import generate_uid
 
-    with told(folder):
+    with describe_os_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
     series: dict[str, str] = defaultdict(lambda: generate_uid(prefix=None))
     files, skipped = [], []
@@ -93,7 +93,7 @@ def write(found: Predictions, folder: Path) -> Written:
             source = _source(Path(image))
             report = document(source, points, found, series[source.StudyInstanceUID], order)
             file = folder / f"{name}.dcm"
-            with _discreetly(source), replacing(file) as temporary:
+            with _discreetly(source), atomic_write(file) as temporary:
                 report.save_as(temporary, enforce_file_format=True)
             files.append(file)
         except ScanError as error:

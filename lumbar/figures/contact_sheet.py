@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from lumbar import datasets, landmarks, scans
+from lumbar import datasets, imaging, landmarks
+from lumbar.core.constants import PICTURES, VIEWS
+from lumbar.core.errors import DatasetError
 from lumbar.datasets import Dataset
-from lumbar.errors import DatasetError
 from lumbar.figures.style import CHANNEL_COLOURS
-from lumbar.files import replacing
-from lumbar.geometry import SIZE, Affine
-from lumbar.names import PICTURES, VIEWS
-from lumbar.preprocess import PreprocessSettings, square
+from lumbar.geometry import SIZE
+from lumbar.preprocess import PreprocessSettings, prepare_scan
+from lumbar.storage.files import atomic_write
 
 
 def contact_sheet(
@@ -60,7 +60,7 @@ def contact_sheet(
                 axes.scatter(*(xy + corner).T, s=8, c=colours, linewidths=0)
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(file) as temporary:
+    with atomic_write(file) as temporary:
         figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
     return file
 
@@ -97,10 +97,8 @@ def _opened(folder: Path) -> Dataset | None:
 
 
 def _prepared(file: Path, frame: int | None, xy_native: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    pixels = scans.read(file, frame=frame).pixels
-    height, width = pixels.shape
-    to_256 = Affine.stretch(width, height)
-    return square(pixels, to_256, PreprocessSettings()), to_256.points(xy_native)
+    image, to_256 = prepare_scan(imaging.read(file, frame=frame), PreprocessSettings())
+    return image, to_256.points(xy_native)
 
 
 def _montage(pictures: list[np.ndarray], columns: int) -> np.ndarray:

@@ -20,7 +20,7 @@ def split_overview(table: pd.DataFrame, parts: pd.Series) -> Drawing:
 
     Args:
         table: Landmark table, or any table with columns image, patient, source and view.
-        parts: The part each patient is in, as `lumbar.landmarks.split` gives it.
+        parts: The part each patient is in, as `lumbar.splits.split` gives it.
     """
     rows = table[["image", "patient", "source", "view"]].assign(part=table["patient"].map(parts))
     people = _counted(rows.drop_duplicates("patient"), "source")

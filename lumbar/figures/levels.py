@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from lumbar import scans
-from lumbar.errors import ScanError
+from lumbar import imaging
+from lumbar.core.errors import ScanError
 from lumbar.figures.pictures import mark_points, show_picture
 from lumbar.figures.planes import cut_line
 from lumbar.figures.style import GREY, Drawing, colour, listed, styled
 from lumbar.geometry import Affine, upright
+from lumbar.imaging.scan import BURNED_IN
 from lumbar.preprocess import windowed
-from lumbar.scans.scan import BURNED_IN
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from lumbar.scans import Scan
+    from lumbar.imaging import Scan
 
 _SIDES = {"sagittal": ("A", "P"), "axial": ("R", "L")}
 """What lies at the left and right edge of a picture as radiologists hang it."""
@@ -44,11 +44,11 @@ def levels(table: pd.DataFrame) -> Drawing:
         ScanError: If a slice cannot be read, or has text burned into it, which a drawing would carry on.
     """
     rows = list(table.itertuples())
-    sagittal = scans.read(rows[0].sagittal_file, frame=int(rows[0].sagittal_frame))
+    sagittal = imaging.read(rows[0].sagittal_file, frame=int(rows[0].sagittal_frame))
     figure = Drawing(figsize=(11, 7.6))
     grid = figure.add_gridspec(3, 3, width_ratios=(2.3, 1, 1))
     main = figure.add_subplot(grid[:, 0])
-    axials = {row.level: scans.read(row.axial_file, frame=int(row.axial_frame)) for row in rows if row.axial_file}
+    axials = {row.level: imaging.read(row.axial_file, frame=int(row.axial_frame)) for row in rows if row.axial_file}
     for scan in (sagittal, *axials.values()):
         if BURNED_IN in scan.warnings:
             raise ScanError(BURNED_IN, file=scan.path)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from lumbar import scans
+from lumbar import imaging
 from lumbar.figures.pictures import pictures_with_points
-from lumbar.files import told
+from lumbar.imaging.scan import BURNED_IN
 from lumbar.landmarks import channel, frames
 from lumbar.prediction import by_picture
-from lumbar.scans.scan import BURNED_IN
+from lumbar.storage.files import describe_os_error
 
 
 def overlay(table: pd.DataFrame, folder: Path) -> Path:
@@ -24,10 +24,10 @@ def overlay(table: pd.DataFrame, folder: Path) -> Path:
     Returns:
         `folder`.
     """
-    with told(folder):
+    with describe_os_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for name, image, points in by_picture(table):
-        scan = scans.read(image, frame=frames(points)[0])
+        scan = imaging.read(image, frame=frames(points)[0])
         if BURNED_IN in scan.warnings:  # a drawing would carry the text on
             continue
         figure = pictures_with_points(

@@ -13,7 +13,7 @@ from lumbar.geometry import Plane
 from lumbar.preprocess import windowed
 
 if TYPE_CHECKING:
-    from lumbar.scans import Scan
+    from lumbar.imaging import Scan
 
 VIEW_COLOURS = {"sagittal": ORANGE, "coronal": SKY, "axial": VERMILION}
 

@@ -8,18 +8,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from lumbar.figures.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    VERMILION,
-    Drawing,
-    colour,
-    marker,
-    names_for,
-    number,
-    styled,
-)
+from lumbar.figures.style import BLUE, GREY, ORANGE, VERMILION, Drawing, colour, marker, names_for, number, styled
 from lumbar.geometry import SIZE
 
 STRIP_POINTS = 400

@@ -25,8 +25,8 @@ def search_results(table: pd.DataFrame, objective: str, *, best: int = 3) -> Dra
     The best trials have a colour each, the same in both panels.
 
     Args:
-        table: Leaderboard as `lumbar.tuning.leaderboard` gives it: columns trial, status, the objective (NaN if the
-            trial was not completed), epochs, and one column a searched setting.
+        table: Leaderboard as `lumbar.experiments.tuning.leaderboard` returns it: columns trial, status, the objective
+            (NaN if the trial was not completed), epochs, and one column a searched setting.
         objective: Column with the score; smaller is better.
         best: How many trials to bring out, at most 4.
     """

@@ -12,8 +12,8 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib.figure import Figure
 
-from lumbar.files import replacing
 from lumbar.landmarks import LEVELS, PARTS, SIDES
+from lumbar.storage.files import atomic_write
 
 SKY, ORANGE, GREEN, PURPLE, VERMILION, BLUE, YELLOW, BLACK = (
     "#56B4E9",
@@ -104,7 +104,7 @@ class Drawing(Figure):
         kind = options.pop("format", path.suffix.removeprefix(".") or "png")
         if kind == "png":
             options.setdefault("metadata", self._described)
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             super().savefig(temporary, format=kind, **{"dpi": STYLE["savefig.dpi"], **options})
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 
 from lumbar.phantom.recipe import PhantomSettings
 
-__all__ = ["PhantomSettings", "write_dataset", "write_study"]
+__all__ = ["PhantomSettings", "write_dataset", "write_study"]  # noqa: F822  the last two come by __getattr__
 
 
 def __getattr__(name: str) -> Any:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lumbar.errors import SettingsError
-from lumbar.settings import setting
+from lumbar.core.errors import SettingsError
+from lumbar.core.settings import setting
 
 VERSION = 2
 """Raised whenever the same settings give other files than before."""

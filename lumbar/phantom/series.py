@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lumbar.core.settings import to_dict
 from lumbar.landmarks import REQUIRED, SIDES
 from lumbar.phantom import dicom, planning
 from lumbar.phantom.anatomy import Patient
@@ -15,7 +16,6 @@ from lumbar.phantom.contrast import draw_contrast
 from lumbar.phantom.planning import Cut
 from lumbar.phantom.recipe import SERIES, VERSION, PhantomSettings, patient_name, stream
 from lumbar.phantom.render import render
-from lumbar.settings import to_dict
 
 COLUMNS = (
     *REQUIRED,

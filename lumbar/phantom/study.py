@@ -22,14 +22,15 @@ from pathlib import Path
 import pandas as pd
 from tqdm.auto import tqdm
 
+from lumbar.compute.processes import in_parallel
+from lumbar.core.errors import DatasetError
+from lumbar.core.settings import to_dict
 from lumbar.datasets.phantom_study import RECIPE, TABLE
-from lumbar.errors import DatasetError
-from lumbar.files import building, replacing, write_json
-from lumbar.parallel import in_parallel
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.recipe import VERSION, PhantomSettings, patient_name, stream
 from lumbar.phantom.series import COLUMNS, write_series
-from lumbar.settings import to_dict
+from lumbar.storage.claims import claim_folder
+from lumbar.storage.files import atomic_folder, atomic_write
 
 __all__ = ["PhantomSettings", "write_dataset", "write_study"]
 
@@ -85,7 +86,7 @@ def write_study(out: str | Path, settings: PhantomSettings | None = None, number
     if folder.is_dir():
         return folder
     patient = draw_patient(stream(settings.seed, number, 0), anomalies=settings.anomalies)
-    with building(folder) as begun:
+    with atomic_folder(folder) as begun:
         rows = [row for series in settings.series for row in write_series(begun, settings, number, series, patient)]
         table = pd.DataFrame(rows, columns=list(COLUMNS)).round({"x": 4, "y": 4, "x_mm": 4, "y_mm": 4, "z_mm": 4})
         table.to_csv(begun / TABLE, index=False, lineterminator="\n")
@@ -93,28 +94,20 @@ def write_study(out: str | Path, settings: PhantomSettings | None = None, number
 
 
 def _claim(out: Path, settings: PhantomSettings) -> None:
-    """Make the folder ours, or make sure that it was begun with the same settings."""
+    """Make the folder that of these patients, or make sure that it was begun with the same settings."""
     recipe, wanted = out / RECIPE, {"version": VERSION, "settings": to_dict(settings)}
-    if recipe.is_file():
-        try:
-            found = json.loads(recipe.read_text(encoding="utf-8"))
-        except ValueError:
-            found = "unreadable"
-        if found != wanted:
-            raise DatasetError(
-                "the folder holds synthetic patients of other settings",
-                file=recipe,
-                found=json.dumps(found),
-                expected=json.dumps(wanted),
-                remedy="choose another folder, or delete this one",
-            )
-    elif out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
+    if not recipe.is_file() and out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
         raise DatasetError(
             "the folder is not empty and was not made by this command", file=out, remedy="choose a new folder"
         )
-    else:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(recipe, wanted)
+    out.mkdir(parents=True, exist_ok=True)
+    other = DatasetError(
+        "the folder holds synthetic patients of other settings",
+        file=recipe,
+        expected=json.dumps(wanted),
+        remedy="choose another folder, or delete this one",
+    )
+    claim_folder(recipe, wanted, other)
 
 
 def _remove_stale(out: Path) -> None:
@@ -130,5 +123,5 @@ def _gather(out: Path, names: list[str]) -> None:
     for name in names:
         rows = (out / name / TABLE).read_text(encoding="utf-8").splitlines()
         lines += [f"{name}/{row}" for row in rows[1:]]
-    with replacing(out / TABLE) as temporary:
+    with atomic_write(out / TABLE) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")

@@ -1,9 +1,11 @@
-"""One patient's study: its series put in order, the mid-sagittal slice, and the axial slice of each disc level.
+"""One patient's study: its series in order, the mid-sagittal slice, and the axial slice of each disc level.
 
 >>> found = lumbar.study.locate(["STUDY"])  # doctest: +SKIP
 >>> found.table  # doctest: +SKIP
 """
 
-from lumbar.study.locating import Located, LocateSettings, locate
+from lumbar.runs.settings import LocateSettings
+from lumbar.study.locating import Located, locate
+from lumbar.study.reading import read_study
 
-__all__ = ["LocateSettings", "Located", "locate"]
+__all__ = ["LocateSettings", "Located", "locate", "read_study"]

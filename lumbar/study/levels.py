@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lumbar.scans.slice_header import SliceHeader
+from lumbar.imaging.dicom.slice_header import SliceHeader
 from lumbar.study.stacks import Stack
 
 ALIKE_DEGREES = 10.0

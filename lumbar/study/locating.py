@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from lumbar import weights
-from lumbar.errors import ScanError, StudyError
-from lumbar.names import LEVELS
-from lumbar.settings import setting
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from lumbar.scans.slice_header import SliceHeader
-    from lumbar.study.reading import Study
-    from lumbar.study.sagittal import Midsagittal
-    from lumbar.study.stacks import Stack
+from lumbar.core.constants import LEVELS
+from lumbar.core.errors import ScanError, StudyError
+from lumbar.imaging.dicom.slice_header import SliceHeader
+from lumbar.runs.settings import LocateSettings
+from lumbar.study import plausibility
+from lumbar.study.levels import along_spine, axial_place
+from lumbar.study.reading import Study, read_study
+from lumbar.study.sagittal import Midsagittal, midsagittal
+from lumbar.study.stacks import Stack
 
 COLUMNS = (
     *("level", "x_mm", "y_mm", "z_mm", "confidence", "flagged"),
@@ -26,21 +26,6 @@ COLUMNS = (
     *("axial_file", "axial_frame", "axial_x", "axial_y", "distance_mm", "angle_degrees", "remark"),
 )
 """Columns of the table of levels, see `Located`."""
-
-
-@dataclass(frozen=True)
-class LocateSettings:
-    """Settings of the search for levels in a study."""
-
-    weights: str = setting(weights.DEFAULT, "trained network: a released one by its name, or a run's folder or name")
-    study: str | None = setting(
-        None, "Study Instance UID of the study meant; may be left out if the files are of one study"
-    )
-    sagittal: str | None = setting(
-        None, "number or UID of the sagittal series to use (left out: the one with the longest echo time)"
-    )
-    axial: tuple[str, ...] = setting((), "numbers or UIDs of the axial series to use (left out: all)")
-    middle: str = setting("confidence", "what the mid-sagittal slice is chosen by", choices=("confidence", "geometry"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +75,6 @@ def locate(
         ScanError: If no sagittal slice can be read.
         RunError: If there is no such network.
     """
-    from lumbar.study.reading import read_study
-    from lumbar.study.sagittal import midsagittal
-
     network = weights.find(settings.weights)
     study = read_study(paths, study=settings.study, progress=progress)
     sagittal = study.stacks("sagittal", () if settings.sagittal is None else (settings.sagittal,))
@@ -135,11 +117,6 @@ def _preference(middle: Midsagittal, axial: Sequence[Stack]) -> tuple:
 def _table(
     middle: Midsagittal, others: Sequence[Midsagittal], axial: Sequence[Stack]
 ) -> tuple[pd.DataFrame, list[str]]:
-    import pandas as pd
-
-    from lumbar.study import plausibility
-    from lumbar.study.levels import along_spine, axial_place
-
     xyz = middle.xyz_mm
     reference = middle.stack.frame_of_reference
     places = [axial_place(point, way, reference, axial) for point, way in zip(xyz, along_spine(xyz), strict=True)]

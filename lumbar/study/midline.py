@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lumbar.study.stacks import Stack
-from lumbar.weights import log_odds
+from lumbar.weights.calibration import log_odds
 
 AROUND_MM = 30.0
 """Slices up to this far from half-way between the outermost are looked at."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lumbar.names import LEVELS
+from lumbar.core.constants import LEVELS
 from lumbar.study.sagittal import Midsagittal
 
 STEPS_MM = (15.0, 60.0)

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from lumbar.errors import ScanError, StudyError
-from lumbar.scans import begins_as_dicom
-from lumbar.scans.slice_header import SliceHeader, read_headers
+from lumbar.core.errors import ScanError, StudyError
+from lumbar.imaging import begins_as_dicom
+from lumbar.imaging.dicom.slice_header import SliceHeader, read_headers
 from lumbar.study.series import Series, series_of
 from lumbar.study.stacks import Stack
 
@@ -34,7 +34,7 @@ class Study:
         """The stacks of a view.
 
         Args:
-            view: One of `lumbar.names.VIEWS`.
+            view: One of `lumbar.core.constants.VIEWS`.
             wanted: Numbers or Series Instance UIDs of the series to choose from; all if empty.
 
         Raises:

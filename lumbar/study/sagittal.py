@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lumbar.errors import ScanError
-from lumbar.scans.slice_header import SliceHeader
+from lumbar import imaging
+from lumbar.core.errors import RunError, ScanError
+from lumbar.imaging.dicom.slice_header import SliceHeader
+from lumbar.inference import PreparedScan, ScanPoints, find_points
 from lumbar.study import midline
-from lumbar.study.points import SlicePoints, find_points, prepared
 from lumbar.study.series import Series
 from lumbar.study.stacks import Stack
 from lumbar.weights import Weights
@@ -31,7 +32,7 @@ class Midsagittal:
     series: Series
     stack: Stack
     number: int
-    points: SlicePoints
+    points: ScanPoints
     why: str
 
     @property
@@ -67,18 +68,25 @@ def midsagittal(
     Raises:
         RunError: If the network was not trained on sagittal pictures.
     """
+    if "sagittal" not in network.views:
+        raise RunError(
+            "the network was not trained on sagittal pictures", file=network.file, found=", ".join(network.views)
+        )
     wanted, refused = [], []
     for series, stack in candidates:
         numbers = midline.around_middle(stack)
         read = {}
         for number in numbers if by_confidence else [_nearest(stack, numbers, midline.half_way(stack))]:
             try:
-                read[number] = prepared(stack.slices[number], network)
+                read[number] = _prepared(stack.slices[number], network)
             except ScanError as error:
                 refused.append(error)
         if read:
             wanted.append((series, stack, read))
-    answers = iter(find_points([each for *_, read in wanted for each in read.values()], network, progress=progress))
+    if not wanted:
+        return [], refused
+    scans = [each for *_, read in wanted for each in read.values()]
+    answers = iter(find_points(network, scans, progress=progress).points)
     found = []
     for series, stack, read in wanted:
         here = {number: next(answers) for number in read}
@@ -87,14 +95,18 @@ def midsagittal(
     return found, refused
 
 
-def _chosen(stack: Stack, points: dict[int, SlicePoints]) -> tuple[int, str]:
-    """The mid-sagittal one of the slices looked at, and why."""
+def _prepared(header: SliceHeader, network: Weights) -> PreparedScan:
+    return PreparedScan.of(imaging.read(header.path, frame=header.frame), "sagittal", network)
+
+
+def _chosen(stack: Stack, points: dict[int, ScanPoints]) -> tuple[int, str]:
+    """Return the mid-sagittal one of the slices looked at, and why it was chosen."""
     numbers = list(points)
     geometric = _nearest(stack, numbers, midline.half_way(stack))
     outermost = "half-way between the outermost slices"
     if len(numbers) == 1:
         return geometric, f"the slice nearest to {outermost}"
-    seen = midline.by_confidence(stack.offsets[numbers], np.array([points[number].chance for number in numbers]))
+    seen = midline.by_confidence(stack.offsets[numbers], np.array([points[number].probability for number in numbers]))
     if seen is None:
         return geometric, f"the slice nearest to {outermost}; the network's confidence does not tell the middle"
     number = _nearest(stack, numbers, seen)

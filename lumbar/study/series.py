@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lumbar.names import VIEWS
-from lumbar.scans.slice_header import SliceHeader
+from lumbar.core.constants import VIEWS
+from lumbar.imaging.dicom.slice_header import SliceHeader
 from lumbar.study.stacks import Stack, stacked
 
 MODALITIES = ("MR", "CT", "")

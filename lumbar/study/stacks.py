@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 from scipy.cluster.hierarchy import fclusterdata
 
-from lumbar.names import VIEWS
-from lumbar.scans.slice_header import ACQUISITION, SliceHeader
+from lumbar.geometry import nearest_view
+from lumbar.imaging.dicom.slice_header import ACQUISITION, SliceHeader
 
 PARALLEL_DEGREES = 0.5
 """Slices whose axes differ by less than this belong to one stack; blocks angled per disc differ by degrees."""
@@ -64,8 +64,9 @@ class Stack:
 
     @property
     def view(self) -> str:
-        """The plane of `lumbar.names.VIEWS` nearest to it."""
-        return VIEWS[int(np.argmax(np.abs(self.normal)))]
+        """The anatomical plane nearest to the slices'."""
+        plane = self.slices[0].plane
+        return nearest_view((plane.along_row, plane.along_column))
 
     @property
     def frame_of_reference(self) -> str:

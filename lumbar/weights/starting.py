@@ -1,96 +1,111 @@
-"""Start a training from the weights of another."""
+"""Start a training from the weights of another network."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lumbar import landmarks, weights
-from lumbar.errors import RunError
-from lumbar.names import PARTS
-from lumbar.run_files import digest, load_config, read_split
-from lumbar.weights import loading
+from lumbar import splits
+from lumbar.core.constants import PARTS
+from lumbar.core.digests import digest_of_file
+from lumbar.core.errors import RunError
+from lumbar.preprocess import Prepared
+from lumbar.runs.folder import load_config, read_split
+from lumbar.weights import safe_loading
+from lumbar.weights.registry import Weights, find, released
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import keras
 
-    from lumbar.preprocess import Prepared
 
-
-def start_from(model: keras.Model, name: str) -> None:
-    """Give a fresh network the weights of a trained one of the same make.
+@dataclass(frozen=True)
+class StartingPoint:
+    """The network that a training starts from.
 
     Args:
-        model: The fresh one.
-        name: Of the trained one, as `lumbar.weights.find` takes it.
+        network: The trained network.
+        digest: Fingerprint of its file, which the run's config.json records.
+    """
+
+    network: Weights
+    digest: str
+
+
+def starting_point(name: str, parts: dict[str, Prepared]) -> StartingPoint:
+    """Find the network to start from, and make sure that it has not been trained on patients who are to measure it.
+
+    The networks that it was itself started from count, too.
+
+    Args:
+        name: Name of the network, as `lumbar.weights.find` takes it.
+        parts: Parts of the split of the training that is to begin.
 
     Raises:
-        RunError: If there is no such network, or it is made differently.
+        TableError: If the network was trained on a patient of the validation or test part, naming them.
+        RunError: If there is no such network, or files of its run are missing or damaged.
     """
-    known = weights.find(name)
-    trained = loading.load(known.file)
-    if _make(model) != _make(trained):
+    network = find(name)
+    known: list[str] = []
+    ancestor, file = name, network.file
+    while ancestor is not None and ancestor not in released():
+        split = read_split(file.parent)
+        known += split.loc[split["part"] == "train", "patient"].tolist()
+        ancestor = load_config(file.parent)["settings"].get("weights")
+        if ancestor is not None:
+            file = find(ancestor).file
+    measuring = [who for part in PARTS[1:] for who in parts[part].index["patient"].unique()]
+    splits.check_split([*known, *measuring], ["train"] * len(known) + ["measuring"] * len(measuring))
+    return StartingPoint(network, digest_of_file(network.file))
+
+
+def start_from(model: keras.Model, start: StartingPoint) -> None:
+    """Give a fresh network the weights of a trained one of the same architecture.
+
+    Raises:
+        RunError: If the trained network has another architecture.
+    """
+    trained = safe_loading.load(start.network.file)
+    if _architecture(model) != _architecture(trained):
         raise RunError(
-            "the network to start from is made differently",
-            file=known.file,
-            found=_make_in_words(trained),
-            expected=_make_in_words(model),
+            "the network to start from has another architecture",
+            file=start.network.file,
+            found=_describe(trained),
+            expected=_describe(model),
             remedy="train with the same --model, --depth, --width, --activation, --batch-norm and --views",
         )
     model.set_weights(trained.get_weights())
 
 
-def check_strangers(name: str, parts: dict[str, Prepared]) -> None:
-    """Make sure that nobody who is to measure the network has taught the one to start from, or one that it began as.
-
-    Args:
-        name: Of the network to start from, as `lumbar.weights.find` takes it.
-        parts: Of the split of the training that is to begin.
-
-    Raises:
-        TableError: If one has, naming them.
-        RunError: If there is no such network, or files of its run are missing or damaged.
-    """
-    known: list[str] = []
-    while name is not None and name not in weights.released():
-        run = weights.find(name).file.parent
-        split = read_split(run)
-        known += split.loc[split["part"] == "train", "patient"].tolist()
-        name = load_config(run)["settings"].get("weights")
-    measuring = [who for part in PARTS[1:] for who in parts[part].index["patient"].unique()]
-    landmarks.check_split([*known, *measuring], ["train"] * len(known) + ["measuring"] * len(measuring))
-
-
-def check_unchanged(name: str, then: str | None, run: Path) -> None:
+def check_unchanged(start: StartingPoint, recorded: str | None, run: Path) -> None:
     """Make sure that the network to start from is the one that a run began with.
 
     Args:
-        name: Of the network, as `lumbar.weights.find` takes it.
-        then: Its digest as the run's config.json has it; None, of an earlier version, matches any.
+        start: The network to start from.
+        recorded: Its digest in the run's config.json; None, in runs of early versions, matches any.
         run: The run's folder.
 
     Raises:
-        RunError: If it is another, or there is none.
+        RunError: If it is another.
     """
-    file = weights.find(name).file
-    if then and (now := digest(file)) != then:
+    if recorded and start.digest != recorded:
         raise RunError(
             f"the network that {run.name} started from has changed",
-            file=file,
+            file=start.network.file,
             field="started_from",
-            found=now,
-            expected=then,
+            found=start.digest,
+            expected=recorded,
             remedy="bring that network back as it was, or train under another name",
         )
 
 
-def _make(model: keras.Model) -> tuple[list[tuple[int, ...]], list[str]]:
-    """What two networks must share for the weights of one to mean the same in the other."""
+def _architecture(model: keras.Model) -> tuple[list[tuple[int, ...]], list[str]]:
+    """Return what two networks must share for the weights of one to mean the same in the other."""
     return [tuple(array.shape) for array in model.get_weights()], _activations(model)
 
 
-def _make_in_words(model: keras.Model) -> str:
+def _describe(model: keras.Model) -> str:
     return f"{model.name} with {model.count_params()} weights and {', '.join(sorted(set(_activations(model))))}"
 
 

@@ -1,0 +1,27 @@
+"""``python -m lumbar crossvalidate``."""
+
+from __future__ import annotations
+
+import argparse
+
+from lumbar.core.settings import add_flags, from_flags
+from lumbar.runs.settings import CrossvalidationSettings, TrainingSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the cross-validation, and those of the training of each fold."""
+    add_flags(parser.add_argument_group("the cross-validation"), CrossvalidationSettings)
+    add_flags(parser.add_argument_group("training of each fold"), TrainingSettings, skip=("name", "fold"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train and measure all folds, and print the table."""
+    from lumbar.experiments.crossvalidation import crossvalidate
+
+    training = {name: value for name, value in vars(arguments).items() if name != "name"}
+    found = crossvalidate(
+        from_flags(CrossvalidationSettings, arguments), from_flags(TrainingSettings, argparse.Namespace(**training))
+    )
+    print(found)
+    print(f"\nThe folds' networks and points.csv are in {found.folder}")
+    return 0

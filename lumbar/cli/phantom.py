@@ -1,0 +1,35 @@
+"""``python -m lumbar phantom``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lumbar.core.errors import SettingsError
+from lumbar.core.settings import add_flags, from_flags
+from lumbar.phantom import PhantomSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where to, how many, and a picture of them."""
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder to write the studies and landmarks.csv to")
+    add_flags(parser, PhantomSettings)
+    parser.add_argument("--workers", type=int, help="processes (default: one a core); the files are the same for any")
+    parser.add_argument("--contact-sheet", type=Path, metavar="FILE", help="also draw some of them on one PNG")
+    parser.add_argument("--beside", type=Path, metavar="PATH", help="real pictures to show next to them on the sheet")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the patients, and the contact sheet if asked for."""
+    from lumbar.phantom.study import write_dataset
+
+    if arguments.beside and not arguments.contact_sheet:
+        raise SettingsError("--beside shows pictures on a contact sheet", remedy="give --contact-sheet FILE too")
+    out = write_dataset(arguments.out, from_flags(PhantomSettings, arguments), workers=arguments.workers)
+    print(f"The patients are in {out}\nNext: python train.py --data {out}")
+    if arguments.contact_sheet:
+        from lumbar.figures.contact_sheet import contact_sheet
+
+        contact_sheet(out, arguments.contact_sheet, beside=arguments.beside)
+        print(f"The contact sheet is {arguments.contact_sheet}")
+    return 0

@@ -1,0 +1,35 @@
+"""``python -m lumbar tune``."""
+
+from __future__ import annotations
+
+import argparse
+
+from lumbar.core import paths
+from lumbar.core.settings import add_flags, from_flags
+from lumbar.runs.settings import TrainingSettings, TuningSettings, WorkerSettings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the search, and those of the training it searches over."""
+    add_flags(parser.add_argument_group("the search"), TuningSettings)
+    add_flags(parser.add_argument_group("its processes"), WorkerSettings)
+    add_flags(
+        parser.add_argument_group("training, for what the search does not vary"), TrainingSettings, skip=("name",)
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Search, train the best, and print the leaderboard."""
+    from lumbar.experiments.tuning import pool
+    from lumbar.experiments.tuning.search import leaderboard, tune
+
+    settings, where = from_flags(TuningSettings, arguments), from_flags(WorkerSettings, arguments)
+    if where.join:
+        pool.join(paths.runs() / settings.name, where)
+        print("The search has no more trials for this machine; the leaderboard is printed where it was started.")
+        return 0
+    training = {name: value for name, value in vars(arguments).items() if name != "name"}
+    best = tune(settings, from_flags(TrainingSettings, argparse.Namespace(**training)), where)
+    print(leaderboard(best.parent).to_string(index=False, float_format="{:.4g}".format))
+    print(f"The winner, trained anew and evaluated, is in {best}")
+    return 0

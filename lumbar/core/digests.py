@@ -1,0 +1,44 @@
+"""Fingerprints of values, files and arrays: other content, another fingerprint. SHA-256, cut to a readable length."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+LENGTH = 16
+"""Hexadecimal digits of a fingerprint, unless the caller asks for another number."""
+
+
+def digest_of(pieces: Iterable[Any], length: int = LENGTH) -> str:
+    """Return the fingerprint of bytes, given piece by piece, so that they need not be in memory all at once.
+
+    Args:
+        pieces: Bytes, or contiguous arrays.
+        length: Hexadecimal digits, at most 64.
+    """
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()[:length]
+
+
+def digest_of_text(text: str, length: int = LENGTH) -> str:
+    """Return the fingerprint of a text."""
+    return digest_of([text.encode()], length)
+
+
+def digest_of_values(values: Any, length: int = LENGTH) -> str:
+    """Return the fingerprint of plain values, as JSON holds them; the order of a mapping's keys does not matter."""
+    return digest_of_text(json.dumps(values, sort_keys=True), length)
+
+
+def digest_of_file(file: Path, length: int = LENGTH) -> str:
+    """Return the fingerprint of a file's content.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    return digest_of([file.read_bytes()], length)

@@ -1,0 +1,45 @@
+"""What came of the trials of a search."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+OBJECTIVE = "val_mae_px"
+"""What a search minimises: a trial's lowest validation error, mean over both axes, pixels of the 256 frame."""
+
+
+def trial_records(folder: Path) -> list[dict[str, Any]]:
+    """Return what Keras Tuner has recorded of each trial of the search in `folder`, begun ones included."""
+    files = sorted((folder / "trials" / "keras_tuner").glob("*/trial_*/trial.json"))
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+
+def leaderboard(folder: Path) -> pd.DataFrame:
+    """Return all trials of a search, the best first.
+
+    Args:
+        folder: The search's folder.
+
+    Returns:
+        DataFrame with columns trial, status, val_mae_px (pixels of the 256 frame; NaN if not completed), epochs, one
+        column for each searched setting, and reason ("", or why a trial failed).
+    """
+    rows = []
+    for trial in trial_records(folder):
+        values = trial["hyperparameters"]["values"]
+        rows.append(
+            {
+                "trial": trial["trial_id"],
+                "status": trial["status"],
+                OBJECTIVE: trial["score"],
+                "epochs": values.get("tuner/epochs"),
+                **{name: value for name, value in values.items() if not name.startswith("tuner/")},
+                "reason": (trial["message"] or "").strip().rpartition("\n")[2].rpartition("FailedTrialError: ")[2],
+            }
+        )
+    table = pd.DataFrame(rows, columns=None if rows else ["trial", "status", OBJECTIVE, "epochs", "reason"])
+    return table.sort_values(OBJECTIVE, na_position="last", ignore_index=True, kind="stable")

@@ -1,0 +1,131 @@
+"""The trials of a search: a Keras Tuner whose trials are runs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumbar.core import paths
+from lumbar.core.errors import OutputError
+from lumbar.experiments.tuning import oracles, pool
+from lumbar.experiments.tuning.leaderboard import OBJECTIVE
+from lumbar.runs.folder import read_history
+from lumbar.runs.settings import TrainingSettings, TuningSettings
+from lumbar.training import train
+
+if TYPE_CHECKING:
+    import keras_tuner
+
+
+def space(names: tuple[str, ...]) -> keras_tuner.HyperParameters:
+    """Return the values that each searched setting may take."""
+    import keras_tuner
+
+    parameters = keras_tuner.HyperParameters()
+    offered = {
+        "model": lambda name: parameters.Choice(name, ["baseline", "heatmap"]),
+        "depth": lambda name: parameters.Int(name, 3, 5),
+        "width": lambda name: parameters.Choice(name, [8, 12, 16, 24]),
+        "activation": lambda name: parameters.Choice(name, ["relu", "gelu", "silu"]),
+        "dropout": lambda name: parameters.Float(name, 0.0, 0.5, step=0.1),
+        "batch_norm": lambda name: parameters.Boolean(name),
+        "learning_rate": lambda name: parameters.Float(name, 1e-4, 1e-2, sampling="log"),
+        "augmentation": lambda name: parameters.Float(name, 0.0, 1.5, step=0.5),
+    }
+    for name in names:
+        offered[name](name)
+    return parameters
+
+
+def run_trials(settings: TuningSettings, training: TrainingSettings, folder: Path, *, progress: bool) -> None:
+    """Run the trials that are left, as the only process of a search, or as the one that the environment names."""
+    from lumbar.core.backend import keras  # before keras_tuner, which would start TensorFlow with all its chatter
+
+    try:
+        _search(settings, training, folder, progress)
+    finally:
+        keras.backend.clear_session()  # the trials' networks are on disk
+
+
+def _search(settings: TuningSettings, training: TrainingSettings, folder: Path, progress: bool) -> None:
+    import keras_tuner
+
+    try:
+        _tuner(settings, training, folder, progress).search()
+    except keras_tuner.errors.FatalError as error:
+        raise error.__cause__ from None
+
+
+def _tuner(settings: TuningSettings, training: TrainingSettings, folder: Path, progress: bool):
+    """A Keras Tuner whose trials are runs."""
+    import grpc
+    import keras_tuner
+    from keras_tuner.engine import base_tuner  # the plain tuner: no model of its own, only trials
+
+    deaths = int(os.environ.get(pool.DEATHS, 0))
+
+    class RunTuner(base_tuner.BaseTuner):
+        def run_trial(self, trial, *_, **__):
+            nonlocal deaths
+            if deaths >= pool.GIVE_UP:
+                deaths = 0
+                raise keras_tuner.errors.FailedTrialError(f"its process was killed {pool.GIVE_UP} times")
+            deaths = 0
+            values = dict(trial.hyperparameters.values)
+            epochs = values.get("tuner/epochs", settings.trial_epochs)
+            chosen = {name: value for name, value in values.items() if not name.startswith("tuner/")}
+            run = run_of(trial.trial_id, folder)
+            try:
+                train(replace(training, **chosen, epochs=epochs, name=run), progress=progress)
+            except OutputError as error:  # a full disk is no trial's fault
+                raise keras_tuner.errors.FatalError from error
+            except Exception as error:  # settings that diverge or need too much memory; the next trial may do better
+                reason = " ".join(str(error).split()) or type(error).__name__
+                raise keras_tuner.errors.FailedTrialError(reason) from error
+            return {OBJECTIVE: float(read_history(paths.runs() / run)[OBJECTIVE].min())}
+
+        def _run_and_update_trial(self, trial, *options, **named):
+            try:
+                super()._run_and_update_trial(trial, *options, **named)
+            except grpc.RpcError as error:  # nor is a chief that is gone
+                raise keras_tuner.errors.FatalError from error
+
+        def pre_create_trial(self):
+            if self._is_worker():
+                time.sleep(0.1)  # while all others are waited for, the chief is asked again and again
+
+        def load_model(self, trial):
+            raise NotImplementedError("a trial's network is best.keras of its run folder")
+
+        # All there is to keep is the oracle's state. A worker has none.
+        def save(self):
+            if not self._is_worker():
+                self.oracle.save()
+
+        def reload(self):
+            self.oracle.reload()
+
+        def _get_tuner_fname(self):
+            return str(Path(self.project_dir) / ("none" if self._is_worker() else oracles.STATE))
+
+    oracle = oracles.oracle(
+        settings.algorithm,
+        trials=settings.trials,
+        epochs=settings.trial_epochs,
+        seed=training.seed,
+        objective=keras_tuner.Objective(OBJECTIVE, "min"),
+        hyperparameters=space(settings.search),
+    )
+    oracle.verbose = int(progress)
+    with contextlib.nullcontext() if progress else contextlib.redirect_stdout(io.StringIO()):
+        return RunTuner(oracle, directory=str(folder / "trials" / "keras_tuner"), project_name="search")
+
+
+def run_of(trial: str, folder: Path) -> str:
+    """Return the name of a trial's run under runs/."""
+    return f"{folder.name}/trials/{trial}"

@@ -1,0 +1,53 @@
+"""Read one scan (DICOM, PNG/JPEG, a slice of a volume) into pixels, spacing and position; guessing is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lumbar.core.constants import PICTURES, VOLUMES
+from lumbar.core.errors import ScanError
+from lumbar.imaging.dicom.file import begins_as_dicom
+from lumbar.imaging.dicom.reading import read_dicom
+from lumbar.imaging.picture import read_picture
+from lumbar.imaging.scan import Scan
+from lumbar.imaging.volume.reading import middle_slice, read_volume
+
+__all__ = ["Scan", "begins_as_dicom", "middle_frame", "read"]
+
+
+def read(path: str | Path, *, frame: int | None = None) -> Scan:
+    """Read one picture.
+
+    Args:
+        path: A DICOM file (any name), a PNG or JPEG file, or a volume (.mha, .nii, .nii.gz).
+        frame: Which frame of a multi-frame file, from 0; must be given if there are several. Of a volume: which
+            sagittal slice, from the patient's right to the left; see `lumbar.imaging.volume.reading`.
+
+    Returns:
+        The scan; see `Scan`.
+
+    Raises:
+        ScanError: If the file cannot be read, or not without guessing: it says what, where and what to do.
+    """
+    path = Path(path)
+    reader = read_volume if _is_volume(path) else read_picture if path.suffix.lower() in PICTURES else read_dicom
+    try:
+        if not path.is_file():
+            raise ScanError("there is no such file", file=path)
+        return reader(path, frame)
+    except OSError as error:
+        raise ScanError("the file cannot be opened", file=path, found=error.strerror or str(error)) from error
+
+
+def middle_frame(path: str | Path) -> int | None:
+    """The frame to ask for where nobody chooses one: of a volume the middle sagittal slice, of other files none.
+
+    Raises:
+        ScanError: If a volume's header cannot be read.
+    """
+    path = Path(path)
+    return middle_slice(path) if _is_volume(path) and path.is_file() else None
+
+
+def _is_volume(path: Path) -> bool:
+    return path.name.lower().endswith(VOLUMES)

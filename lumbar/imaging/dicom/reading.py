@@ -1,0 +1,152 @@
+"""DICOM: rescaled pixels with spacing and position. Much of what pydicom lets pass is checked here."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
+
+from lumbar.core.errors import ScanError
+from lumbar.geometry import nearest_view, upright
+from lumbar.imaging.dicom.attributes import (
+    count_frames,
+    finite_numbers,
+    first_value,
+    functional_groups,
+    pixel_spacing,
+    plane_of,
+    position_and_orientation,
+)
+from lumbar.imaging.dicom.file import IDENTITY, open_dicom
+from lumbar.imaging.dicom.pixel_data import stored_values
+from lumbar.imaging.scan import BURNED_IN, LARGEST_VALUE, NAMED, TURNED, Scan, grey
+
+
+def read_dicom(path: Path, frame: int | None) -> Scan:
+    """Read one frame of a DICOM file; see `lumbar.imaging.read`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what pydicom remarks on is either harmless or an error below
+        return _scan(path, open_dicom(path), frame)
+
+
+def _scan(path: Path, dataset: Dataset, frame: int | None) -> Scan:
+    frames = count_frames(path, dataset)
+    index = _choose_frame(path, frames, frame)
+    groups = functional_groups(path, dataset, index)
+    remarks: list[str] = []
+    pixels, mirrored = _pixels(path, dataset, groups, index, frames, remarks)
+    height, width = pixels.shape
+    spacing = pixel_spacing(path, groups)
+    _, orientation = position_and_orientation(path, groups)
+    if orientation is not None and not upright(orientation, width, height)[0].is_identity:
+        remarks.append(TURNED)
+    return Scan(
+        path,
+        pixels,
+        pixel_width=spacing[1] if spacing else None,
+        pixel_height=spacing[0] if spacing else None,
+        plane=plane_of(path, groups),
+        orientation=orientation,
+        window=_window(groups, mirrored),
+        view=None if orientation is None else nearest_view(orientation),
+        identity={name: str(dataset.get(keyword, "") or "") for name, keyword in IDENTITY.items()},
+        warnings=(*remarks, *_privacy(dataset)),
+    )
+
+
+def _choose_frame(path: Path, count: int, frame: int | None) -> int:
+    if frame is None and count > 1:
+        raise ScanError(
+            "the file holds several frames and none was chosen",
+            file=path,
+            field="NumberOfFrames",
+            found=count,
+            remedy=f"choose one from 0 to {count - 1}: --frame N, in Python frame=N",
+        )
+    if not 0 <= (frame or 0) < count:
+        raise ScanError("there is no such frame", file=path, found=frame, expected=f"0 to {count - 1}")
+    return frame or 0
+
+
+def _privacy(dataset: Dataset) -> list[str]:
+    """What a person should know before the file, or a picture of it, is passed on."""
+    remarks = []
+    if str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES":
+        remarks.append(BURNED_IN)
+    name, number = (_letters(dataset.get(keyword)) for keyword in ("PatientName", "PatientID"))
+    # One who is called by a number has been given a pseudonym.
+    if name and name != number and dataset.get("PatientIdentityRemoved") != "YES":
+        remarks.append(NAMED)
+    return remarks
+
+
+def _letters(value: Any) -> str:
+    return "".join(filter(str.isalnum, str(value or ""))).casefold()
+
+
+def _pixels(
+    path: Path, dataset: Dataset, groups: list[Dataset], frame: int, frames: int, remarks: list[str]
+) -> tuple[np.ndarray, float | None]:
+    """The rescaled pixels; and if they were inverted, the sum of a value before and after."""
+    if dataset.BitsAllocated == 1:
+        raise ScanError("the file holds a mask of one bit, not a scan", file=path, field="BitsAllocated", found=1)
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        raise ScanError(
+            "the picture's values are numbers of colours, not signal",
+            file=path,
+            field="PhotometricInterpretation",
+            found="PALETTE COLOR",
+            remedy="export the original series",
+        )
+    stored = stored_values(path, dataset, frame, frames)
+    if stored.ndim == 3:
+        stored = grey(path, stored)
+        remarks.append("stored in colour, but grey throughout")
+    if stored.shape != (dataset.Rows, dataset.Columns):
+        raise ScanError(
+            "the decoded picture has another size than the header says",
+            file=path,
+            field="Rows, Columns",
+            found=stored.shape,
+            expected=(dataset.Rows, dataset.Columns),
+        )
+    slope, intercept = _rescale(path, groups)
+    with np.errstate(over="ignore"):
+        pixels = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    if not (pixels.min() >= -LARGEST_VALUE and pixels.max() <= LARGEST_VALUE):  # NaN is neither
+        raise ScanError("some pixels are no finite numbers", file=path, remedy="export the series again")
+    if dataset.PhotometricInterpretation != "MONOCHROME1":
+        return pixels, None
+    remarks.append("stored with black as the highest value (MONOCHROME1); inverted")
+    mirrored = pixels.max() + pixels.min()
+    return mirrored - pixels, float(mirrored)
+
+
+def _rescale(path: Path, groups: list[Dataset]) -> tuple[float, float]:
+    slope, intercept = first_value(groups, "RescaleSlope"), first_value(groups, "RescaleIntercept")
+    if slope is None and intercept is None:
+        return 1.0, 0.0
+    numbers = finite_numbers((slope, intercept), 2)
+    if numbers is None or numbers[0] == 0:
+        raise ScanError(
+            "the rescale is incomplete or no number",
+            file=path,
+            field="RescaleSlope, RescaleIntercept",
+            found=f"{slope}, {intercept}",
+            expected="two finite numbers, the slope not zero",
+        )
+    return numbers[0], numbers[1]
+
+
+def _window(groups: list[Dataset], mirrored: float | None) -> tuple[float, float] | None:
+    """(centre, width), the centre inverted along with the pixels."""
+    centre, width = first_value(groups, "WindowCenter"), first_value(groups, "WindowWidth")
+    first = [value[0] if isinstance(value, MultiValue) and len(value) else value for value in (centre, width)]
+    numbers = finite_numbers(first, 2)
+    if not numbers or numbers[1] <= 0:
+        return None
+    return (numbers[0] if mirrored is None else mirrored - numbers[0], numbers[1])

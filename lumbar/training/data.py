@@ -1,0 +1,124 @@
+"""The data of a training: the prepared images of each part of the split, and a fingerprint of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lumbar import phantom, splits
+from lumbar.core import paths
+from lumbar.core.constants import PARTS
+from lumbar.core.digests import digest_of
+from lumbar.core.errors import RunError
+from lumbar.datasets.preparation import load_prepared
+from lumbar.preprocess import VERSION, Prepared, PreprocessSettings, concatenate
+from lumbar.runs.settings import TrainingSettings
+
+
+def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict[str, Prepared]:
+    """Return the images and points of each part of the split, the same whenever the settings are the same.
+
+    Args:
+        settings: Settings of the training; data, patients, extra, folds, views, resize and seed matter here.
+        progress: Show progress bars.
+
+    Returns:
+        "train", "validation" and "test" → Prepared.
+
+    Raises:
+        LumbarError: If the data cannot be read or are too few to split.
+    """
+
+    def prepared(folder: Path) -> Prepared:
+        how = PreprocessSettings(resize=settings.resize)
+        return load_prepared(folder, how, views=settings.views, progress=progress)[1]
+
+    own = prepared(_data_folder(settings, progress))
+    if settings.folds == 1:
+        part_of = splits.split(own.index, seed=settings.seed)
+    else:
+        part_of = splits.fold(own.index, settings.folds, settings.fold, seed=settings.seed)
+    where = own.index["patient"].map(part_of)
+    extra = [prepared(folder) for folder in settings.extra]
+    splits.check_split(
+        [*own.index["patient"], *(patient for more in extra for patient in more.index["patient"])],
+        [*where, *("train" for more in extra for _ in more.index["patient"])],
+    )
+    parts = {part: own.select((where == part).to_numpy()) for part in PARTS}
+    parts["train"] = concatenate([parts["train"], *extra])
+    return parts
+
+
+def _data_folder(settings: TrainingSettings, progress: bool) -> Path:
+    if settings.data is not None:
+        return settings.data
+    folder = paths.data() / f"phantom-{settings.patients}-{settings.patients_seed}"
+    wanted = phantom.PhantomSettings(patients=settings.patients, seed=settings.patients_seed)
+    return phantom.write_dataset(folder, wanted, progress=progress)
+
+
+def index_of(parts: dict[str, Prepared]) -> pd.DataFrame:
+    """Return one row for each image, with its patient, source and part."""
+    return pd.concat([prepared.index.assign(part=part) for part, prepared in parts.items()])
+
+
+def fingerprint(parts: dict[str, Prepared]) -> str:
+    """Return a fingerprint that changes with any pixel and any point of the prepared parts."""
+
+    def pieces() -> Iterator[Any]:
+        for prepared in parts.values():
+            yield from map(np.ascontiguousarray, prepared.images)  # all of them together may be too large for memory
+            yield prepared.points.tobytes()
+
+    return digest_of(pieces())
+
+
+def check_unchanged(run: Path, config: dict[str, Any], found: str, *, problem: str, remedy: str) -> None:
+    """Make sure that the data are those that a run was trained on.
+
+    Args:
+        run: The run's folder.
+        config: Its configuration.
+        found: Fingerprint of the data as they are now.
+        problem: What the error says if the data have changed.
+        remedy: What the user can then do.
+
+    Raises:
+        RunError: If they are not; see also `check_preparation`.
+    """
+    check_preparation(run, config, found)
+    recorded = config["data"]["fingerprint"]
+    if found != recorded:
+        raise RunError(problem, file=run, field="fingerprint", found=found, expected=recorded, remedy=remedy)
+
+
+def check_preparation(run: Path, config: dict[str, Any], found: str) -> None:
+    """Make sure that a run of an earlier release was trained on the same images as they are prepared now.
+
+    Args:
+        run: The run's folder.
+        config: Its configuration.
+        found: Fingerprint of the data as they are prepared now.
+
+    Raises:
+        RunError: If it was trained on mirrored or turned images, which are turned upright now.
+    """
+    recorded = config["data"]["fingerprint"]
+    if found != recorded and prepared_otherwise(config):
+        raise RunError(
+            "this run was trained on images as they were stored; they are now turned upright before training",
+            file=run,
+            field="fingerprint",
+            found=found,
+            expected=recorded,
+            remedy="train again under another name; the earlier run stays as it is and still answers `predict`",
+        )
+
+
+def prepared_otherwise(config: dict[str, Any]) -> bool:
+    """Return whether a run's images were prepared by another version of `lumbar.preprocess` than this one."""
+    return config["data"].get("preparation", 1) != VERSION

@@ -1,0 +1,124 @@
+"""The training loop: build the network, compile it, and fit it on the batches of a job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lumbar import losses, models
+from lumbar.augment import AugmentSettings
+from lumbar.batches import Batches, CountCopiesOnce
+from lumbar.compute import devices
+from lumbar.core.backend import keras
+from lumbar.preprocess import VERSION
+from lumbar.runs.folder import write_config
+from lumbar.runs.settings import TrainingSettings
+from lumbar.training.checkpoints import RunKeeper
+from lumbar.training.data import index_of
+from lumbar.training.mlflow import MlflowLog
+from lumbar.weights import starting
+from lumbar.weights.starting import StartingPoint
+
+if TYPE_CHECKING:
+    from lumbar.training.job import TrainingJob
+
+
+def fit(job: TrainingJob, *, progress: bool = True) -> None:
+    """Train the network of a job, from its last checkpoint if there is one.
+
+    Args:
+        job: What to train on what; its run's folder is written.
+        progress: Show a progress bar over the epochs.
+
+    Raises:
+        RunError: If the network to start from has another architecture, or the loss stops being a number.
+        SettingsError: If the settings make no network.
+        OutputError: If the run cannot be written.
+    """
+    settings = job.resolved
+    keras.utils.set_random_seed(settings.seed)
+    batches = Batches(
+        job.parts["train"],
+        settings.batch_size,
+        seed=settings.seed,
+        shuffle=True,
+        augment=AugmentSettings(strength=settings.augmentation, contrast_remap=settings.contrast_remap),
+        shard=job.shard,
+    )
+    validation = Batches(job.parts["validation"], settings.batch_size, shard=job.shard)
+    keeper = RunKeeper(job.run, settings, batches, progress)
+    model = keeper.restored() or compiled(settings, job.parts["train"].channels, len(batches), job.start)
+    if devices.in_job():
+        devices.assert_equal(finished_epochs=keeper.finished_epochs)
+    callbacks = [CountCopiesOnce(batches, validation), keeper]
+    if devices.writes():
+        write_config_of(job, keeper.finished_epochs)
+        callbacks += _recorders(job, keeper)
+    model.fit(
+        **batches.for_fit(range(keeper.finished_epochs, settings.epochs)),
+        validation_data=validation,
+        callbacks=callbacks,
+        verbose=0,
+    )
+
+
+def write_config_of(job: TrainingJob, finished_epochs: int) -> None:
+    """Write config.json and split.csv of a job, or add a start to them, see `lumbar.runs.folder.write_config`."""
+    data = {"fingerprint": job.fingerprint, "preparation": VERSION}
+    start = {
+        "started_from": job.start and job.start.digest,
+        "synthetic": job.start is None or job.start.network.synthetic,
+    }
+    write_config(job.run, job.settings, index_of(job.parts), data, start, finished_epochs)
+
+
+def _recorders(job: TrainingJob, keeper: RunKeeper) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that record the history outside of history.csv."""
+    recorders: list[keras.callbacks.Callback] = []
+    if job.settings.tensorboard:
+        from lumbar.training.tensorboard import TensorBoardLog
+
+        recorders.append(TensorBoardLog(job.run / "tensorboard", lambda: keeper.history))
+    if job.settings.mlflow:
+        recorders.append(MlflowLog(job.run, lambda: keeper.history))
+    return recorders
+
+
+def compiled(
+    settings: TrainingSettings, channels: tuple[str, ...], steps: int, start: StartingPoint | None = None
+) -> keras.Model:
+    """Build the network of a training, with loss, metric and optimizer.
+
+    Args:
+        settings: Settings of the training; open ones are filled in.
+        channels: Names of the K points.
+        steps: Batches an epoch; the learning-rate schedule is made for them.
+        start: The network whose weights it starts from; fresh weights if left out.
+
+    Raises:
+        RunError: If the network to start from has another architecture.
+        SettingsError: If the settings make no network.
+    """
+    settings = settings.resolved()
+    if keras.distribution.distribution() is None:  # clearing the session would forget the devices, too
+        keras.backend.clear_session()
+    keras.utils.set_random_seed(settings.seed)  # again: a damaged checkpoint that was tried has used random numbers
+    names = ("depth", "width", "activation", "batch_norm", "dropout")
+    options = {name: getattr(settings, name) for name in names}
+    if settings.model == "transfer":
+        options |= {"backbone": settings.backbone, "backbone_weights": settings.backbone_weights}
+    model = models.build(settings.model, len(channels), **options)
+    if start is not None:
+        starting.start_from(model, start)
+    rate: Any = settings.learning_rate
+    if settings.schedule == "cosine":
+        warm_up = min(steps * settings.epochs // 10, 2 * steps)
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate / 20, steps * settings.epochs - warm_up, warmup_target=rate, warmup_steps=warm_up, alpha=0.01
+        )
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        loss=losses.LOSSES[settings.loss](),
+        metrics=[losses.MeanAbsoluteErrorPixels()],
+        jit_compile=keras.backend.backend() == "jax",  # on a CPU, TensorFlow's own convolutions take half of XLA's time
+    )
+    return model

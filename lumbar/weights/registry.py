@@ -1,0 +1,132 @@
+"""Find a trained network by its name or run, and release one with the package."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumbar.core.constants import DEFAULT_WEIGHTS
+from lumbar.core.errors import RunError
+from lumbar.runs.folder import load_config, load_settings, run_folder
+from lumbar.storage.files import atomic_write, write_json
+from lumbar.weights import safe_loading
+
+if TYPE_CHECKING:
+    import numpy as np
+
+HERE = Path(__file__).resolve().parent
+"""The folder of the released networks."""
+
+DEFAULT = DEFAULT_WEIGHTS
+"""The released network that answers unless another is chosen."""
+
+DOUBTFUL = 0.5
+"""An image is flagged if a point has less confidence than this, unless the network has a limit of its own."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A trained network.
+
+    Args:
+        file: The .keras file.
+        views: Planes it was trained on.
+        resize: How images were made square, as in `lumbar.preprocess.PreprocessSettings`.
+        synthetic: Whether it was trained on synthetic patients only.
+        slope: With `offset` turns the heatmaps' probability into a confidence that was calibrated on patients the
+            network had not seen: the log odds are scaled and shifted (Platt, 1999).
+        offset: See `slope`.
+        doubtful: An image is flagged if a point has less confidence than this.
+    """
+
+    file: Path
+    views: tuple[str, ...]
+    resize: str
+    synthetic: bool
+    slope: float = 1.0
+    offset: float = 0.0
+    doubtful: float = DOUBTFUL
+
+    def confidence(self, probability: np.ndarray) -> np.ndarray:
+        """Return the calibrated confidence, from 0 to 1.
+
+        Args:
+            probability: Probabilities as `lumbar.decoding.decode` returns them, any shape; NaN stays NaN.
+        """
+        from lumbar.weights import calibration
+
+        return calibration.confidence(probability, self.slope, self.offset)
+
+
+def released() -> list[str]:
+    """Return the names of the networks that come with the package."""
+    return sorted(file.stem for file in HERE.glob("*.keras"))
+
+
+def find(name: str | Path | None = None) -> Weights:
+    """Find a trained network.
+
+    Args:
+        name: Name of a released one, a run's folder, or a run's name under runs/; `DEFAULT` if left out.
+
+    Raises:
+        RunError: If there is no such network.
+    """
+    name = DEFAULT if name is None else name
+    if str(name) in released():
+        known = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
+        known["views"] = tuple(known["views"])
+        return Weights(file=HERE / f"{name}.keras", **known)
+    return _of_run(name)
+
+
+def _of_run(name: str | Path) -> Weights:
+    try:
+        run = run_folder(Path(name))
+    except RunError as error:
+        if Path(name).is_dir():
+            raise
+        raise RunError(
+            "there is no such network",
+            field="weights",
+            found=str(name),
+            expected=f"{' or '.join(released())}, or the folder or name of a run",
+        ) from error
+    settings = load_settings(run)
+    # Runs of early versions do not state it; then the warning is shown.
+    synthetic = load_config(run).get("synthetic", True)
+    return Weights(run / "best.keras", settings.views, settings.resize, synthetic=bool(synthetic))
+
+
+def release(network: Weights, name: str, folder: Path = HERE) -> Path:
+    """Write a network's file and what is known about it under a name; its model card is written by hand.
+
+    The weights are rounded to half precision (a relative error of 0.0005) and compressed, and the optimizer's state is
+    left out: a sixth of the run's checkpoint.
+
+    Returns:
+        The .keras file.
+    """
+    file = folder / f"{name}.keras"
+    known = {
+        "views": network.views,
+        "resize": network.resize,
+        "synthetic": network.synthetic,
+        "slope": round(network.slope, 4),
+        "offset": round(network.offset, 4),
+        "doubtful": math.floor(network.doubtful * 1e4) / 1e4,
+    }
+    model = safe_loading.load(network.file)
+    model.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])
+    with tempfile.TemporaryDirectory() as scratch, atomic_write(file) as temporary:
+        model.save(plain := Path(scratch) / file.name)
+        with zipfile.ZipFile(plain) as before, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as after:
+            for part in before.namelist():
+                after.writestr(part, before.read(part))
+    write_json(folder / f"{name}.json", known)
+    return file

@@ -1,0 +1,44 @@
+"""Freed memory stays with the process, in its children too, unless somebody chose otherwise."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from lumbar.core.allocator import KEEPING
+
+COUNT_PAGES = """
+import resource
+for _ in range(20):
+    b"x" * 2**25
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+KEEP = "from lumbar.core.allocator import keep_freed_memory\nkeep_freed_memory()\n"
+
+glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library can be told")
+
+
+def pages_fetched(code: str, **environment: str) -> int:
+    """Pages that a fresh process got from the system."""
+    inherited = {name: value for name, value in os.environ.items() if name not in KEEPING}
+    command = [sys.executable, "-c", code]
+    return int(subprocess.run(command, env=inherited | environment, capture_output=True, check=True).stdout)
+
+
+@glibc_only
+def test_the_same_memory_is_used_again():
+    assert pages_fetched(KEEP + COUNT_PAGES) < pages_fetched(COUNT_PAGES) / 3
+
+
+@glibc_only
+def test_processes_that_are_started_keep_theirs():
+    in_child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {COUNT_PAGES!r}], check=True)"
+    assert pages_fetched(KEEP + in_child) < pages_fetched(in_child) / 3
+
+
+@glibc_only
+def test_somebodys_own_choice_stands():
+    plainly = pages_fetched(COUNT_PAGES)
+    assert pages_fetched(KEEP + COUNT_PAGES, MALLOC_ARENA_MAX="4") > plainly / 2

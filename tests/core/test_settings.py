@@ -1,0 +1,100 @@
+"""A setting is written once: flags, JSON and the dataclass say the same, and a wrong value is refused by name."""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lumbar.core import settings
+from lumbar.core.errors import LumbarError, ScanError, SettingsError
+from lumbar.storage import files
+
+
+@dataclass(frozen=True)
+class Example:
+    data: Path | None = settings.setting(None, "folder of the data set")
+    views: tuple[str, ...] = settings.setting(("sagittal",), "planes", choices=("sagittal", "axial"))
+    epochs: int = settings.setting(50, "passes over the training pictures", at_least=1)
+    learning_rate: float = settings.setting(0.001, "step size of Adam", at_least=0)
+    shuffle: bool = settings.setting(True, "another order each epoch (50 % by chance)")
+
+
+def parse(*words: str) -> Example:
+    parser = argparse.ArgumentParser()
+    settings.add_flags(parser, Example)
+    return settings.from_flags(Example, parser.parse_args(words))
+
+
+def test_no_flags_mean_the_defaults():
+    assert parse() == Example()
+
+
+def test_flags_reach_their_settings():
+    asked = parse(
+        "--data", "here", "--views", "axial", "sagittal", "--epochs", "3", "--learning-rate", "1", "--no-shuffle"
+    )
+    assert asked == Example(Path("here"), ("axial", "sagittal"), 3, 1.0, False)
+
+
+@given(
+    data=st.none() | st.just(Path("some/folder")),
+    views=st.lists(st.sampled_from(["sagittal", "axial"]), min_size=1).map(tuple),
+    epochs=st.integers(1, 10**6),
+    learning_rate=st.floats(0, 1),
+    shuffle=st.booleans(),
+)
+def test_json_round_trip(**values):
+    example = Example(**values)
+    assert settings.from_dict(Example, json.loads(json.dumps(settings.to_dict(example)))) == example
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"epoch": 3},
+        {"epochs": 0},
+        {"epochs": 2.5},
+        {"epochs": "many"},
+        {"epochs": True},
+        {"views": ["oblique"]},
+        {"learning_rate": -1.0},
+        {"learning_rate": float("nan")},
+        {"shuffle": "yes"},
+        {"epochs": None},
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(values):
+    (name,) = values
+    with pytest.raises(SettingsError, match=name):
+        settings.from_dict(Example, values)
+
+
+def test_the_help_shows_defaults(capsys):
+    with pytest.raises(SystemExit):
+        parse("--help")
+    assert "(default: 50)" in capsys.readouterr().out
+
+
+def test_json_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "config.json"
+    files.write_json(path, {"epochs": 1})
+    with pytest.raises(TypeError):
+        files.write_json(path, {("a", "tuple"): 1})
+    assert json.loads(path.read_text()) == {"epochs": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_an_error_says_where_and_what_to_do_and_survives_a_process_border():
+    import pickle
+
+    error = ScanError("no pixels", file="a.dcm", field="PixelData", found="nothing", remedy="export it again")
+    again = pickle.loads(pickle.dumps(error))
+    assert isinstance(again, ScanError)
+    assert str(again) == str(error)
+    for part in ("no pixels", "a.dcm", "PixelData", "what to do: export it again"):
+        assert part in str(again)
+    assert isinstance(again, LumbarError)

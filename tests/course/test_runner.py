@@ -1,0 +1,74 @@
+"""The course runner: executed notebooks, pages and a summary, and a failed notebook that does not stop the others."""
+
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from lumbar.core.errors import SettingsError
+from lumbar.course import runner
+
+
+@pytest.fixture
+def classroom(tmp_path, monkeypatch):
+    """Small notebooks: two record the double of their parameter, one fails, one loses its kernel."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    parameters = new_code_cell("NUMBER = 3  # any number")
+    parameters.metadata["tags"] = ["parameters"]
+    counting = [parameters, new_code_cell("from lumbar import lesson\nlesson.record(double=NUMBER * 2)")]
+    nbformat.write(new_notebook(cells=counting, metadata=kernel), folder / "01_count.ipynb")
+    failing = [new_markdown_cell("# This fails"), new_code_cell("1 / 0")]
+    nbformat.write(new_notebook(cells=failing, metadata=kernel), folder / "02_fail.ipynb")
+    dying = [new_code_cell("import os\nos._exit(1)")]
+    nbformat.write(new_notebook(cells=dying, metadata=kernel), folder / "03_die.ipynb")
+    nbformat.write(new_notebook(cells=counting, metadata=kernel), folder / "04_count_on.ipynb")
+    monkeypatch.setattr(runner, "NOTEBOOKS", folder)
+    return folder
+
+
+def profile(tmp_path, text):
+    path = tmp_path / "profile.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.slow
+def test_a_failed_notebook_is_reported_and_the_others_run(classroom, tmp_path, capsys):
+    summary = runner.run_course(tmp_path / "out", profile=profile(tmp_path, "01_count: {NUMBER: 21}"))
+    assert [lesson.complete for lesson in summary.lessons] == [True, False, False, True]
+    assert summary.lessons[0].recorded == {"double": 42}
+    assert "ZeroDivisionError" in str(summary)
+    assert "DeadKernelError" in str(summary)
+    assert not summary.complete
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    pages = {f"{name}.{end}" for name in (path.stem for path in classroom.iterdir()) for end in ("ipynb", "html")}
+    assert written == pages | {"index.html", "summary.json"}
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["lessons"][0]["recorded"]["double"] == 42
+    assert "double 42" in (tmp_path / "out" / "index.html").read_text()
+    assert not nbformat.read(classroom / "01_count.ipynb", 4).cells[1].outputs, "the source is not touched"
+
+
+@pytest.mark.parametrize("text", ["01_count: {NUMBRE: 1}", "07_later: {NUMBER: 1}"])
+def test_an_override_that_nobody_reads_is_an_error(classroom, tmp_path, text):
+    with pytest.raises(SettingsError):
+        runner.read_profile(profile(tmp_path, text))
+
+
+def test_a_profile_that_does_not_exist_is_said(classroom, tmp_path):
+    with pytest.raises(SettingsError, match="no such profile"):
+        runner.read_profile(tmp_path / "quikc.yaml")
+
+
+def test_only_some_notebooks(classroom):
+    assert [path.stem for path in runner.notebooks(["02"])] == ["02_fail"]
+    with pytest.raises(SettingsError, match="no such notebook"):
+        runner.notebooks(["09"])
+
+
+def test_a_course_without_notebooks_is_not_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path)
+    with pytest.raises(SettingsError, match="no notebooks"):
+        runner.run_course(tmp_path / "out")

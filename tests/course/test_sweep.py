@@ -1,0 +1,241 @@
+"""A sweep: every combination once, whatever stops it; what it says of a wrong grid; its table and figure."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import psutil
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from lumbar.cli.main import INTERRUPTED, KEPT, main
+from lumbar.core import paths
+from lumbar.core.errors import LumbarError, RunError, SettingsError
+from lumbar.course import runner
+from lumbar.course.grid import Grid, read_grid
+from lumbar.course.sweep import sweep
+from lumbar.storage.locks import exclusive_lock
+from tests.support.clusters import count_workers, until, worker
+
+PARAMETERS = """NUMBER = 1  # any number
+WORD = "a"  # any word
+SECONDS = 0.0  # that it takes"""
+
+BODY = """import os, time
+from pathlib import Path
+from lumbar import lesson, places
+with open("executed.txt", "a") as log:
+    log.write(f"{NUMBER}{WORD} {os.getpid()}\\n")
+time.sleep(SECONDS)
+if Path(f"broken-{NUMBER}").exists():
+    raise ValueError("it is\\n  broken")
+threads = os.environ.get("TF_NUM_INTRAOP_THREADS", "any")
+lesson.record(product=NUMBER * len(WORD), runs=str(places.runs()), threads=threads, solved=False)"""
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """Records its number times the length of its word, and notes beside it that it was executed, and by whom."""
+    monkeypatch.setenv("LUMBAR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONPATH", str(paths.REPOSITORY))
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    parameters = new_code_cell(PARAMETERS)
+    parameters.metadata["tags"] = ["parameters"]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path = tmp_path / "tiny.ipynb"
+    nbformat.write(new_notebook(cells=[parameters, new_code_cell(BODY)], metadata=kernel), path)
+    return path
+
+
+def executed(notebook: Path) -> list[list[str]]:
+    """Number and word of each execution, and its process, in the order in which they began."""
+    log = notebook.with_name("executed.txt")
+    return [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def alive(notebook: Path) -> list[str]:
+    return [process for _, process in executed(notebook) if psutil.pid_exists(int(process))]
+
+
+def grid_file(notebook: Path, text: str) -> Path:
+    path = notebook.with_name("grid.yaml")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_all_combinations_are_executed_and_those_that_failed_once_more(notebook, capsys):
+    broken = notebook.with_name("broken-2")
+    broken.touch()
+    grid = grid_file(notebook, "WORD: [a, bb]\nNUMBER: [1, 2]\nSECONDS: 0")
+    command = ["sweep", str(notebook), "--grid", str(grid), "--workers", "2"]
+    assert main(command) == 1
+    assert "2 of 4 combinations failed" in capsys.readouterr().out
+    (out,) = (paths.runs() / "sweeps").iterdir()
+    table = pd.read_csv(out / "sweep.csv", dtype={"combination": str})
+    assert list(table) == [
+        *("combination", "WORD", "NUMBER", "state", "minutes", "product", "runs", "solved", "threads", "error")
+    ]
+    assert list(table["combination"]) == ["001", "002", "003", "004"]
+    assert list(table["state"]) == ["done", "FAILED"] * 2
+    assert set(table["error"].dropna()) == {"cell 3: ValueError: it is broken"}
+    assert "ValueError" in (out / "002" / "tiny.html").read_text()
+    assert len(executed(notebook)) == 4
+
+    broken.unlink()
+    assert main(command) == 0
+    assert "2 of 4 combinations were done before" in capsys.readouterr().out
+    assert sorted(name for name, _ in executed(notebook)[4:]) == ["2a", "2bb"]
+    table = pd.read_csv(out / "sweep.csv", dtype={"combination": str})
+    assert list(table["product"]) == [1, 2, 2, 4]
+    assert list(table["runs"]) == [str(out / name / "runs") for name in table["combination"]]
+    assert set(table["threads"]) == {max(1, (os.cpu_count() or 1) // 2)}, "two of them share the cores"
+    assert (out / "sweep.png").is_file()
+
+    with pytest.raises(RunError, match="another grid"):
+        sweep(notebook, Grid({"NUMBER": [1]}), out)
+    with pytest.raises(SettingsError, match="no combination recorded") as refusal:
+        sweep(notebook, read_grid(grid, notebook), metrics=["solved"], progress=False)
+    assert "product, minutes" in str(refusal.value), "yes or no is no number"
+    assert len(executed(notebook)) == 6
+    assert sweep(notebook, Grid({"NUMBER": [5]}), progress=False).figure is None, "nothing was varied"
+
+
+def started(notebook: Path, out: Path, workers: int) -> subprocess.Popen:
+    grid = grid_file(notebook, "NUMBER: [1, 2, 3, 4, 5]\nSECONDS: 1")
+    flags = ["--grid", str(grid), "--out", str(out), "--workers", str(workers)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "lumbar", "sweep", str(notebook), *flags],
+        start_new_session=True,  # Ctrl-C is for its processes, not for ours
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def records(out: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in out.glob("*/record.json")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_killed_sweep_goes_on_where_it_stood(notebook, tmp_path, workers):
+    out = tmp_path / "out"
+    process = started(notebook, out, workers)
+    until(lambda: records(out) and len(executed(notebook)) > len(records(out)))
+    process.kill()
+    process.communicate()
+    until(lambda: not alive(notebook), seconds=20)  # no notebook outlives it
+    kept, before = records(out), executed(notebook)
+    assert 1 <= len(kept) < len(before)
+
+    done = sweep(notebook, read_grid(notebook.with_name("grid.yaml"), notebook), out, progress=False)
+    assert list(done.table["product"]) == [1, 2, 3, 4, 5]
+    assert done.failed == 0
+    assert len(executed(notebook)) == len(before) + 5 - len(kept)
+    assert kept.items() <= records(out).items()
+    assert not list(out.rglob(".*")), "what the kill left half-written is gone"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_ends_the_notebooks_at_once(notebook, tmp_path, workers):
+    process = started(notebook, tmp_path / "out", workers)
+    until(lambda: len(executed(notebook)) >= workers)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == INTERRUPTED
+    assert KEPT in said
+    until(lambda: not alive(notebook), seconds=5)
+    assert not records(tmp_path / "out"), "an interrupted notebook has not failed"
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_same_table(notebook, tmp_path, scheduler):
+    address, file, _ = scheduler
+    grid = Grid({"NUMBER": [1, 2], "WORD": ["a", "bb"]})
+    with worker(file, threads=2), worker(file):  # two notebooks in one process must not share what is theirs
+        until(lambda: count_workers(address) == 2)
+        there = sweep(notebook, grid, tmp_path / "there", scheduler=address, progress=False)
+    assert len(executed(notebook)) == 4
+    here = sweep(notebook, grid, tmp_path / "here", progress=False)
+    what_differs = ["minutes", "runs"]
+    pd.testing.assert_frame_equal(there.table.drop(columns=what_differs), here.table.drop(columns=what_differs))
+    assert list(there.table["runs"]) == [str(tmp_path / "there" / name / "runs") for name in there.table["combination"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the grid is empty"),
+        ("- NUMBER", "does not hold a mapping"),
+        ("NUMBER: [1", "not YAML"),
+        ("NUMBER: []", "no values"),
+        ("NUMBER: [1, 2, 1]", "the same value"),
+        ("NUMBER: [1]\nWORD: [a]\nNUMBER: [2]", "the same name"),
+        ("NUMBRE: [1, 2]", "no such parameter"),
+        ("7: [1, 2]", "no such parameter"),
+        ("NUMBER: [1e-3, 1e-2]", "is a number"),
+        ("NUMBER: [{a: 1}]", "no value of a parameter"),
+        ("WORD: [2020-01-01]", "no value of a parameter"),
+    ],
+)
+def test_a_wrong_grid_is_refused_with_the_reason(notebook, text, said):
+    path = grid_file(notebook, text)
+    with pytest.raises(SettingsError, match=said) as refusal:
+        read_grid(path, notebook)
+    assert str(path) in str(refusal.value)
+
+
+def test_a_grid_is_all_combinations_and_a_single_value_stands_still(notebook):
+    grid = read_grid(grid_file(notebook, "WORD: [a, b]\nSECONDS: 2\nNUMBER: [1, 2.5]"), notebook)
+    assert grid.varied == ["WORD", "NUMBER"]
+    assert [tuple(each.values()) for each in grid.combinations] == [
+        ("a", 2, 1),
+        ("a", 2, 2.5),
+        ("b", 2, 1),
+        ("b", 2, 2.5),
+    ]
+    assert read_grid(grid_file(notebook, "WORD: [[a, b], [a], null]"), notebook).varied == ["WORD"], "lists are values"
+    with pytest.raises(SettingsError, match="no such grid"):
+        read_grid(notebook.with_name("gird.yaml"), notebook)
+
+
+def test_a_notebook_is_found_by_its_path_or_the_beginning_of_its_name(notebook):
+    assert runner.find(str(notebook)) == notebook
+    for content in (b"\xff", b"{}", b"7"):
+        notebook.with_name("other.ipynb").write_bytes(content)
+        with pytest.raises(SettingsError, match="no notebook"):
+            runner.find(str(notebook.with_name("other.ipynb")))
+    assert runner.find("04") == runner.NOTEBOOKS / "04_train.ipynb"
+    for name, said in {"0": "several", "12": "no such notebook"}.items():
+        with pytest.raises(SettingsError, match=said):
+            runner.find(name)
+
+
+def test_the_grids_that_come_along_fit_their_notebooks():
+    grids = sorted((runner.NOTEBOOKS / "grids").glob("*.yaml"))
+    assert grids
+    for path in grids:
+        assert read_grid(path, runner.NOTEBOOKS / f"{path.stem}.ipynb").varied
+
+
+def test_what_somebody_is_still_at_is_left_alone(notebook, tmp_path):
+    out = tmp_path / "out"
+    with exclusive_lock(out / "001"), pytest.raises(RunError, match="another process is at work"):
+        sweep(notebook, Grid({"NUMBER": [1]}), out, progress=False)
+    assert not executed(notebook)
+
+
+def test_another_notebook_in_the_same_place_is_another_sweep(notebook, tmp_path, monkeypatch):
+    monkeypatch.setattr("lumbar.course.sweep._execute_missing", lambda *_: pytest.fail("it was executed"))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "sweep.json").write_text(json.dumps({"digest": "of another"}))
+    with pytest.raises(LumbarError, match="another grid or notebook"):
+        sweep(notebook, Grid({"NUMBER": [1]}), out)

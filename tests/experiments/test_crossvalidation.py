@@ -1,0 +1,82 @@
+"""Every patient is measured once, by a network that did not know them; networks are compared on the same pictures."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lumbar.cli.main import main
+from lumbar.core import paths
+from lumbar.core.errors import SettingsError
+from lumbar.experiments.crossvalidation import Crossvalidation, CrossvalidationSettings, crossvalidate
+from lumbar.runs.settings import TrainingSettings
+from lumbar.training.job import train
+
+
+@pytest.fixture(scope="module")
+def small(few_patients) -> TrainingSettings:
+    return TrainingSettings(
+        data=few_patients, model="heatmap", folds=2, epochs=1, batch_size=4, width=2, depth=3, tensorboard=False
+    )
+
+
+@pytest.fixture(scope="module")
+def found(small) -> Crossvalidation:
+    other = TrainingSettings(**(vars(small) | {"folds": 1, "name": "other"}))
+    train(other, progress=False)
+    return crossvalidate(CrossvalidationSettings(also=("other",), name="cross"), small, progress=False)
+
+
+def test_each_patient_is_measured_once_by_each_network(found):
+    looks = found.points.drop_duplicates(["network", "fold", "patient"])
+    assert set(looks["network"]) == {"this training", "other"}
+    assert (looks.groupby(["network", "patient"]).size() == 1).all()
+    for fold in (1, 2):
+        split = pd.read_csv(paths.runs() / "cross" / f"fold-{fold}" / "split.csv")
+        known = set(split.loc[split["part"] != "test", "patient"])
+        assert not known & set(looks.loc[looks["fold"] == fold, "patient"])
+
+
+def test_the_numbers_are_those_of_the_points(found):
+    points = found.points[found.points["network"] == "this training"]
+    off = np.hypot(points["predicted_x_256"] - points["x_256"], points["predicted_y_256"] - points["y_256"])
+    numbers = found.metrics["networks"]["this training"]
+    assert numbers["radial_mean_px"] == pytest.approx(off.mean())
+    assert numbers["pck_5px"] == pytest.approx((off <= 5).mean())
+    assert numbers["patients"] == points["patient"].nunique()
+    sure = numbers["confidence"]
+    assert sure["misses"] == (off > 10).sum()
+    assert 0 < sure["flagged_pictures"] < 0.3
+    assert (
+        json.loads((found.folder / "metrics.json").read_text())["networks"].keys() == found.metrics["networks"].keys()
+    )
+
+
+def test_what_is_published_names_nobody(found, small, tmp_path):
+    settings = CrossvalidationSettings(also=("other",), name="cross", publish=tmp_path / "errors.csv")
+    again = crossvalidate(settings, small, progress=False)
+    table = pd.read_csv(tmp_path / "errors.csv")
+    assert list(table) == ["network", "picture", "level", "radial_px", "confidence"]
+    by_network = pd.concat([points for _, points in again.points.groupby("network", sort=False)])
+    np.testing.assert_allclose(table["radial_px"], by_network["radial_px"], atol=0.006)
+    assert table["confidence"].between(0, 1).all()
+
+
+def test_it_leaves_pictures_of_what_confidence_buys_and_of_the_worst(found):
+    drawn = {file.name for file in found.folder.glob("*.png")}
+    assert drawn == {"coverage.png", "worst_cases_this_training.png", "worst_cases_other.png"}
+
+
+def test_printed_it_is_a_table_with_a_row_for_each_network(found):
+    text = str(found)
+    assert "this training" in text
+    assert "other" in text
+    assert "had not seen the patient" in text
+
+
+def test_one_fold_is_no_cross_validation(small, capsys):
+    assert main(["crossvalidate", "--data", str(small.data)]) == 1
+    assert "--folds 5" in capsys.readouterr().err
+    with pytest.raises(SettingsError):
+        crossvalidate(CrossvalidationSettings(), TrainingSettings(folds=3), progress=False)

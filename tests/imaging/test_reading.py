@@ -1,0 +1,293 @@
+"""Scans are read as the standard says, and what would need guessing is refused with a reason."""
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels import pixel_array
+from pydicom.uid import JPEG2000Lossless
+
+from lumbar import imaging
+from lumbar.core.errors import ScanError
+from lumbar.imaging.dicom import decoder
+from lumbar.imaging.dicom.pixel_data import stored_values
+from lumbar.imaging.scan import NAMED
+from tests.support.dicom_files import EDGE_CASES, SHIPPED, STORED, dicom
+
+needs_edge_cases = pytest.mark.skipif(
+    not EDGE_CASES.is_dir(), reason=f"the hard DICOM files are not at hand ({EDGE_CASES})"
+)
+
+
+def test_a_plain_file(tmp_path):
+    scan = imaging.read(dicom(tmp_path / "a.dcm", WindowCenter=["600", "40"], WindowWidth=["1200", "80"]))
+    np.testing.assert_array_equal(scan.pixels, STORED)
+    assert scan.pixels.dtype == np.float32
+    assert (scan.pixel_height, scan.pixel_width) == (0.5, 0.8), "Pixel Spacing gives the ROW spacing first"
+    np.testing.assert_allclose(scan.plane.to_patient([2, 1]), [1, -20 + 2 * 0.8, 300 - 1 * 0.5])
+    assert scan.view == "sagittal"
+    assert scan.window == (600, 1200)
+    assert scan.identity["patient"] == "P1"
+    assert "Somebody" not in str(scan.identity)
+    assert scan.warnings == (NAMED,)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "view"),
+    [([1, 0, 0, 0, 1, 0], "axial"), ([1, 0, 0, 0, 0, -1], "coronal"), ([0, 1, 0, 0, 0, -1], "sagittal")],
+)
+def test_the_view_follows_from_the_orientation(tmp_path, orientation, view):
+    assert imaging.read(dicom(tmp_path / "a.dcm", ImageOrientationPatient=orientation)).view == view
+
+
+def test_signed_pixels_and_rescale(tmp_path):
+    signed = (STORED.astype(np.int16) - 500).tobytes()
+    scan = imaging.read(
+        dicom(tmp_path / "a.dcm", PixelData=signed, PixelRepresentation=1, RescaleSlope=2, RescaleIntercept=-3)
+    )
+    np.testing.assert_array_equal(scan.pixels, (STORED.astype(float) - 500) * 2 - 3)
+
+
+def test_monochrome1_is_inverted_and_said(tmp_path):
+    scan = imaging.read(dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1"))
+    np.testing.assert_array_equal(scan.pixels, STORED.max() - STORED)
+    assert "MONOCHROME1" in scan.warnings[0]
+
+
+def test_the_window_is_inverted_with_the_pixels(tmp_path):
+    changes = {"WindowCenter": "100", "WindowWidth": "50"}
+    scan = imaging.read(dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1", **changes))
+    assert scan.window == (STORED.max() - 100, 50)
+
+
+@pytest.mark.parametrize("syntax", [b"1.2.840.99999.1.2.1\0", b"1.2.840.1\\1.2.840.12"], ids=["unknown", "two"])
+def test_pixels_coded_in_an_unknown_way_are_refused(tmp_path, syntax):
+    path = dicom(tmp_path / "a.dcm")
+    path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", syntax))
+    with pytest.raises(ScanError, match="how the pixels are coded"):
+        imaging.read(path)
+
+
+def test_a_size_that_is_no_number_is_refused(tmp_path):
+    with pytest.raises(ScanError, match="no pair of numbers"):
+        imaging.read(dicom(tmp_path / "a.dcm", Rows=[3, 3]))
+
+
+@pytest.mark.parametrize("nothing", [None, []], ids=["absent", "empty"])
+@pytest.mark.parametrize("missing", ["PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"])
+def test_without_its_place_a_scan_has_pixels_all_the_same(tmp_path, missing, nothing):
+    scan = imaging.read(dicom(tmp_path / "a.dcm", **{missing: nothing}))
+    assert scan.plane is None
+    assert (scan.pixel_width is None) == (missing == "PixelSpacing")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"PixelSpacing": [0, 0.5]}, "PixelSpacing"),
+        ({"PixelSpacing": [-1, 0.5]}, "PixelSpacing"),
+        ({"PixelSpacing": [0.5]}, "PixelSpacing"),
+        ({"RescaleSlope": 2}, "Rescale"),
+        ({"RescaleSlope": 0, "RescaleIntercept": 1}, "Rescale"),
+        ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "ImageOrientation"),
+        ({"ImagePositionPatient": [1, 2]}, "ImagePosition"),
+        ({"PixelData": None}, "PixelData"),
+        ({"PixelData": STORED.tobytes()[:-4]}, "PixelData"),
+        ({"Rows": None}, "Rows"),
+        ({"Rows": 0}, "Rows"),
+        ({"Rows": 65535, "Columns": 65535}, "Rows"),
+        ({"BitsAllocated": 1}, "BitsAllocated"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "Photometric"),
+        ({"NumberOfFrames": 3}, "NumberOfFrames"),
+    ],
+    ids=str,
+)
+def test_what_needs_guessing_is_refused_by_name(tmp_path, changes, field):
+    path = dicom(tmp_path / "bad.dcm", **changes)
+    with pytest.raises(ScanError) as refusal:
+        imaging.read(path)
+    assert "bad.dcm" in str(refusal.value)
+    assert field in refusal.value.field
+
+
+@pytest.mark.parametrize("text", [b"0.5\\NaN ", b"0.5\\0,8 ", b"half\\0.8"])
+def test_text_in_the_spacing(tmp_path, text):
+    path = dicom(tmp_path / "a.dcm")
+    path.write_bytes(path.read_bytes().replace(b"0.5\\0.8 ", text))
+    with pytest.raises(ScanError, match="spacing"):
+        imaging.read(path)
+
+
+def attempt(path: Path) -> imaging.Scan | ScanError:
+    """The first frame, or the refusal; any other exception is a failure."""
+    for frame in (None, 0):
+        try:
+            return imaging.read(path, frame=frame)
+        except ScanError as error:
+            refusal = error
+            if error.field != "NumberOfFrames":
+                break
+    return refusal
+
+
+@pytest.mark.parametrize("path", SHIPPED + sorted(EDGE_CASES.glob("*.dcm")), ids=lambda path: path.name)
+def test_hard_files_are_read_or_refused(path):
+    """Whatever a file holds: finite pixels of the size it promises, or a ScanError that names it."""
+    answer = attempt(path)
+    if isinstance(answer, ScanError):
+        assert path.name in str(answer)
+        return
+    header = pydicom.dcmread(path, stop_before_pixels=True)
+    assert answer.pixels.shape == (header.Rows, header.Columns)
+    assert np.isfinite(answer.pixels).all()
+
+
+def test_most_of_the_grey_files_that_ship_with_pydicom_are_read():
+    """Guards the test above against a reader that refuses everything."""
+    assert sum(isinstance(attempt(path), imaging.Scan) for path in SHIPPED) >= 20
+
+
+def test_each_frame_of_an_enhanced_file_has_its_own_place(tmp_path):
+    def item(**attributes) -> Dataset:
+        dataset = Dataset()
+        for keyword, value in attributes.items():
+            setattr(dataset, keyword, value)
+        return dataset
+
+    shared = item(
+        PixelMeasuresSequence=[item(PixelSpacing=[2, 3])],
+        PlaneOrientationSequence=[item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])],
+    )
+    frames = [
+        item(
+            PlanePositionSequence=[item(ImagePositionPatient=[0, 0, z])],
+            PixelValueTransformationSequence=[item(RescaleSlope=1, RescaleIntercept=z)],
+        )
+        for z in (10, 20)
+    ]
+    flat = dict.fromkeys(("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"))
+    path = dicom(
+        tmp_path / "enhanced.dcm",
+        **flat,
+        NumberOfFrames=2,
+        PixelData=np.stack([STORED, STORED + 1]).tobytes(),
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames,
+    )
+    scan = imaging.read(path, frame=1)
+    np.testing.assert_array_equal(scan.pixels, STORED + 1 + 20)
+    np.testing.assert_allclose(scan.plane.to_patient([1, 1]), [3, 2, 20])
+    with pytest.raises(ScanError, match="2"):
+        imaging.read(path)
+    with pytest.raises(ScanError, match="no such frame"):
+        imaging.read(path, frame=2)
+
+
+@needs_edge_cases
+@pytest.mark.parametrize("name", ["big_endian", "RLE", "jpeg_2k_lossless", "jpeg_ls_lossless"])
+def test_the_same_pixels_in_every_transfer_syntax(name):
+    plain = imaging.read(EDGE_CASES / "emri_small.dcm", frame=9)
+    other = imaging.read(EDGE_CASES / f"emri_small_{name}.dcm", frame=9)
+    np.testing.assert_array_equal(other.pixels, plain.pixels)
+
+
+@needs_edge_cases
+def test_a_codestream_cut_short_is_noticed():
+    with pytest.raises(ScanError):
+        imaging.read(EDGE_CASES / "emri_small_jpeg_2k_lossless_too_short.dcm", frame=9)
+
+
+COMPRESSED = [
+    *("693_J2KI.dcm", "J2K_pixelrep_mismatch.dcm", "JPEG2000.dcm", "JPEGLSNearLossless_08.dcm", "rtdose_rle.dcm"),
+    *("JPEGLSNearLossless_16.dcm", "MR_small_RLE.dcm", "MR_small_jp2klossless.dcm", "MR_small_jpeg_ls_lossless.dcm"),
+    *("GDCMJ2K_TextGBR.dcm", "SC_rgb_jpeg_dcmtk.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_jls_lossy_line.dcm"),
+    *("SC_rgb_rle_16bit.dcm", "examples_ybr_color.dcm", "SC_rgb_small_odd_jpeg.dcm", "SC_rgb_dcmtk_+eb+cy+s4.dcm"),
+]
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_the_other_process_decodes_as_pydicom_does_in_this_one(name):
+    path = next(path for path in SHIPPED if path.name == name)
+    dataset = pydicom.dcmread(path)
+    ours = stored_values(path, dataset, 0, int(dataset.get("NumberOfFrames", 1)))
+    plugin = decoder.DECODERS[dataset.file_meta.TransferSyntaxUID][0]
+    np.testing.assert_array_equal(ours, pixel_array(dataset, index=0, decoding_plugin=plugin))
+
+
+MR = {"rows": 64, "columns": 64, "samples_per_pixel": 1, "bits_allocated": 16, "bits_stored": 16}
+MR |= {"pixel_representation": 1, "photometric_interpretation": "MONOCHROME2", "planar_configuration": 0}
+
+
+def mr_codestream() -> bytes:
+    dataset = pydicom.dcmread(next(path for path in SHIPPED if path.name == "MR_small_jp2klossless.dcm"))
+    return get_frame(dataset.PixelData, 0, number_of_frames=1)
+
+
+def test_a_codestream_that_ends_its_decoder_ends_that_alone():
+    """73 bits a sample: OpenJPEG of today is killed by it. The reader refuses the header; here it goes on."""
+    hostile = bytearray(mr_codestream())
+    hostile[42] = 0xC8
+    with pytest.raises(decoder.DecodingError):
+        decoder.decode(bytes(hostile), JPEG2000Lossless, MR)
+    assert decoder.decode(mr_codestream(), JPEG2000Lossless, MR).shape == (64, 64)
+
+
+def test_a_decoder_that_takes_too_long_is_given_up(monkeypatch):
+    monkeypatch.setattr(decoder, "SECONDS", 0)
+    with pytest.raises(decoder.DecodingError, match="longer than 0 seconds"):
+        decoder.decode(mr_codestream() * 200, JPEG2000Lossless, MR)
+    monkeypatch.undo()
+    assert decoder.decode(mr_codestream(), JPEG2000Lossless, MR).shape == (64, 64)
+
+
+def test_a_damaged_rle_file_is_an_error_not_a_panic(tmp_path):
+    source = next(path for path in SHIPPED if path.name == "MR_small_RLE.dcm")
+    dataset = pydicom.dcmread(source)
+    dataset.PixelData = dataset.PixelData[:20] + b"\xff" * 60 + dataset.PixelData[80:]
+    dataset.save_as(tmp_path / "damaged.dcm")
+    with pytest.raises(ScanError, match="damaged"):
+        imaging.read(tmp_path / "damaged.dcm")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_pictures(tmp_path, suffix):
+    picture = np.add.outer(np.arange(20), np.arange(30)).astype(np.uint8) * 4
+    Image.fromarray(picture).save(tmp_path / f"a.{suffix}", quality=100)
+    Image.fromarray(np.dstack([picture] * 3)).save(tmp_path / f"colour.{suffix}", quality=100)
+    grey, colour = imaging.read(tmp_path / f"a.{suffix}"), imaging.read(tmp_path / f"colour.{suffix}")
+    np.testing.assert_allclose(grey.pixels, picture, atol=0 if suffix == "png" else 3)
+    np.testing.assert_allclose(colour.pixels, picture, atol=0 if suffix == "png" else 3)
+    assert grey.warnings == ()
+    assert "colour" in colour.warnings[0]
+
+
+def test_sixteen_bits_of_a_png_are_kept(tmp_path):
+    picture = (np.arange(20, dtype=np.uint16) * 3000).reshape(4, 5)
+    Image.fromarray(picture).save(tmp_path / "deep.png")
+    np.testing.assert_array_equal(imaging.read(tmp_path / "deep.png").pixels, picture)
+
+
+def test_a_coloured_picture_is_refused(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)).save(tmp_path / "photo.png")
+    with pytest.raises(ScanError, match="colour"):
+        imaging.read(tmp_path / "photo.png")
+
+
+@pytest.mark.parametrize("name", ["text.dcm", "text.png", "empty.dcm", "empty.jpg"])
+def test_what_is_no_picture_is_said(tmp_path, name):
+    (tmp_path / name).write_text("not a picture at all" * 20 if name.startswith("text") else "")
+    with pytest.raises(ScanError, match=name):
+        imaging.read(tmp_path / name)
+    with pytest.raises(ScanError, match="no such file"):
+        imaging.read(tmp_path / "absent.dcm")
+
+
+def test_a_picture_cut_short_is_said(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "short.png").write_bytes((tmp_path / "a.png").read_bytes()[:2000])
+    with pytest.raises(ScanError, match="damaged"):
+        imaging.read(tmp_path / "short.png")

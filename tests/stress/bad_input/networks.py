@@ -1,0 +1,63 @@
+"""Networks of strangers: run folders whose files are damaged, or would run code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+from lumbar.core.settings import to_dict
+from lumbar.runs.settings import TrainingSettings
+from tests.stress.bad_input import REFUSED, Case, Words
+from tests.stress.bad_input.pictures import NOISE
+from tests.stress.bad_input.scans import predict
+
+SETTINGS = {"settings": to_dict(TrainingSettings())}
+
+
+def run(config: str, network: Callable[[Path], None]) -> Callable[[Path], Words]:
+    """A run folder with this config.json, and best.keras made by `network`."""
+
+    def build(folder: Path) -> Words:
+        (folder / "run").mkdir()
+        (folder / "run" / "config.json").write_text(config)
+        network(folder / "run" / "best.keras")
+        NOISE.save(folder / "a.png")
+        return predict(folder / "a.png", folder=folder, flags=["--weights", folder / "run"])
+
+    return build
+
+
+def with_lambda(file: Path) -> None:
+    """A real Keras file whose Lambda layer would write a file when it is built."""
+    from lumbar.core.backend import keras
+
+    marker = str(file.with_name("ran"))
+    inputs = keras.Input((256, 256, 1))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(10, 3)(inputs))
+    x = keras.layers.Lambda(lambda x: (open(marker, "w").close(), x)[1])(x)  # noqa: PTH123
+    keras.Model(inputs, keras.layers.Reshape((5, 2))(x)).save(file)
+    Path(marker).unlink()  # making the model has run it
+
+
+def has_not_run(folder: Path) -> None:
+    assert not (folder / "run" / "ran").exists()
+
+
+def holds(content: bytes) -> Callable[[Path], None]:
+    return lambda file: file.write_bytes(content)
+
+
+GOOD = json.dumps(SETTINGS)
+PICKLE = pickle.dumps({"weights": [1.0, 2.0]})
+
+CASES = [
+    Case("network", "a Lambda layer", run(GOOD, with_lambda), REFUSED, "run code of a stranger", 1, has_not_run),
+    Case("network", "a pickle", run(GOOD, holds(PICKLE)), REFUSED, "cannot be read", 1),
+    Case("network", "an HDF5 file", run(GOOD, holds(b"\x89HDF\r\n\x1a\n" + bytes(600))), REFUSED, "cannot be read", 1),
+    Case("network", "an empty file", run(GOOD, holds(b"")), REFUSED, "cannot be read", 1),
+    Case("network", "settings that are no JSON", run("{", holds(b"")), REFUSED, "settings cannot be read", 1),
+    Case("network", "no settings", run("{}", holds(b"")), REFUSED, "settings cannot be read", 1),
+    Case("network", "a setting nobody knows", run('{"settings": {"layers": 9}}', holds(b"")), REFUSED, "no setting", 1),
+]

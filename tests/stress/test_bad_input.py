@@ -1,0 +1,39 @@
+"""Whatever is handed in: a clear error, or a repair that is said; never a wrong point, never another exception."""
+
+import re
+
+import numpy as np
+import pytest
+
+from lumbar import evaluation
+from lumbar.geometry import SIZE
+from tests.stress.bad_input import AbsentError, every_case
+
+
+@pytest.fixture(autouse=True)
+def _quick(request, monkeypatch):
+    """Points that cost nothing, where the network's answer does not matter."""
+    if request.node.callspec.params["case"].real:
+        return
+
+    def answer(network, part, progress):
+        shape = len(part.images), len(part.channels)
+        return np.full((*shape, 2), (SIZE - 1) / 2), np.full(shape, 0.9)
+
+    if request.node.callspec.params["case"].family != "network":
+        monkeypatch.setattr(evaluation, "predict_with_confidence", answer)
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=[pytest.mark.slow] if case.real else [], id=str(case)) for case in every_case()]
+)
+def test_bad_input(case, tmp_path):
+    try:
+        code, printed = case.run(case.build(tmp_path), tmp_path)
+    except AbsentError as reason:
+        pytest.skip(str(reason))
+    assert "Traceback" not in printed
+    assert re.search(case.says, printed), printed
+    assert code == case.code, printed
+    if case.facts:
+        case.facts(tmp_path)

@@ -1,0 +1,287 @@
+"""The whole way with a released network: from a study's folder to the levels in the patient and their axial slices."""
+
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pydicom
+import pytest
+from PIL import Image
+
+from lumbar import imaging
+from lumbar.cli.main import main
+from lumbar.core.errors import RunError, ScanError, StudyError
+from lumbar.geometry import Plane
+from lumbar.inference import ScanPoints
+from lumbar.landmarks import LEVELS
+from lumbar.phantom import PhantomSettings, dicom
+from lumbar.phantom.study import write_study
+from lumbar.study import LocateSettings, locate, midline
+from lumbar.study.locating import COLUMNS
+from lumbar.study.plausibility import doubts
+from lumbar.study.reading import read_study
+from lumbar.study.sagittal import Midsagittal
+from tests.support.phantom_studies import write_enhanced
+
+PHANTOM = PhantomSettings(seed=5150, slices=11, series=("sagittal-t2", "axial-t2"))
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory):
+    """A synthetic patient's folder; the two outermost sagittal slices of one side are missing."""
+    folder = write_study(tmp_path_factory.mktemp("study"), PHANTOM)
+    for number in (1, 2):
+        (folder / "sagittal-t2" / f"{number:03d}.dcm").unlink()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def truth(patient):
+    table = pd.read_csv(patient / "landmarks.csv")
+    return table[table["view"] == "sagittal"].set_index("level").loc[list(LEVELS)]
+
+
+@pytest.fixture(scope="module")
+def located(patient):
+    return locate([patient], progress=False)
+
+
+def millimetres(table):
+    return table[["x_mm", "y_mm", "z_mm"]].to_numpy(float)
+
+
+def test_the_levels_are_found_in_the_patient_and_in_their_axial_slices(located, truth):
+    table = located.table
+    assert tuple(table) == COLUMNS
+    assert table["level"].tolist() == list(LEVELS)
+    assert np.linalg.norm(millimetres(table) - millimetres(truth), axis=1).max() < 5
+    assert [file[-7:] for file in table["axial_file"]] == [f"{number:03d}.dcm" for number in range(1, 6)]
+    assert not table["flagged"].any()
+    assert (table["distance_mm"] < 3).all()
+    assert located.refused == ()
+    for row in table.itertuples():
+        for name in ("sagittal", "axial"):
+            file, frame, x, y = (getattr(row, f"{name}_{key}") for key in ("file", "frame", "x", "y"))
+            scan = imaging.read(file, frame=frame)
+            away = scan.plane.to_patient([x, y]) - millimetres(table)[row.Index]
+            allowed = 1e-6 if name == "sagittal" else row.distance_mm + 1e-6
+            assert np.linalg.norm(away) <= allowed
+
+
+def test_the_middle_slice_is_found_though_it_is_not_in_the_middle_of_the_series(located, patient):
+    assert located.middle.slice.path.name == "006.dcm"
+    assert "sure of the points" in located.middle.why
+    plain = locate([patient], LocateSettings(middle="geometry"), progress=False)
+    assert plain.middle.slice.path.name == "007.dcm"
+    assert plain.middle.why == "the slice nearest to half-way between the outermost slices"
+
+
+def mirrored(file, target):
+    """The same slice stored head down and face to the right, rows and columns exchanged."""
+    dataset = pydicom.dcmread(file)
+    pixels = dataset.pixel_array[::-1, ::-1].T
+    plane = imaging.read(file).plane
+    corner = plane.to_patient([dataset.Columns - 1, dataset.Rows - 1])
+    dataset.ImagePositionPatient = [f"{value:.5f}" for value in corner]
+    dataset.ImageOrientationPatient = [*(-plane.along_column).tolist(), *(-plane.along_row).tolist()]
+    dataset.PixelSpacing = [plane.pixel_width, plane.pixel_height]
+    dataset.Rows, dataset.Columns = pixels.shape
+    dataset.PixelData = np.ascontiguousarray(pixels).tobytes()
+    dataset.save_as(target, enforce_file_format=True)
+
+
+@pytest.mark.parametrize("how", ["mirrored", "frames"])
+def test_however_the_slices_are_stored_the_levels_lie_at_the_same_place(located, patient, tmp_path, how):
+    shutil.copytree(patient / "axial-t2", tmp_path / "axial-t2")
+    files = sorted((patient / "sagittal-t2").glob("*.dcm"))
+    if how == "mirrored":
+        (tmp_path / "sagittal-t2").mkdir()
+        for number, file in enumerate(reversed(files)):
+            mirrored(file, tmp_path / "sagittal-t2" / f"{number}")
+    else:
+        headers = [pydicom.dcmread(file) for file in files]
+        names = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesDescription")
+        common = {name: headers[0].get(name) for name in names}
+        order = np.random.default_rng(1).permutation(len(files))
+        planes = [imaging.read(files[index]).plane for index in order]
+        pixels = np.stack([headers[index].pixel_array for index in order])
+        write_enhanced(tmp_path / "many", planes, common, thickness=headers[0].SliceThickness, pixels=pixels)
+    found = locate([tmp_path], progress=False)
+    np.testing.assert_allclose(millimetres(found.table), millimetres(located.table), atol=0.1)
+    np.testing.assert_allclose(found.table[["axial_x", "axial_y"]], located.table[["axial_x", "axial_y"]], atol=0.1)
+    row = found.table.iloc[0]
+    scan = imaging.read(row["sagittal_file"], frame=row["sagittal_frame"])
+    there = scan.plane.to_patient([row["sagittal_x"], row["sagittal_y"]])
+    np.testing.assert_allclose(there, millimetres(found.table)[0], atol=1e-6)
+
+
+def test_the_command_writes_table_and_picture_and_says_it_in_words(patient, located, tmp_path, capsys):
+    (tmp_path / "broken.dcm").write_bytes(b"no scan")
+    words = [
+        "locate",
+        patient,
+        tmp_path / "broken.dcm",
+        "--out",
+        tmp_path / "levels.csv",
+        "--overlay",
+        tmp_path / "drawn",
+    ]
+    code = main(list(map(str, words)))
+    printed = capsys.readouterr()
+    assert code == 1
+    assert "left out: this is not a DICOM file" in printed.err
+    assert "Mid-sagittal: slice" in printed.out
+    assert "5 levels, 5 of them seen in an axial slice" in printed.out
+    assert "Not for diagnosis" in printed.out
+    written = pd.read_csv(tmp_path / "levels.csv")
+    np.testing.assert_allclose(millimetres(written), millimetres(located.table), atol=1e-3)
+    picture = Image.open(tmp_path / "drawn" / "levels.png")
+    assert np.asarray(picture).std() > 20
+    assert "L5/S1" in picture.text["Description"]
+
+
+def test_the_series_alone_are_told_without_a_network(patient, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("lumbar.study.locate", None)
+    assert main(["locate", str(patient), "--series-only"]) == 0
+    printed = capsys.readouterr().out
+    assert "sagittal, 9 slices of" in printed
+    assert printed.count("axial, 1 slice of") == 5
+
+
+def test_without_axial_slices_the_levels_are_found_and_their_absence_is_said(patient, tmp_path, capsys):
+    from lumbar.figures.levels import levels
+
+    found = locate([patient / "sagittal-t2"], progress=False)
+    assert set(found.table["remark"]) == {"the study has no axial slices"}
+    assert found.table["axial_frame"].isna().all()
+    assert "no axial slice shows L1/L2" in levels(found.table).alt
+
+
+def test_what_cannot_be_done_is_refused(patient, tmp_path):
+    with pytest.raises(StudyError, match="no sagittal series"):
+        locate([patient / "axial-t2"], progress=False)
+    with pytest.raises(StudyError, match="no such sagittal series"):
+        locate([patient], LocateSettings(sagittal="77"), progress=False)
+    with pytest.raises(RunError, match="no such network"):
+        locate([patient], LocateSettings(weights="wonder"), progress=False)
+    file = pydicom.dcmread(patient / "sagittal-t2" / "006.dcm")
+    file.PixelData = file.PixelData[:100]
+    file.save_as(tmp_path / "cut.dcm")
+    with pytest.raises(ScanError):
+        locate([tmp_path / "cut.dcm"], progress=False)
+
+
+def test_axial_slices_of_another_frame_of_reference_get_no_points(patient, tmp_path):
+    shutil.copytree(patient / "sagittal-t2", tmp_path / "sagittal")
+    for file in (patient / "axial-t2").glob("*.dcm"):
+        dataset = pydicom.dcmread(file)
+        dataset.FrameOfReferenceUID = dicom.uid("the patient got up in between")
+        dataset.save_as(tmp_path / file.name)
+    found = locate([tmp_path], LocateSettings(middle="geometry"), progress=False)
+    assert (found.table["axial_file"] == "").all()
+    assert "No point is carried to series 4 (Axial T2)" in str(found)
+
+
+def retold(folder, target, **attributes):
+    """The series in a folder as another series of the same study."""
+    target.mkdir()
+    for file in folder.glob("*.dcm"):
+        dataset = pydicom.dcmread(file)
+        dataset.update(attributes)
+        dataset.SeriesInstanceUID, dataset.SOPInstanceUID = dicom.uid(target), dicom.uid(target, file.name)
+        dataset.save_as(target / file.name)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "chosen", "said"),
+    [
+        ({"EchoTime": "300", "FrameOfReferenceUID": "2.25.3"}, "series 2", "its frame of reference is another"),
+        ({"EchoTime": "300"}, "series 9", "lie 0.0 to 0.0 mm from these"),
+        ({"EchoTime": "9"}, "series 2", "lie 0.0 to 0.0 mm from these"),
+    ],
+    ids=["another frame of reference", "longer echo", "shorter echo"],
+)
+def test_of_several_sagittal_series_the_one_that_leads_furthest_is_taken(patient, tmp_path, attributes, chosen, said):
+    retold(patient / "sagittal-t2", tmp_path / "other", SeriesNumber=9, **attributes)
+    found = locate([patient, tmp_path / "other"], LocateSettings(middle="geometry"), progress=False)
+    assert found.middle.name.startswith(chosen)
+    assert any(said in note for note in found.notes)
+    assert (found.table["axial_file"] != "").all()
+
+
+# -- the middle of the slices by confidence --------------------------------------------------------------------------
+def confidences(offsets, middle, width=18.0):
+    odds = 4 - (np.abs(offsets - middle) / width) ** 2 * 4
+    return np.repeat(1 / (1 + np.exp(-odds)), 5).reshape(len(offsets), 5)
+
+
+def test_the_middle_is_where_the_confidence_falls_off_to_both_sides():
+    offsets = 4.4 * np.arange(11)
+    for middle in (14.0, 22.0, 30.5):
+        assert midline.by_confidence(offsets, confidences(offsets, middle)) == pytest.approx(middle, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    "confidence",
+    [
+        np.full((11, 5), np.nan),
+        np.full((11, 5), 0.9),
+        confidences(4.4 * np.arange(11), 22) * 0.4,
+        1 - confidences(4.4 * np.arange(11), 22),
+    ],
+    ids=["unknown", "sure of all", "sure of none", "surer outside"],
+)
+def test_a_network_that_cannot_tell_the_middle_is_not_asked(confidence):
+    assert midline.by_confidence(4.4 * np.arange(11), confidence) is None
+
+
+# -- what speaks against points --------------------------------------------------------------------------------------
+def middle_with(points, reference="2.25.1", name="a", flagged=False):
+    class Named:
+        acquisition = ""
+        frame_of_reference = reference
+        normal = np.array([1.0, 0, 0])
+
+        slices = (SimpleNamespace(plane=SimpleNamespace(to_patient=lambda _: points)),)
+
+    found = ScanPoints(LEVELS, np.zeros((5, 2)), np.ones(5), np.ones(5), flagged)
+    return Midsagittal(SimpleNamespace(name=name), Named(), 0, found, "")
+
+
+SPINE = np.array([[0, 0, 60], [0, -3, 27], [0, -2, -5], [0, 4, -36], [0, 15, -62]], dtype=float)
+
+
+def test_believable_points_are_believed():
+    found, notes = doubts(middle_with(SPINE), [middle_with(SPINE + np.array([4.0, 1, 1]), name="b")])
+    assert found == [[], [], [], [], []]
+    assert notes == ["The points of b lie 1.4 to 1.4 mm from these."]
+
+
+def test_levels_too_close_or_upside_down_are_doubted():
+    bent = SPINE.copy()
+    bent[2] = bent[1] - np.array([0, 0, 5.0])
+    found, _ = doubts(middle_with(bent), [])
+    assert found[2] == ["L3/L4 lies 5 mm from L2/L3, which cannot be"]
+    found, _ = doubts(middle_with(SPINE[::-1]), [])
+    assert all("lies above" in each[0] for each in found[1:])
+
+
+def test_series_that_contradict_each_other_are_told():
+    found, notes = doubts(middle_with(SPINE), [middle_with(SPINE - np.array([0, 0, 32.0]), name="series 1")])
+    assert all(each == ["series 1 puts it 32 mm away"] for each in found)
+    _, notes = doubts(middle_with(SPINE), [middle_with(SPINE, reference="2.25.2", name="series 1")])
+    assert "cannot be compared" in notes[0]
+    found, notes = doubts(middle_with(SPINE), [middle_with(SPINE + 99, name="series 1", flagged=True)])
+    assert found == [[], [], [], [], []]
+    assert "does not trust its points" in notes[0]
+
+
+def test_header_and_study_agree_on_the_plane(patient):
+    """A slice's plane is the same read with and without its pixels."""
+    for series in read_study([patient], progress=False).series:
+        for stack in series.stacks:
+            one, other = stack.slices[0].plane, imaging.read(stack.slices[0].path).plane
+            assert isinstance(one, Plane)
+            np.testing.assert_array_equal(one.position, other.position)
+            np.testing.assert_array_equal(one.normal, other.normal)

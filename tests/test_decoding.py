@@ -1,0 +1,93 @@
+"""Maps are read out to a fraction of a pixel; the levels are read together; a confidence means something."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lumbar import decoding
+from lumbar.landmarks import LEVELS, channels
+from lumbar.phantom import planning
+from lumbar.phantom.anatomy import draw_patient
+from lumbar.phantom.recipe import stream
+
+GRID = np.arange(64) * 4 + 1.5  # where the 256 frame has the centres of a map's pixels
+COLUMN = np.array([(125, 60), (118, 90), (114, 120), (115, 150), (122, 177)], float)
+
+
+def spots(*places: tuple[float, float, float]) -> np.ndarray:
+    """A map with Gaussian spots at (x, y), pixels of the 256 frame, each with its share of the chance."""
+    found = np.full((64, 64), 1e-7)
+    for x, y, share in places:
+        spot = np.exp(-0.5 * (((GRID - x) / 4) ** 2 + ((GRID[:, None] - y) / 4) ** 2))
+        found += share * spot / spot.sum()
+    return found / found.sum()
+
+
+@given(x=st.floats(20, 235), y=st.floats(20, 235))
+def test_a_single_spot_is_read_to_a_tenth_of_a_pixel(x, y):
+    points, confidence = decoding.decode(spots((x, y, 1.0))[..., None], "axial", ("left",))
+    np.testing.assert_allclose(points[0], (x, y), atol=0.1)
+    assert 0.4 < confidence[0] < 0.8, "a spot of 4 pixels has a little over half of its chance within 5"
+
+
+def test_the_levels_together_settle_what_single_maps_leave_open():
+    step = np.diff(COLUMN, axis=0)
+    below = np.vstack([COLUMN[1:], COLUMN[-1:] + step[-1:]])
+    # Each map prefers the level below its own by a little, but for the first, which is sure of its place.
+    maps = [spots((*right, 0.4), (*wrong, 0.6)) for right, wrong in zip(COLUMN, below, strict=True)]
+    maps[0] = spots((*COLUMN[0], 1.0))
+    points, _ = decoding.decode(np.stack(maps, axis=-1), "sagittal", LEVELS)
+    np.testing.assert_allclose(points, COLUMN, atol=0.3)
+    alone = np.array([decoding.decode(each[..., None], "axial", ("left",))[0][0] for each in maps])
+    np.testing.assert_allclose(alone[1:], below[1:], atol=0.3)
+
+
+def test_a_column_that_might_as_well_be_one_level_off_is_unsure():
+    step = np.diff(COLUMN, axis=0)
+    below = np.vstack([COLUMN[1:], COLUMN[-1:] + step[-1:]])
+    sure = np.stack([spots((*place, 1.0)) for place in COLUMN], axis=-1)
+    torn = np.stack([spots((*a, 0.5), (*b, 0.5)) for a, b in zip(COLUMN, below, strict=True)], axis=-1)
+    _, confident = decoding.decode(sure, "sagittal", LEVELS)
+    _, doubtful = decoding.decode(torn, "sagittal", LEVELS)
+    assert (doubtful < 0.9 * confident).all()
+
+
+def test_the_best_combination_is_the_one_that_a_search_by_hand_finds():
+    rng = np.random.default_rng(3)
+    maps = np.stack([spots(*((*rng.uniform(60, 200, 2), share) for share in (0.5, 0.3, 0.2))) for _ in LEVELS], -1)
+    found = [decoding._peaks(maps[..., order]) for order in range(5)]
+    means, spreads = map(np.array, decoding.STEPS["sagittal"])
+
+    def score(choice):
+        places = [peaks[0][number] for peaks, number in zip(found, choice, strict=True)]
+        chance = sum(np.log(peaks[1][number]) for peaks, number in zip(found, choice, strict=True))
+        steps = (np.diff(places, axis=0) - means) / spreads
+        return chance - 0.5 * np.minimum((steps**2).sum(1), 100).sum()
+
+    best = max(itertools.product(*(range(len(peaks[0])) for peaks in found)), key=score)
+    points, _ = decoding.decode(maps, "sagittal", LEVELS)
+    np.testing.assert_allclose(points, [peaks[0][number] for peaks, number in zip(found, best, strict=True)])
+
+
+@pytest.mark.parametrize("view", decoding.STEPS)
+def test_the_usual_steps_are_those_of_the_synthetic_patients(view):
+    steps = []
+    for number in range(60):
+        patient, rng = draw_patient(stream(3, number, 0)), stream(3, number, 1)
+        cut = getattr(planning, view)(patient, rng)[0]
+        native = np.array([cut.plane.to_pixels(point) for point in patient.landmarks_mm(view).values()])
+        steps.append(np.diff((native + 0.5) / (cut.width, cut.height) * 256 - 0.5, axis=0))
+    means, spreads = map(np.array, decoding.STEPS[view])
+    np.testing.assert_allclose(means, np.mean(steps, axis=0), atol=2.0)
+    np.testing.assert_allclose(spreads, 1.5 * np.std(steps, axis=0), rtol=0.35, atol=0.5)
+
+
+def test_axial_sides_are_read_one_by_one():
+    maps = np.zeros((64, 64, 7))
+    maps[..., :5] = spots((128, 128, 1.0))[..., None]
+    maps[..., 5], maps[..., 6] = spots((150, 100, 1.0)), spots((106, 100, 1.0))
+    points, _ = decoding.decode(maps, "axial", channels(("sagittal", "axial")))
+    np.testing.assert_allclose(points[5:], [(150, 100), (106, 100)], atol=0.1)

@@ -1,0 +1,111 @@
+"""What MLflow is told of a run: all of it, once, however the training or MLflow itself was stopped."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from lumbar.core import paths
+from lumbar.core.errors import OutputError, SettingsError
+from lumbar.runs.folder import load_config, read_history
+from lumbar.runs.settings import TrainingSettings
+from lumbar.training import mlflow
+from lumbar.training.checkpoints import RunKeeper
+from lumbar.training.job import train
+
+
+@pytest.fixture
+def settings(few_patients, tmp_path, monkeypatch) -> TrainingSettings:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlflow").as_uri())
+    small = {"epochs": 3, "batch_size": 4, "width": 2, "depth": 3, "tensorboard": False}
+    return TrainingSettings(data=few_patients, name=f"told-{tmp_path.name}", mlflow=True, **small)
+
+
+def stop_before(monkeypatch, owner: type, method: str, call: int, error: BaseException) -> None:
+    """Have the numbered call of a method, from 1, fail."""
+    real, calls = getattr(owner, method), []
+
+    def failing(*arguments, **named):
+        calls.append(method)
+        if len(calls) == call:
+            raise error
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(owner, method, failing)
+
+
+def told() -> list:
+    """All runs that MLflow keeps."""
+    client = MlflowClient(mlflow.address())
+    return client.search_runs([client.get_experiment_by_name(mlflow.EXPERIMENT).experiment_id])
+
+
+def expect_all_told(run: Path) -> None:
+    [known] = told()
+    client, history = MlflowClient(mlflow.address()), read_history(run)
+    assert known.info.status == "FINISHED"
+    assert set(known.data.metrics) == set(history.columns) - {"epoch"}
+    for name in known.data.metrics:
+        values = [(each.step, each.value) for each in client.get_metric_history(known.info.run_id, name)]
+        assert values == list(zip(history["epoch"], history[name], strict=True)), name
+    resolved = load_config(run)["resolved"]
+    assert known.data.params == {name: str(value) for name, value in resolved.items()}
+
+
+def test_a_run_is_told_with_its_settings_and_that_its_patients_are_synthetic(settings):
+    run = train(settings, progress=False)
+    expect_all_told(run)
+    [known] = told()
+    assert known.info.run_name == run.name
+    assert known.data.tags["synthetic"] == "True"
+    assert "synthetic patients only" in known.data.tags["mlflow.note.content"]
+    assert known.data.tags["data"] == load_config(run)["data"]["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "call"),
+    [
+        pytest.param(RunKeeper, "on_epoch_begin", 3, id="between two epochs"),
+        pytest.param(MlflowClient, "log_batch", 2, id="after an epoch that MLflow does not know yet"),
+        pytest.param(MlflowClient, "log_param", 5, id="amid the settings"),
+    ],
+)
+def test_a_run_that_goes_on_is_one_run_without_gaps_or_doublets(settings, monkeypatch, owner, method, call):
+    with monkeypatch.context() as patch:
+        stop_before(patch, owner, method, call, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            train(settings, progress=False)
+    expect_all_told(train(settings, progress=False))
+
+
+def test_mlflow_that_fails_for_a_while_costs_a_note_and_no_epoch(settings, monkeypatch, capsys):
+    stop_before(monkeypatch, MlflowClient, "log_batch", 1, MlflowException("the server rests"))
+    run = train(settings, progress=False)
+    assert "MLflow was not told of epoch 1: the server rests" in capsys.readouterr().err
+    expect_all_told(run)
+
+
+def test_a_run_whose_mlflow_run_was_removed_is_told_anew(settings):
+    run = train(replace(settings, epochs=1), progress=False)
+    [known] = told()
+    MlflowClient(mlflow.address()).delete_run(known.info.run_id)
+    (run / "learning_curves.png").unlink()  # a run that is not finished, and whose epochs are
+    train(replace(settings, epochs=1), progress=False)
+    expect_all_told(run)
+    assert told()[0].info.run_id != known.info.run_id
+
+
+def test_mlflow_that_cannot_be_reached_is_told_before_the_training(settings, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "file" / "mlflow").as_uri())
+    with pytest.raises(OutputError, match="MLFLOW_TRACKING_URI"):
+        train(settings, progress=False)
+    assert read_history(paths.runs() / settings.name).empty
+
+
+def test_without_mlflow_the_remedy_is_told(settings, monkeypatch):
+    monkeypatch.setattr(mlflow, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match="mlflow-skinny"):
+        train(settings, progress=False)

@@ -1,0 +1,227 @@
+"""A training repeats itself for its seed, keeps its promises about the run folder, and survives being killed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lumbar import inference, runs
+from lumbar.core import paths
+from lumbar.core.backend import keras
+from lumbar.core.errors import RunError, SettingsError, TableError
+from lumbar.phantom import PhantomSettings, write_dataset
+from lumbar.runs.folder import HISTORY, load_settings, read_history
+from lumbar.runs.settings import TrainingSettings
+from lumbar.training.data import prepared_parts
+from lumbar.training.job import train
+
+
+@pytest.fixture(scope="module")
+def small(few_patients) -> TrainingSettings:
+    """The smallest training that has everything in it: dropout, augmentation, a schedule."""
+    return TrainingSettings(
+        data=few_patients,
+        epochs=3,
+        batch_size=4,
+        width=4,
+        depth=3,
+        dropout=0.5,
+        schedule="cosine",
+        tensorboard=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def straight(small) -> Path:
+    return train(replace(small, name="straight"), progress=False)
+
+
+def outcome(run: Path) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """What must not depend on chance or interruption: history without times, weights, optimizer."""
+    model = keras.saving.load_model(run / "last.keras")
+    best = keras.saving.load_model(run / "best.keras", compile=False)
+    weights = [*model.get_weights(), *(np.asarray(each) for each in model.optimizer.variables), *best.get_weights()]
+    return read_history(run).drop(columns="seconds"), weights
+
+
+def assert_same(one: Path, other: Path) -> None:
+    (history, weights), (other_history, other_weights) = outcome(one), outcome(other)
+    pd.testing.assert_frame_equal(history, other_history, check_exact=True)
+    for ours, theirs in zip(weights, other_weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_run_folder(straight, small):
+    assert load_settings(straight) == replace(small, name="straight")
+    history = read_history(straight)
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert tuple(history.columns) == HISTORY
+    assert np.isfinite(history.to_numpy(float)).all()
+    split = pd.read_csv(straight / "split.csv")
+    config = json.loads((straight / "config.json").read_text())
+    assert config["data"]["patients"] == split["part"].value_counts().to_dict()
+    assert (straight / "learning_curves.png").stat().st_size > 10_000
+
+
+def test_the_parts_share_no_patient(small):
+    parts = prepared_parts(small, progress=False)
+    people = {part: set(prepared.index["patient"]) for part, prepared in parts.items()}
+    assert all(people.values())
+    assert sum(map(len, people.values())) == len(set.union(*people.values())) == 16
+
+
+def test_best_is_the_epoch_with_the_lowest_validation_error(straight, small):
+    from lumbar.batches import Batches
+    from lumbar.losses import MeanAbsoluteErrorPixels
+
+    metric = MeanAbsoluteErrorPixels()
+    model = keras.saving.load_model(straight / "best.keras", compile=False)
+    pictures, points = Batches(prepared_parts(small, progress=False)["validation"], 64)[0]
+    metric.update_state(points, model(pictures))
+    assert float(metric.result()) == pytest.approx(read_history(straight)["val_mae_px"].min(), rel=1e-4)
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_does_not(straight, small):
+    assert_same(straight, train(replace(small, name="again"), progress=False))
+    other = train(replace(small, name="other", seed=1), progress=False)
+    assert not read_history(other)["val_mae_px"].equals(read_history(straight)["val_mae_px"])
+
+
+def test_a_finished_run_is_returned_as_it_is(straight, small):
+    before = (straight / "last.keras").stat().st_mtime_ns
+    assert train(replace(small, name="straight"), progress=False) == straight
+    assert (straight / "last.keras").stat().st_mtime_ns == before
+
+
+def test_another_training_never_writes_into_a_run(straight, small):
+    with pytest.raises(RunError, match="other settings"):
+        train(replace(small, name="straight", epochs=4), progress=False)
+
+
+def test_an_unfinished_run_does_not_go_on_with_other_data(small):
+    run = train(replace(small, name="changed", epochs=1), progress=False)
+    (run / "learning_curves.png").unlink()
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["fingerprint"] = "of other pictures"
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match="data have changed"):
+        train(replace(small, name="changed", epochs=1), progress=False)
+
+
+def test_other_settings_have_another_name(small):
+    assert runs.default_name(small) != runs.default_name(replace(small, learning_rate=0.5))
+
+
+def test_a_folder_that_is_no_run_is_said(tmp_path):
+    with pytest.raises(RunError, match="no run"):
+        load_settings(tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_the_training_and_says_so(small):
+    with pytest.raises(RunError, match="not a number"):
+        train(replace(small, name="burst", learning_rate=1e30), progress=False)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_resumes_to_the_same_end(straight, small):
+    """SIGKILL at random moments until it is through; the end is that of a training nobody disturbed, to the bit."""
+    flags = ["--data", small.data, "--epochs", 3, "--batch-size", 4, "--width", 4, "--depth", 3, "--dropout", 0.5]
+    command = [sys.executable, "train.py", *flags, "--schedule", "cosine", "--no-tensorboard", "--name", "killed"]
+    chance, kills, run = random.Random(0), 0, paths.runs() / "killed"
+    for _ in range(10):
+        process = subprocess.Popen(
+            list(map(str, command)),
+            cwd=paths.REPOSITORY,
+            env=os.environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        begun = len(read_history(run))
+        while kills < 4 and process.poll() is None and len(read_history(run)) == begun:
+            time.sleep(0.002)
+        time.sleep(chance.uniform(0, 0.15))
+        if kills < 4 and process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        _, complaint = process.communicate()
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, complaint
+    assert kills >= 2
+    assert_same(straight, run)
+
+
+def test_what_a_data_set_has_to_say_reaches_the_person_who_trains_on_it(small, capsys):
+    prepared_parts(small, progress=True)
+    assert "note: " in capsys.readouterr().err
+
+
+def test_settings_are_checked_and_brought_into_one_form_whoever_made_them(straight, small, monkeypatch):
+    monkeypatch.chdir(small.data.parent)
+    by_hand = replace(small, data=str(small.data.name), views=["sagittal"], name="straight")
+    assert train(by_hand, progress=False) == straight
+    with pytest.raises(SettingsError, match="resize"):
+        train(replace(small, resize="squeeze"), progress=False)
+
+
+def test_further_data_are_for_training_alone_and_share_no_patient(small, tmp_path):
+    more = write_dataset(
+        tmp_path / "more", PhantomSettings(patients=2, seed=99, series=("sagittal-t2",)), workers=1, progress=False
+    )
+    plain, extended = (prepared_parts(each, progress=False) for each in (small, replace(small, extra=(more,))))
+    assert len(extended["train"].images) == len(plain["train"].images) + 2
+    assert set(extended["train"].index["patient"]) - set(plain["train"].index["patient"]) == {
+        "phantom-99-0001",
+        "phantom-99-0002",
+    }
+    for part in ("validation", "test"):
+        np.testing.assert_array_equal(plain[part].images, extended[part].images)
+    with pytest.raises(TableError, match="more than one part"):
+        prepared_parts(replace(small, extra=(small.data,)), progress=False)
+
+
+def test_over_all_folds_each_patient_is_tested_once(small):
+    folds = [prepared_parts(replace(small, folds=3, fold=number), progress=False) for number in (1, 2, 3)]
+    tested = [patient for parts in folds for patient in parts["test"].index["patient"].unique()]
+    everybody = {patient for part in folds[0].values() for patient in part.index["patient"]}
+    assert len(tested) == len(set(tested))
+    assert set(tested) == everybody
+    with pytest.raises(SettingsError, match="no such fold"):
+        train(replace(small, folds=3, fold=4), progress=False)
+
+
+def test_a_training_starts_from_the_weights_it_is_given(straight, small):
+    settings = replace(small, weights="straight", epochs=1, learning_rate=1e-12, schedule="constant", name="continued")
+    again = train(settings, progress=False)
+    before, after = (keras.saving.load_model(run / "best.keras", compile=False) for run in (straight, again))
+    for ours, theirs, name in zip(before.get_weights(), after.get_weights(), before.weights, strict=True):
+        if "moving" not in name.path:  # batch normalisation's statistics follow the new batches
+            np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    for change in ({"width": 5}, {"activation": "gelu"}):
+        with pytest.raises(RunError, match="made differently"):
+            train(replace(settings, **change, name=f"another-{next(iter(change))}"), progress=False)
+
+
+def test_a_loss_that_compares_maps_needs_a_network_that_draws_them(small):
+    with pytest.raises(SettingsError, match="coordinates"):
+        train(replace(small, loss="crossentropy"), progress=False)
+
+
+def test_the_heatmap_network_repeats_itself_and_answers_with_points_and_confidences(small):
+    settings = replace(small, model="heatmap", dropout=0.0, epochs=2)
+    run, again = (train(replace(settings, name=name), progress=False) for name in ("maps", "maps-again"))
+    assert_same(run, again)
+    test = prepared_parts(settings, progress=False)["test"]
+    points, confidence = inference.predict_with_probability(run / "best.keras", test, progress=False)
+    assert points.shape == test.points.shape
+    assert ((confidence > 0) & (confidence <= 1)).all()

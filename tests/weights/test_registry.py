@@ -1,0 +1,70 @@
+"""Trained networks are found by name, released small and unchanged, and their confidence is calibrated."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lumbar import inference, models, training, weights
+from lumbar.core.backend import keras
+from lumbar.core.errors import TableError
+from lumbar.storage.files import write_json
+from lumbar.weights import calibration
+from tests.support.prepared import spots
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory) -> weights.Weights:
+    file = tmp_path_factory.mktemp("run") / "best.keras"
+    keras.utils.set_random_seed(0)
+    model = models.build("heatmap", 5, width=4, depth=4)
+    model.compile(optimizer="adam", loss="mse")
+    model.save(file)
+    return weights.Weights(file, ("sagittal",), "stretch", True, slope=1.23456, offset=-0.5, doubtful=0.34567)
+
+
+def test_a_released_network_answers_as_the_run_did_and_takes_less_room(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "HERE", tmp_path)
+    file = weights.release(network, "small", tmp_path)
+    assert file.stat().st_size < 0.7 * network.file.stat().st_size
+    assert weights.released() == ["small"]
+    found = weights.find("small")
+    assert found == replace(network, file=file, slope=1.2346, doubtful=0.3456)
+    before, after = (inference.predict_points(each.file, spots(2), progress=False) for each in (network, found))
+    np.testing.assert_allclose(before, after, atol=0.5)
+
+
+def test_confidence_is_calibrated_to_how_often_points_are_right(network):
+    rng = np.random.default_rng(0)
+    true_odds = rng.normal(2, 2, 20_000)
+    right = rng.random(20_000) < 1 / (1 + np.exp(-true_odds))
+    told = 1 / (1 + np.exp(-(true_odds - 1) / 2))  # odds of a network that is too timid
+    slope, offset = calibration.calibrated(told, right)
+    confidence = replace(network, slope=slope, offset=offset).confidence(told)
+    for low, high in ((0.2, 0.4), (0.6, 0.8), (0.9, 0.99)):
+        inside = (confidence > low) & (confidence < high)
+        assert right[inside].mean() == pytest.approx(confidence[inside].mean(), abs=0.03)
+
+
+def test_what_cannot_be_said_stays_unsaid(network):
+    assert np.isnan(network.confidence(np.array([np.nan, 0.5]))).tolist() == [True, False]
+
+
+def test_a_run_that_goes_on_from_real_patients_is_not_called_synthetic(few_patients):
+    small = {"data": few_patients, "epochs": 1, "batch_size": 8, "width": 2, "depth": 3, "tensorboard": False}
+    first = training.train(training.TrainingSettings(**small, name="first"), progress=False)
+    assert weights.find("first").synthetic
+    config = json.loads((first / "config.json").read_text())
+    write_json(first / "config.json", config | {"synthetic": False})  # as if its pictures had been of real patients
+    training.train(training.TrainingSettings(**small, weights="first", name="second"), progress=False)
+    assert not weights.find("second").synthetic
+
+
+def test_a_patient_whom_the_first_weights_know_is_not_measured_on(few_patients):
+    """Another seed splits the same patients anew, so that some of those learnt by would now be test patients."""
+    small = {"data": few_patients, "epochs": 1, "batch_size": 8, "width": 2, "depth": 3, "tensorboard": False}
+    training.train(training.TrainingSettings(**small, name="knows"), progress=False)
+    training.train(training.TrainingSettings(**small, weights="knows", name="knows-too"), progress=False)
+    with pytest.raises(TableError, match="more than one part"):
+        training.train(training.TrainingSettings(**small, weights="knows-too", seed=1, name="leaks"), progress=False)
