@@ -1,14 +1,14 @@
-# From nothing to a held course or a green test run: only Python (3.11–3.13), pip, make and git are needed.
+# From an empty checkout to an executed course or a full test run. It needs Python (3.11–3.13), pip, make and git.
 PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python
-# Most of a test's time is spent on one core, so each core takes its share of them.
+# A test spends most of its time on one core, so the tests are distributed over the cores.
 PYTEST = $(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help course test test-fast lab lint format lock notebooks weights clean
 
-help:  ## say what can be made
+help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 course: $(VENV)/installed  ## execute the notebooks and write runs/course/index.html
@@ -28,7 +28,7 @@ lint: $(VENV)/installed  ## check code and notebooks with ruff, and that imports
 	$(RUN) -m ruff format --check .
 	$(VENV)/bin/lint-imports
 
-format: $(VENV)/installed  ## let ruff put code and notebooks in order
+format: $(VENV)/installed  ## format code and notebooks with ruff
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
@@ -38,8 +38,8 @@ notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are com
 PLANES = --model heatmap --activation gelu --views sagittal coronal axial
 MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-planes-8 --weights phantom --learning-rate 0.002 --epochs 50 --contrast-remap 0.3
 
-weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of the labelled real pictures (two hours)
-	@test -n "$(REAL)" || { echo "Say where the labelled real pictures are: make weights REAL=data/FOLDER"; exit 1; }
+weights: $(VENV)/installed  ## train the released networks again (two hours); REAL=folder of labelled real images
+	@test -n "$(REAL)" || { echo "Give the folder of the labelled real images: make weights REAL=data/FOLDER"; exit 1; }
 	$(RUN) -m lumbar phantom data/phantom-sagittal-3600 --patients 3600 --seed 11 --series sagittal-t1 sagittal-t2 --random-contrast 0.35
 	$(RUN) -m lumbar phantom data/phantom-planes-450 --patients 450 --seed 12 --random-contrast 0.35
 	$(RUN) -m lumbar phantom data/phantom-mix-planes-8 --patients 8 --seed 14 --random-contrast 0.35
@@ -51,14 +51,14 @@ weights: $(VENV)/installed  ## train the released networks anew: REAL=folder of 
 	$(RUN) train.py $(MIXED) --folds 100 --name weights-mr
 	$(RUN) -m lumbar.weights phantom+mr weights-mr --confidence weights-crossvalidation --row phantom+mr
 
-lock: $(VENV)/installed  ## pin requirements.txt anew from pyproject.toml (environment.yml installs those pins)
+lock: $(VENV)/installed  ## renew the pins in requirements.txt from pyproject.toml (environment.yml installs them)
 	$(RUN) -m pip install --quiet uv
 	$(RUN) -m uv pip compile --quiet --universal --upgrade --python-version 3.11 --extra test --no-header --no-annotate pyproject.toml --output-file requirements.txt
 
 $(VENV)/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	@echo "Installing the requirements into $(VENV) (about 3 GB on disk; some minutes the first time)"
+	@echo "Installing the requirements into $(VENV) (about 3 GB on disk; a few minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --disable-pip-version-check --requirement requirements.txt
 	$(RUN) -m pip install --disable-pip-version-check --no-deps --editable .

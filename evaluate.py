@@ -1,4 +1,4 @@
-"""Measure a trained network on the test patients: ``python evaluate.py`` is ``python -m lumbar evaluate``."""
+"""Measure a trained network on the test patients; the same as ``python -m lumbar evaluate``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Train a network: ``python train.py`` is ``python -m lumbar train``."""
+"""Train a network. ``python train.py`` does the same as ``python -m lumbar train``."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""Speed and accuracy, side by side with peers; results as files beside the code that measures them."""
+"""Measurements of speed and accuracy beside other software; the results are files beside the code."""

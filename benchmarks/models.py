@@ -1,8 +1,9 @@
-"""The networks side by side, on the same patients and for the same minutes: ``python benchmarks/models.py``.
+"""Compare the networks, trained on the same patients for the same time: ``python benchmarks/models.py``.
 
-Each is trained for as many epochs as fit into the minutes, on the default synthetic patients, with its own recipe, and
-then measured on the synthetic test patients and, where their folder is given, on real ones. Prints a table and writes
-models.csv. Run it on an otherwise idle machine; a stopped call goes on where it stood.
+Each network is trained on the default synthetic patients with its own recipe, for as many epochs as fit into the given
+minutes. It is then measured on the synthetic test patients and, if a folder is given, on real ones. The command prints
+a table and writes models.csv. Run it on an otherwise idle machine. A command that was stopped resumes when it is given
+again.
 """
 
 from __future__ import annotations
@@ -33,15 +34,24 @@ NETWORKS = {
     "heatmap, gelu": {"model": "heatmap", "activation": "gelu"},
     "transfer, fresh backbone": {"model": "transfer"},
 }
-"""What is compared: names, and the settings that make them."""
+"""The networks that are compared: name → settings of the training."""
 
 
 def compare(minutes: float, real: Path | None, backbone_weights: str | None) -> pd.DataFrame:
-    """One row a network: what it is made of, how long it was trained, what it costs and how far off it is."""
+    """Train and measure all networks.
+
+    Args:
+        minutes: Minutes of training for each network.
+        real: Folder of real labelled images to measure on, too; None for none.
+        backbone_weights: Pretrained weights of a further transfer network; None for none.
+
+    Returns:
+        One row per network: number of weights, epochs, minutes of training, time per image, and errors.
+    """
     networks = dict(NETWORKS)
     if backbone_weights:
-        knows = {"model": "transfer", "backbone_weights": backbone_weights}
-        networks["transfer, photographs"] = knows | {"frozen_epochs": 2}
+        pretrained = {"model": "transfer", "backbone_weights": backbone_weights}
+        networks["transfer, photographs"] = pretrained | {"frozen_epochs": 2}
     rows = []
     for name, settings in networks.items():
         run = trained(name, TrainingSettings(**settings, tensorboard=False), minutes)
@@ -53,24 +63,24 @@ def compare(minutes: float, real: Path | None, backbone_weights: str | None) -> 
 
 
 def trained(name: str, settings: TrainingSettings, minutes: float) -> Path:
-    """The run of a network that was trained for about so many minutes."""
+    """Train a network for about so many minutes, and return its run."""
     folder = f"comparison-{minutes:g}/{name.replace(', ', '-').replace(' ', '-')}"
     if (paths.runs() / folder / "config.json").is_file():
         epochs = load_settings(paths.runs() / folder).epochs
     else:
         probe = train(replace(settings, epochs=3, name=f"{folder}-probe"))
-        seconds = read_history(probe)["seconds"].iloc[1:].mean()  # the first epoch pays for compilation
+        seconds = read_history(probe)["seconds"].iloc[1:].mean()  # the first epoch includes compilation
         epochs = max(int(minutes * 60 / seconds), 1)
     return train(replace(settings, epochs=epochs, name=folder))
 
 
 def facts(run: Path) -> dict[str, float]:
-    """Weights, epochs, minutes of training, and milliseconds that one picture takes on one core."""
+    """Return weights, epochs, minutes of training, and the milliseconds that one image takes on one core."""
     history = read_history(run)
     command = [sys.executable, __file__, "--time", str(run)]
-    alone = os.environ | {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    one_core = os.environ | {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     weights, milliseconds = subprocess.run(
-        command, env=alone, stdout=subprocess.PIPE, text=True, check=True
+        command, env=one_core, stdout=subprocess.PIPE, text=True, check=True
     ).stdout.split()
     return {
         "weights": int(weights),
@@ -81,7 +91,7 @@ def facts(run: Path) -> dict[str, float]:
 
 
 def measured(run: Path, data: Path | None) -> dict[str, float]:
-    """Errors in pixels of the 256 frame, on the run's test patients or on another data set."""
+    """Return the errors in pixels of the 256 frame, on the run's test patients or on another data set."""
     from lumbar.evaluation import EvaluationSettings, evaluate
 
     found = evaluate(EvaluationSettings(run=run, data=data), progress=False).metrics["network"]
@@ -97,26 +107,26 @@ def measured(run: Path, data: Path | None) -> dict[str, float]:
 
 
 def print_time(run: Path, repeats: int = 200) -> None:
-    """Print a network's weights and the median milliseconds of one picture; the caller leaves it one core."""
+    """Print the number of weights and the median milliseconds per image; the caller restricts this to one core."""
     import numpy as np
 
     from lumbar.weights import safe_loading
 
     model = safe_loading.load(run / "best.keras")
-    picture = np.random.default_rng(0).random((1, 256, 256, 1), dtype=np.float32)
+    image = np.random.default_rng(0).random((1, 256, 256, 1), dtype=np.float32)
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        model.predict_on_batch(picture)
+        model.predict_on_batch(image)
         times.append(1000 * (time.perf_counter() - begin))
     print(model.count_params(), statistics.median(times))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=4.0, help="minutes of training for each (default: 4)")
-    parser.add_argument("--real", type=Path, help="folder of real labelled pictures to measure on too")
-    parser.add_argument("--backbone-weights", help="add a backbone that knows photographs: imagenet or a .h5 file")
+    parser.add_argument("--minutes", type=float, default=4.0, help="minutes of training for each network (default: 4)")
+    parser.add_argument("--real", type=Path, help="folder of real labelled images to measure on, too")
+    parser.add_argument("--backbone-weights", help="add a network with a pretrained backbone: imagenet or a .h5 file")
     parser.add_argument("--time", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.time:

@@ -1,17 +1,18 @@
-"""How fast a large set is looked through and prepared: ``python benchmarks/preparation.py``.
+"""Measure how fast a large data set is loaded and prepared: ``python benchmarks/preparation.py``.
 
-Makes a tree of DICOM files in the layout of RSNA 2024 in a temporary folder (20,000 files take 4 GB, and as much again
-as a third for what is prepared of them), and measures, at a quarter, at half and at the whole of it, beside a plain
-loop of pydicom and scikit-image in one process:
+The command makes a tree of DICOM files in the layout of RSNA 2024 in a temporary folder: 20,000 files take 4 GB, and
+the images prepared from them a third of that. It measures at a quarter, at half and at the whole of the tree, beside a
+plain loop of pydicom and scikit-image in one process:
 
-- headers: from the folder to the landmark table with the size of each picture, against `dcmread` of each file;
-- pictures: from the table to 256×256 pictures on disk, against `pixel_array` and `skimage.transform.resize`;
-- the processor time of a file, which a busy machine changes less than the clock;
-- the most memory that our process, and the largest of its workers, took.
+- headers: from the folder to the landmark table with the size of each image, beside `dcmread` of each file;
+- pictures: from the table to 256×256 images on disk, beside `pixel_array` and `skimage.transform.resize`;
+- processor time per file, which depends less on a busy machine than the clock;
+- peak memory of our process, and of the largest of its workers.
 
-Files come from the system's memory, as they were just written: what is measured is processors, not disks. Each figure
-is the median of several rounds, in each of which all measurements take turns. Prints a table and writes
-preparation.csv. Ratios travel from machine to machine; the absolute figures do not. Needs scikit-image.
+The files were just written, so they are read from the page cache: the figures show the processors, not the disk. Each
+figure is the median of several rounds, in each of which all measurements take turns. The command prints a table and
+writes preparation.csv. Ratios are comparable between machines, absolute figures are not. scikit-image must be
+installed.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from lumbar.datasets import rsna
 from lumbar.storage.files import write_table
 
 SLICES = 15
-"""Of a series, as is usual in sagittal studies."""
+"""Slices per series, as is usual in sagittal studies."""
 
 LOOPED = 400
-"""Files that the plain loop goes through, spread over the tree; its speed does not depend on their number."""
+"""Files that the plain loop reads, spread over the tree; its speed does not depend on their number."""
 
 
 class Tree:
-    """A folder in the layout of RSNA 2024 in which each picture bears a point: copies of one series, renamed."""
+    """A folder in the layout of RSNA 2024 with one point per image: copies of one series under other identifiers."""
 
     def __init__(self, root: Path):
         from lumbar.phantom.study import PhantomSettings, write_dataset
@@ -59,7 +60,7 @@ class Tree:
         self._rows: list[tuple] = []
 
     def grow(self, count: int) -> None:
-        """Write files until there are `count`, and the tables of all of them."""
+        """Write files until there are `count`, and the tables for all of them."""
         for number in range(len(self._rows), count):
             series, place = divmod(number, SLICES)
             study = 10_000_000 + series
@@ -78,7 +79,7 @@ class Tree:
         write_table(self.root / rsna.SERIES, series.assign(series_description="Sagittal T2/STIR"))
 
     def some_files(self) -> list[Path]:
-        """Of the whole tree, evenly spread."""
+        """Return at most `LOOPED` files, evenly spread over the tree."""
         files = [self.root / rsna.PICTURES / f"{row[0]}/{row[1]}/{row[2]}.dcm" for row in self._rows]
         return files[:: max(1, len(files) // LOOPED)][:LOOPED]
 
@@ -91,10 +92,10 @@ def _identifiers(file: Path) -> list[bytes]:
 
 
 def plain(files: list[Path]) -> pd.DataFrame:
-    """What one writes at first: one process, one file after the other.
+    """Measure the loop that one would write first: one process, one file after the other.
 
     Returns:
-        Rows headers and pictures, columns rate (files a second) and processor (ms a file).
+        DataFrame with rows headers and pictures, and columns rate (files per second) and processor (ms per file).
     """
     import pydicom
     from skimage.transform import resize
@@ -111,7 +112,7 @@ def plain(files: list[Path]) -> pd.DataFrame:
 
     found = {}
     for what, work in (("headers", header), ("pictures", picture)):
-        work(files[0])  # the first time pays for imports
+        work(files[0])  # the first call includes imports
         begin = _clocks()
         for file in files:
             work(file)
@@ -120,10 +121,10 @@ def plain(files: list[Path]) -> pd.DataFrame:
 
 
 def ours(root: Path) -> tuple[pd.DataFrame, list[float]]:
-    """In a process of its own, from nothing: no header known, no picture prepared.
+    """Measure this package in a process of its own, with empty caches.
 
     Returns:
-        The same, and the most memory that the process and the largest of its workers took, MB.
+        The same DataFrame as `plain`, and the peak memory of the process and of the largest of its workers, MB.
     """
     with tempfile.TemporaryDirectory(dir=root.parent) as home:
         command = [sys.executable, __file__, "--measure", str(root)]
@@ -134,7 +135,7 @@ def ours(root: Path) -> tuple[pd.DataFrame, list[float]]:
 
 
 def measure(root: Path) -> None:
-    """What `ours` asks its process."""
+    """Load and prepare the tree, and print the measurements as JSON; `ours` runs this in a process of its own."""
     from lumbar import datasets
     from lumbar.datasets.preparation import prepare
 
@@ -149,7 +150,7 @@ def measure(root: Path) -> None:
 
 
 def _clocks() -> tuple[float, float]:
-    """Seconds by the clock, and of processor time of this process and its finished children."""
+    """Return seconds by the clock, and seconds of processor time of this process and its finished children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return time.perf_counter(), sum(each.ru_utime + each.ru_stime for each in used)
 
@@ -159,7 +160,7 @@ def _each(count: int, begin: tuple[float, float], end: tuple[float, float]) -> d
 
 
 def compare(tree: Tree, count: int, repeats: int) -> dict[str, float]:
-    """A row of the table."""
+    """Return a row of the table: medians over the rounds, for `count` files."""
     tree.grow(count)
     row, rounds = {"files": count}, [(plain(tree.some_files()), *ours(tree.root)) for _ in range(repeats)]
     for what in ("headers", "pictures"):
@@ -178,8 +179,8 @@ def compare(tree: Tree, count: int, repeats: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, default=20_000, help="size of the tree (default: 20000)")
-    parser.add_argument("--repeats", type=int, default=3, help="rounds (default: 3)")
+    parser.add_argument("--files", type=int, default=20_000, help="number of files in the tree (default: 20000)")
+    parser.add_argument("--repeats", type=int, default=3, help="number of rounds (default: 3)")
     parser.add_argument("--folder", type=Path, help="where to make the tree (default: the system's temporary folder)")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -193,7 +194,7 @@ def main() -> None:
         rows = [compare(tree, arguments.files // part, arguments.repeats) for part in (4, 2, 1)]
         table = pd.DataFrame(rows).round(2).assign(cores=os.cpu_count(), load=f"{load:.1f}", repeats=arguments.repeats)
         print(table.T.to_string(header=False))
-        print(f"{time.perf_counter() - begin:.0f} s in all")
+        print(f"{time.perf_counter() - begin:.0f} s in total")
         write_table(Path(__file__).with_suffix(".csv"), table)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -798,7 +798,7 @@ def arguments() -> argparse.Namespace:
         prog="python -m benchmarks.same",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Do the same work in two checkouts, and say whether they compute the same, to the bit.\n"
-        "About ten minutes on two cores.",
+        "About a quarter of an hour on two idle cores.",
         epilog="rows:\n"
         + "\n".join(f"  {name:8} {row.__doc__.splitlines()[0]}" for name, row in ROWS.items())
         + "\n\nexit code: 0 if all is identical or differs only as is wanted (check: the same numbers in other words;"

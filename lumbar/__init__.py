@@ -22,33 +22,34 @@ def predict(
     frame: int | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Find the points in pictures.
+    """Find the lumbar disc levels in images with a trained network.
 
     Args:
-        paths: A DICOM, PNG or JPEG file, a volume (.mha, .nii, .nii.gz), a folder of pictures, or several of these.
-        weights: A trained network: a released one by its name, or a run's folder or name; `lumbar.weights.DEFAULT` if
-            left out.
-        view: "sagittal", "coronal" or "axial", for pictures whose files do not say it (PNG, JPEG); sagittal if left
-            out.
-        frame: Of a multi-frame file or volume, from 0; a volume's middle sagittal slice if left out.
-        progress: Show progress bars.
+        paths: A DICOM, PNG or JPEG file, a volume (.mha, .nii, .nii.gz), a folder of such files, or several of these.
+        weights: The trained network: the name of a released one, or the folder or name of a run. The default is
+            `lumbar.core.constants.DEFAULT_WEIGHTS`.
+        view: "sagittal", "coronal" or "axial", for images whose files do not state their plane (PNG, JPEG). The
+            default is sagittal.
+        frame: Frame of a multi-frame file, or sagittal slice of a volume, counted from 0. The default is the middle
+            sagittal slice of a volume.
+        progress: Whether to show progress bars.
 
     Returns:
-        DataFrame with one row per point; its columns are those of `lumbar.prediction.Predictions`. A file that cannot
-        be used is left out with a warning.
+        DataFrame with one row per point; `lumbar.prediction.Predictions` describes its columns. A file that cannot be
+        used is left out with a warning.
 
     Raises:
-        ScanError: If not one of the files can be used.
+        ScanError: If none of the files can be used.
         RunError: If there is no such network.
     """
     import warnings
 
     from lumbar.prediction import PredictionSettings
-    from lumbar.prediction import predict as find
+    from lumbar.prediction import predict as predict_files
 
-    several = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    chosen = {} if weights is None else {"weights": os.fspath(weights)}
-    found = find(several, PredictionSettings(**chosen, view=view, frame=frame), progress=progress)
+    files = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    network = {} if weights is None else {"weights": os.fspath(weights)}
+    found = predict_files(files, PredictionSettings(**network, view=view, frame=frame), progress=progress)
     if found.table.empty and found.refused:
         raise found.refused[0]
     for error in found.refused:

@@ -1,4 +1,4 @@
-"""Random changes of a prepared picture that move its points along, drawn anew for each picture and epoch."""
+"""Augmentation: random changes of a prepared image that move its points along with the pixels."""
 
 from __future__ import annotations
 
@@ -13,64 +13,64 @@ from lumbar.geometry import SIZE, Affine
 from lumbar.landmarks import SIDES
 
 _GRAIN = np.random.default_rng(0).standard_normal((2 * SIZE, 2 * SIZE), dtype=np.float32)
-"""Noise to cut pieces from: drawing it anew for each picture would cost as much as all the rest."""
+"""Noise of which each image gets a random crop: fresh noise for each would take as long as all other changes."""
 
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """How far a picture may be changed; every amount is scaled by `strength`, and strength 0 changes nothing.
+    """How far an image may be changed; every amount is scaled by `strength`, and strength 0 changes nothing.
 
-    Mirroring is off: by convention sagittal pictures show the patient facing left, coronal ones are seen from the front
-    and axial ones from the feet. A network need not learn pictures that it will never meet.
+    Mirroring is off by default. By convention sagittal images show the patient facing left, coronal ones are seen from
+    the front and axial ones from the feet, so a network never meets a mirrored image.
     """
 
     strength: float = setting(1.0, "scales every amount below; 0 turns augmentation off", at_least=0)
     shift: float = setting(12.0, "largest shift along each axis, pixels", at_least=0)
     rotation: float = setting(8.0, "largest rotation, degrees", at_least=0)
-    scale: float = setting(0.12, "largest change of size, as a share", at_least=0)
-    stretch: float = setting(0.08, "largest change of proportions, as a share", at_least=0)
+    scale: float = setting(0.12, "largest change of size, as a fraction", at_least=0)
+    stretch: float = setting(0.08, "largest change of proportions, as a fraction", at_least=0)
     elastic: float = setting(1.5, "typical elastic displacement, pixels", at_least=0)
     flip: float = setting(0.0, "probability of mirroring left and right (axial points swap sides)", at_least=0)
-    brightness: float = setting(0.1, "largest shift of brightness, share of the range", at_least=0)
-    contrast: float = setting(0.2, "largest change of contrast, as a share", at_least=0)
+    brightness: float = setting(0.1, "largest shift of brightness, as a fraction of the range", at_least=0)
+    contrast: float = setting(0.2, "largest change of contrast, as a fraction", at_least=0)
     gamma: float = setting(0.3, "largest change of gamma, natural logarithm", at_least=0)
     contrast_remap: float = setting(
-        0.0, "probability of a random contrast remapping, as if of a contrast never seen", at_least=0
+        0.0, "probability of a random contrast remapping, which imitates an unseen contrast", at_least=0
     )
-    bias: float = setting(0.25, "largest slow change of brightness across the picture, as a share", at_least=0)
+    bias: float = setting(0.25, "largest slow change of brightness across the image, as a fraction", at_least=0)
     blur: float = setting(0.8, "largest blur, standard deviation in pixels", at_least=0)
-    noise: float = setting(0.04, "largest noise, standard deviation as a share of the range", at_least=0)
+    noise: float = setting(0.04, "largest noise, standard deviation as a fraction of the range", at_least=0)
 
 
 def augment(
-    picture: np.ndarray,
+    image: np.ndarray,
     points: np.ndarray,
     rng: np.random.Generator,
     settings: AugmentSettings = AugmentSettings(),
     channels: Sequence[str] = (),
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Change a picture and its points by the same random amounts.
+    """Change an image and its points at random: move both together, then change the grey values of the image.
 
     Args:
-        picture: uint8, shape (256, 256).
-        points: shape (K, 2), pixels of the 256 frame; NaN where missing.
-        rng: Source of chance; the same state gives the same result.
-        settings: How far to go.
-        channels: Names of the K points; needed for a flip to swap the patient's sides.
+        image: uint8, (256, 256).
+        points: (K, 2), pixels of the 256 frame; NaN where missing.
+        rng: Random number generator; the same state gives the same result.
+        settings: How far the image may be changed.
+        channels: Names of the K points; a flip needs them to swap the patient's sides.
 
     Returns:
-        Picture and points in the same form; a point that left the picture is NaN.
+        Image and points in the same form; a point that left the image is NaN.
     """
     if settings.strength == 0:
-        return picture, points
-    picture, points = _move(picture, points, rng, settings, channels)
-    picture = _shade(picture, rng, settings)
+        return image, points
+    image, points = _move(image, points, rng, settings, channels)
+    image = _change_greys(image, rng, settings)
     outside = ((points < -0.5) | (points > SIZE - 0.5)).any(axis=-1)
-    return picture, np.where(outside[:, None], np.nan, points)
+    return image, np.where(outside[:, None], np.nan, points)
 
 
-def _move(picture, points, rng, settings, channels):
-    """One affine map for shift, rotation, scale, proportions and mirror, and an elastic field on top."""
+def _move(image, points, rng, settings, channels):
+    """Apply one affine map for shift, rotation, scale, proportions and mirroring, and an elastic deformation."""
     amount = settings.strength
     middle = ((SIZE - 1) / 2, (SIZE - 1) / 2)
     scale = np.exp(rng.uniform(-1, 1) * np.log1p(settings.scale * amount))
@@ -88,24 +88,24 @@ def _move(picture, points, rng, settings, channels):
             order[left], order[right] = right, left
             points = points[order]
     if settings.elastic == 0:
-        return change.image(picture), change.points(points)
+        return change.image(image), change.points(points)
     field = _smooth_field(rng, settings.elastic * amount)
     back = change.inverse().matrix.astype(np.float32)
     columns, rows = np.meshgrid(np.arange(SIZE, dtype=np.float32), np.arange(SIZE, dtype=np.float32))
     columns, rows = columns + field[..., 0], rows + field[..., 1]
     source = [back[axis, 0] * columns + back[axis, 1] * rows + back[axis, 2] for axis in (0, 1)]
-    moved = cv2.remap(picture, source[0], source[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return moved, _against_field(change.points(points), field)
+    moved = cv2.remap(image, source[0], source[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return moved, _undo_displacement(change.points(points), field)
 
 
 def _smooth_field(rng, size):
-    """Displacements (256, 256, 2) in pixels, of standard deviation `size` or so, smooth over some forty pixels."""
+    """Return displacements (256, 256, 2) in pixels, standard deviation about `size`, smooth over some forty pixels."""
     coarse = rng.normal(0, size, (7, 7, 2)).astype(np.float32)
     return cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
 
 
-def _against_field(points, field):
-    """Where points lie in a picture that was read at ``pixel + field[pixel]``: solve p + field(p) = point for p."""
+def _undo_displacement(points, field):
+    """Return where points lie in an image that was sampled at ``pixel + field[pixel]``: solve p + field(p) = point."""
     guess = points.copy()
     for _ in range(8):  # the field changes by far less than a pixel per pixel: this converges fast
         there = cv2.remap(
@@ -119,16 +119,16 @@ def _against_field(points, field):
     return np.where(np.isnan(points), np.nan, guess)
 
 
-def _shade(picture, rng, settings):
-    """Brightness, contrast, gamma and tones in one table of 256 values; then bias field, blur and noise."""
+def _change_greys(image, rng, settings):
+    """Apply gamma, contrast, brightness and contrast remapping in one lookup table; then bias field, blur and noise."""
     amount = settings.strength
     brightness, contrast, gamma, blur, noise = rng.uniform((-1, -1, -1, 0, 0), 1)
     values = np.linspace(0, 1, 256) ** np.exp(gamma * settings.gamma * amount)
     values = (values - 0.5) * (1 + contrast * settings.contrast * amount) + 0.5
     values += brightness * settings.brightness * amount
     if settings.contrast_remap and rng.random() < settings.contrast_remap * min(amount, 1):
-        values = _random_contrast(values, rng)
-    shaded = cv2.LUT(picture, np.clip(values, 0, 1).astype(np.float32) * 255)
+        values = _remap_contrast(values, rng)
+    shaded = cv2.LUT(image, np.clip(values, 0, 1).astype(np.float32) * 255)
     if settings.bias:
         coarse = rng.uniform(-1, 1, (3, 3)).astype(np.float32) * settings.bias * amount
         shaded *= 1 + cv2.resize(coarse, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
@@ -136,12 +136,12 @@ def _shade(picture, rng, settings):
         shaded = cv2.GaussianBlur(shaded, (5, 5), blur * settings.blur * amount)
     if settings.noise:
         top, left = rng.integers(0, SIZE, 2, endpoint=True)
-        piece = _GRAIN[top : top + SIZE, left : left + SIZE]
-        shaded += piece * np.float32(noise * settings.noise * amount * 255)
+        crop = _GRAIN[top : top + SIZE, left : left + SIZE]
+        shaded += crop * np.float32(noise * settings.noise * amount * 255)
     return np.clip(shaded, 0, 255, out=shaded).astype(np.uint8)
 
 
-def _random_contrast(values, rng):
-    """Other greys for the same tissues: what was bright may become dark, but air stays the darkest."""
+def _remap_contrast(values, rng):
+    """Give each grey value another at random: bright tissue may become dark, but air stays the darkest."""
     greys = np.concatenate([rng.uniform(0, 0.1, 1), rng.uniform(0.1, 1, 5)])
     return np.interp(values, np.linspace(0, 1, len(greys)), greys)

@@ -1,4 +1,4 @@
-"""Batches for `fit`: order and augmentation follow from (seed, epoch, position) alone."""
+"""Batches for `fit`: their order and augmentation depend on (seed, epoch, position) alone."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ _TO_UNIT = Affine.unit()
 
 
 class Batches(keras.utils.PyDataset):
-    """Prepared pictures, batch by batch.
+    """Prepared images, batch by batch.
 
-    Each batch is a pair: pictures float32 (batch, 256, 256, 1) from 0 to 1, and points float32 (batch, K, 2) in unit
-    coordinates, NaN where missing. A run that resumes at some epoch sees what it would have seen without the break.
+    Each batch is a pair: images, float32 (batch, 256, 256, 1) from 0 to 1, and points, float32 (batch, K, 2) in unit
+    coordinates, NaN where missing. A training that resumes at some epoch gets the batches that it would have got
+    without the break.
 
     Args:
-        prepared: Pictures and points.
-        batch_size: Pictures a batch; the last one may be smaller.
-        seed: Of order and augmentation.
-        shuffle: Whether each epoch has its own order.
-        augment: How to change the pictures; None leaves them as they are.
-        shard: The part of each batch that this process gives, if several devices share it.
+        prepared: Images and points.
+        batch_size: Images per batch; the last batch may be smaller.
+        seed: Seed of order and augmentation.
+        shuffle: Whether each epoch has an order of its own.
+        augment: How to change the images; None leaves them as they are.
+        shard: The part of each batch that this process feeds to its devices, if several devices share the batch.
     """
 
     def __init__(
@@ -43,9 +44,10 @@ class Batches(keras.utils.PyDataset):
         augment: AugmentSettings | None = None,
         shard: BatchShard | None = None,
     ):
-        # Where Keras takes batches from the object itself, see `for_fit`: with one worker and TensorFlow it leaves them
-        # to a stream of tf.data whose tuning thread notices only after up to ten seconds that it is at its end. With
-        # several it has a queue of its own, which on the other backends carries batches from one epoch to the next.
+        # Keras uses these workers if it takes batches from the object itself, see `for_fit`. With one worker on
+        # TensorFlow it wraps the object in a tf.data pipeline, whose tuning thread takes up to ten seconds to end. With
+        # several workers it uses a queue of its own, which on the other backends would carry batches over from one
+        # epoch to the next.
         workers = 2 if keras.backend.backend() == "tensorflow" else 1
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4)
         self.prepared, self.batch_size, self.seed, self.shuffle = prepared, batch_size, seed, shuffle
@@ -57,29 +59,45 @@ class Batches(keras.utils.PyDataset):
         return -(-len(self.prepared.images) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a batch of the current epoch, see `batch`."""
         return self.batch(self.epoch, index)
 
     def batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """The batch at this place of this epoch, whatever was asked before."""
+        """Return one batch of one epoch; it does not depend on the calls before.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            index: Position of the batch in the epoch, from 0.
+
+        Returns:
+            Images float32 (batch, 256, 256, 1), from 0 to 1, and points float32 (batch, K, 2), unit coordinates.
+        """
         positions = self._order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
         positions, copied = self.shard.select(positions)
-        pictures = np.empty((len(positions), SIZE, SIZE, 1), np.float32)
+        images = np.empty((len(positions), SIZE, SIZE, 1), np.float32)
         points = np.empty((len(positions), len(self.prepared.channels), 2), np.float32)
-        for place, position in enumerate(positions):
-            picture, moved = self.prepared.images[position], self.prepared.points[position]
+        for row, position in enumerate(positions):
+            image, xy_256 = self.prepared.images[position], self.prepared.points[position]
             if self.settings:
                 rng = np.random.default_rng((self.seed, epoch, int(position)))
-                picture, moved = augment(picture, moved, rng, self.settings, self.prepared.channels)
-            np.multiply(picture, np.float32(1 / 255), out=pictures[place, ..., 0])
-            points[place] = np.nan if copied[place] else _TO_UNIT.points(moved)
-        return pictures, points
+                image, xy_256 = augment(image, xy_256, rng, self.settings, self.prepared.channels)
+            np.multiply(image, np.float32(1 / 255), out=images[row, ..., 0])
+            points[row] = np.nan if copied[row] else _TO_UNIT.points(xy_256)
+        return images, points
 
     def for_fit(self, epochs: range) -> dict[str, Any]:
-        """Arguments of `fit` that show a network these epochs, counted from 0.
+        """Return the arguments of `fit` that feed a network with the batches of some epochs.
 
-        On TensorFlow the next batches are made while the network computes, those of the next epoch while this one is
-        validated and saved. On the other backends Keras takes each from the object itself when the network needs it,
-        and who trains several epochs sets `epoch` as each begins, as `lumbar.training.checkpoints.RunKeeper` does.
+        On TensorFlow two threads make the next batches while the network computes, and those of the next epoch while
+        the network is validated and saved. On the other backends Keras asks this object for each batch when the network
+        needs it. There a training of several epochs must set `epoch` at the beginning of each, as
+        `lumbar.training.checkpoints.RunKeeper` does.
+
+        Args:
+            epochs: The epochs, counted from 0.
+
+        Returns:
+            Keyword arguments of `keras.Model.fit`: x, steps_per_epoch, initial_epoch, epochs and shuffle.
         """
         self.epoch = epochs.start
         feed, steps = self, None
@@ -90,10 +108,11 @@ class Batches(keras.utils.PyDataset):
             "steps_per_epoch": steps,
             "initial_epoch": epochs.start,
             "epochs": epochs.stop,
-            "shuffle": False,  # the batches see to that themselves
+            "shuffle": False,  # the batches are in their order already
         }
 
     def _stream(self, epochs: range) -> tf.data.Dataset:
+        """Return the batches of some epochs, one after the other, made ahead by two threads."""
         import tensorflow as tf
 
         def made(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -103,7 +122,7 @@ class Batches(keras.utils.PyDataset):
         shapes = ((None, SIZE, SIZE, 1), (None, len(self.prepared.channels), 2))
         numbers = tf.data.Dataset.range(epochs.start * len(self), epochs.stop * len(self))
         options = tf.data.Options()
-        options.autotune.enabled = False  # its thread would be late, see `__init__`
+        options.autotune.enabled = False  # its thread would end late, see `__init__`
         return numbers.map(made, num_parallel_calls=2).prefetch(1).with_options(options)
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -112,13 +131,15 @@ class Batches(keras.utils.PyDataset):
 
 
 class CountCopiesOnce(keras.callbacks.Callback):
-    """Mends the epoch's mean losses where devices share a last batch that had to be repeated, see `BatchShard.select`.
+    """Corrects an epoch's mean losses where several devices share a last batch that was repeated.
 
-    Keras weighs the loss of each batch by its rows, copies included. The metrics know better: copies have no points.
+    Keras weights the loss of each batch by its number of rows, copies included (see
+    `lumbar.compute.devices.BatchShard.select`). This callback replaces the mean over rows by the mean over images. The
+    metrics need no correction, because copies have no points.
 
     Args:
-        training: Batches of the training.
-        validation: Batches of the validation after each epoch.
+        training: The batches that the network is trained on.
+        validation: The batches that it is validated on after each epoch.
     """
 
     def __init__(self, training: Batches, validation: Batches):
@@ -127,15 +148,15 @@ class CountCopiesOnce(keras.callbacks.Callback):
         self.means = {}
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Notes the mean loss so far."""
+        """Note the mean training loss of all batches but the last."""
         self._note("loss", batch, logs)
 
     def on_test_batch_end(self, batch: int, logs=None) -> None:
-        """Notes the mean loss so far."""
+        """Note the mean validation loss of all batches but the last."""
         self._note("val_loss", batch, logs)
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
-        """Puts the mean over pictures in place of that over rows."""
+        """Replace the mean losses over rows by those over images."""
         for name, batches in self.batches.items():
             before = (len(batches) - 1) * batches.batch_size
             last = len(batches.prepared.images) - before

@@ -21,7 +21,7 @@ from lumbar.inference import predict_points
 from lumbar.preprocess import Prepared, PreprocessSettings
 from lumbar.reports.tables import as_text
 from lumbar.runs.settings import EvaluationSettings, TrainingSettings
-from lumbar.storage.files import clear, write_json, write_table
+from lumbar.storage.files import remove_leftovers, write_json, write_table
 from lumbar.training import data
 
 
@@ -215,7 +215,7 @@ def _draw(
 
 
 def _write(run: Path, part: str, measurements: dict, predictions: pd.DataFrame) -> None:
-    clear(run)
+    remove_leftovers(run)
     write_json(metrics_file(run, part), measurements)
     write_table(run / f"predictions{_suffix(part)}.csv", predictions)
 

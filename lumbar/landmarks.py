@@ -1,4 +1,4 @@
-"""The landmark table: one row a point, the same columns whatever data set it came from."""
+"""The landmark table: one row per point, with the same columns for every data set."""
 
 from __future__ import annotations
 
@@ -20,39 +20,42 @@ __all__ = [
     "SCHEMA",
     "SIDES",
     "VIEWS",
-    "channel",
     "channels",
     "check",
     "frames",
+    "image_names",
     "misordered",
-    "picture",
     "problems",
+    "row_channels",
 ]
 
 MARGIN_INSIDE_MM = 1.2
-"""How far in front of the disc's posterior edge its point lies in a sagittal picture, mm: people mark the dark band of
-annulus and ligament, not its last pixel. Networks trained on the edge itself erred by so much against the public
-labels."""
+"""Distance of a sagittal point in front of the disc's posterior edge, mm. People mark the dark band of annulus and
+ligament, not its last pixel; networks trained on the edge itself were off by this distance on the public labels."""
 
 SCHEMA = pandera.DataFrameSchema(
     {
         "image": pandera.Column(
-            str, pandera.Check.str_length(min_value=1), description="path below the data set's folder"
+            str, pandera.Check.str_length(min_value=1), description="path relative to the data set's folder"
         ),
-        "patient": pandera.Column(str, pandera.Check.str_length(min_value=1), description="who; splits are by patient"),
+        "patient": pandera.Column(
+            str, pandera.Check.str_length(min_value=1), description="name of the patient; splits are by patient"
+        ),
         "source": pandera.Column(
-            str, description="hospital or data set the picture came from; splits are stratified by it"
+            str, description="hospital or data set that the image came from; splits are stratified by it"
         ),
-        "view": pandera.Column(str, pandera.Check.isin(VIEWS), description="plane of the cut"),
+        "view": pandera.Column(str, pandera.Check.isin(VIEWS), description="anatomical plane of the image"),
         "contrast": pandera.Column(str, description="T1, T2, STIR, CT …; empty if unknown"),
         "level": pandera.Column(str, pandera.Check.isin(LEVELS), description="disc level"),
-        "side": pandera.Column(str, pandera.Check.isin(("", *SIDES)), description="patient's side, axial points only"),
+        "side": pandera.Column(
+            str, pandera.Check.isin(("", *SIDES)), description="the patient's side; axial points only"
+        ),
         "x": pandera.Column(
             float, nullable=True, description="column in native pixels; NaN where the point is missing"
         ),
         "y": pandera.Column(float, nullable=True, description="row in native pixels; NaN where the point is missing"),
-        "width": pandera.Column(int, pandera.Check.gt(0), description="columns of the native picture"),
-        "height": pandera.Column(int, pandera.Check.gt(0), description="rows of the native picture"),
+        "width": pandera.Column(int, pandera.Check.gt(0), description="columns of the native image"),
+        "height": pandera.Column(int, pandera.Check.gt(0), description="rows of the native image"),
         "pixel_width": pandera.Column(float, pandera.Check.gt(0), nullable=True, description="mm; NaN if unknown"),
         "pixel_height": pandera.Column(float, pandera.Check.gt(0), nullable=True, description="mm; NaN if unknown"),
         "frame": pandera.Column(
@@ -60,24 +63,27 @@ SCHEMA = pandera.DataFrameSchema(
             pandera.Check.ge(0),
             nullable=True,
             required=False,
-            description="which frame of the file the picture is, see `lumbar.imaging.read`; missing if it has only one",
+            description="frame of the file, see `lumbar.imaging.read`; missing if the file has only one",
         ),
     },
     strict=False,
     coerce=True,
 )
-"""Columns that every reader in `lumbar.datasets` fills; `frame` only where a file holds several pictures (a volume, a
-multi-frame DICOM file). Further columns are welcome and travel along."""
+"""Columns that every reader in `lumbar.datasets` fills; `frame` only where a file holds several images (a volume or a
+multi-frame DICOM file). Further columns are allowed and kept."""
 
 REQUIRED = tuple(name for name, column in SCHEMA.columns.items() if column.required)
-"""The columns of the schema without which a table is none."""
+"""Columns that every landmark table must have."""
 
 
 def channels(views: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    """The points a network for these views answers with, in order.
+    """Return the names of a network's output channels, one per point, in order.
 
-    Sagittal and coronal pictures share five channels, one a level; an axial picture shows one level, so its two
-    channels are the sides: ``("sagittal",)`` gives 5 names, ``("axial",)`` 2, all three views 7.
+    Sagittal and coronal images share five channels, one per level; an axial image shows one level, so its two channels
+    are the sides: ``("sagittal",)`` gives 5 names, ``("axial",)`` 2, all three views 7.
+
+    Args:
+        views: The planes that the network is for, some of `VIEWS`.
 
     Raises:
         ValueError: If a view is unknown or none is given.
@@ -89,13 +95,13 @@ def channels(views: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     return flat + (SIDES if "axial" in views else ())
 
 
-def channel(table: pd.DataFrame) -> pd.Series:
-    """For each row of a landmark table the name of the channel it belongs to: its side if axial, its level if not."""
+def row_channels(table: pd.DataFrame) -> pd.Series:
+    """Return the channel of each row of a landmark table: its side if it is axial, otherwise its level."""
     return table["side"].where(table["view"] == "axial", table["level"])
 
 
-def picture(table: pd.DataFrame) -> pd.Series:
-    """For each row of a landmark table what names its picture: the image, and the frame where the table has it."""
+def image_names(table: pd.DataFrame) -> pd.Series:
+    """Return a name for the image of each row of a landmark table: its path, and its frame where the table has one."""
     if "frame" not in table:
         return table["image"]
     framed = table["image"] + " frame " + table["frame"].astype(str)
@@ -103,7 +109,7 @@ def picture(table: pd.DataFrame) -> pd.Series:
 
 
 def frames(table: pd.DataFrame) -> list[int | None]:
-    """For each row of a landmark table the frame that `lumbar.imaging.read` is to be asked for."""
+    """Return the argument `frame` of `lumbar.imaging.read` for each row of a landmark table; None without a frame."""
     if "frame" not in table:
         return [None] * len(table)
     numbers = pd.to_numeric(table["frame"], errors="coerce")
@@ -111,13 +117,14 @@ def frames(table: pd.DataFrame) -> list[int | None]:
 
 
 def problems(table: pd.DataFrame) -> pd.DataFrame:
-    """What is wrong with a landmark table, row by row.
+    """Find what is wrong with a landmark table, row by row.
 
     Args:
         table: Any DataFrame that is meant to be a landmark table.
 
     Returns:
-        DataFrame with columns row (index label, or -1 for the whole table), column, problem; empty if all is well.
+        DataFrame with columns row (index label, or -1 for the whole table), column, problem; empty if the table is
+        valid.
     """
     found: list[tuple[int, str, str]] = []
     try:
@@ -133,62 +140,66 @@ def problems(table: pd.DataFrame) -> pd.DataFrame:
         numbers = ["x", "y", "width", "height"]
         table = table.assign(**table[numbers].apply(pd.to_numeric, errors="coerce"))
     axial = table["view"] == "axial"
-    by_picture = table.groupby(picture(table))
-    point = table[["level", "side"]].assign(picture=picture(table))
+    names = image_names(table)
+    by_image, point = table.groupby(names), table[["level", "side"]].assign(image=names)
     checks = [
-        ("level", point.duplicated(keep=False), "this point stands in the table more than once"),
-        ("x", table["x"].isna() != table["y"].isna(), "x and y must both be there or both be missing"),
+        ("level", point.duplicated(keep=False), "this point appears in the table more than once"),
+        ("x", table["x"].isna() != table["y"].isna(), "x and y must both be given or both be missing"),
         ("x", _outside(table["x"], table["width"]), "the point lies outside the picture"),
         ("y", _outside(table["y"], table["height"]), "the point lies outside the picture"),
         ("side", axial & (table["side"] == ""), "an axial point needs a side, left or right"),
         ("side", ~axial & (table["side"] != ""), "only axial points have a side"),
     ]
-    several_levels = axial & (by_picture["level"].transform("nunique") > 1)
+    several_levels = axial & (by_image["level"].transform("nunique") > 1)
     checks.append(("level", several_levels, "an axial picture shows one level, not several"))
     for constant in ("patient", "source", "view", "contrast", "width", "height", "pixel_width", "pixel_height"):
-        several = by_picture[constant].transform("nunique") > 1
+        several = by_image[constant].transform("nunique") > 1
         checks.append((constant, several, f"one picture has several values of {constant}"))
     found += [(row, column, text) for column, wrong, text in checks for row in table.index[wrong.to_numpy(dtype=bool)]]
     return _as_problems(found)
 
 
 def _broken(rule: str) -> str:
-    return "is no number" if rule.startswith("coerce_dtype") else f"breaks the rule {rule}"
+    """Return what to say about a value that breaks a rule of the schema."""
+    return "is not a number" if rule.startswith("coerce_dtype") else f"breaks the rule {rule}"
 
 
 def misordered(table: pd.DataFrame, orientations: Mapping[str, np.ndarray] | None = None) -> pd.Index:
-    """Return the rows of a landmark table whose level lies above the one it should lie below.
+    """Return the rows of a landmark table whose point lies above the point of the next higher level.
 
     Sagittal and coronal images show the levels from the head down; one that does not is upside down, or its levels are
     mislabelled.
 
     Args:
         table: Landmark table.
-        orientations: Name of an image (see `picture`) → (2, 3) unit vectors along its rows and columns, patient
+        orientations: Name of an image (see `image_names`) → (2, 3) unit vectors along its rows and columns, patient
             coordinates. Such an image is judged as it is shown upright, the others as they are stored.
     """
     rows = table[table["view"] != "axial"]
     rows = rows.assign(
-        picture=picture(rows),
+        name=image_names(rows),
         order=rows["level"].map({level: order for order, level in enumerate(LEVELS)}),
         x=pd.to_numeric(rows["x"], errors="coerce"),
         y=pd.to_numeric(rows["y"], errors="coerce"),
     )
-    rows = rows.dropna(subset=["order", "y"]).sort_values(["picture", "order"], kind="stable")
+    rows = rows.dropna(subset=["order", "y"]).sort_values(["name", "order"], kind="stable")
     for name, orientation in (orientations or {}).items():
-        here = rows[rows["picture"] == name]
+        here = rows[rows["name"] == name]
         if len(here):
             shown, *_ = upright(orientation, int(here["width"].iloc[0]), int(here["height"].iloc[0]))
             rows.loc[here.index, "y"] = shown.points(here[["x", "y"]].to_numpy(float))[:, 1]
-    above = rows.groupby("picture")["y"].shift(1)
+    above = rows.groupby("name")["y"].shift(1)
     return rows.index[(rows["y"] <= above).to_numpy()]
 
 
 def check(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the schema's dtypes, if it keeps the schema.
+    """Return the table with the schema's dtypes, after checking that it keeps the schema.
+
+    Args:
+        table: Any DataFrame that is meant to be a landmark table.
 
     Raises:
-        TableError: If it does not; the message shows the first rows concerned and counts the rest.
+        TableError: If it does not keep the schema; the message shows the first five problems and counts the rest.
     """
     found = problems(table)
     if len(found):
@@ -199,7 +210,7 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
         more = f"\n  … and {len(found) - 5} more" if len(found) > 5 else ""
         raise TableError(
             f"the landmark table has {len(found)} problem(s):\n  " + "\n  ".join(shown) + more,
-            remedy="run `python -m lumbar check` on the data set's folder for the whole list",
+            remedy="run `python -m lumbar check` on the data set's folder to see all of them",
         )
     return SCHEMA.validate(table)
 

@@ -1,6 +1,6 @@
-"""How far off are points: errors in pixels and millimetres, their summaries, and what knowing nothing would score.
+"""Errors of predicted points in pixels and millimetres, summaries of them, and baselines that never look at the image.
 
-Everything here works on plain arrays of shape (N pictures, K landmarks, 2) and needs no network.
+Everything here works on plain arrays of shape (N images, K landmarks, 2) and needs no network.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS
 
 PCK_PIXELS = (2, 3, 5, 10)
-"""Radii of the percentages of correct keypoints (PCK), pixels of the 256 frame."""
+"""Radii of the percentage of correct keypoints (PCK), pixels of the 256 frame."""
 
 SDR_MILLIMETRES = (2.0, 2.5, 3.0, 4.0)
-"""Radii of the successful detection rates (SDR), millimetres, those of the cephalometric challenges."""
+"""Radii of the successful detection rate (SDR), millimetres; those of the cephalometric challenges."""
 
 INTERVAL = (2.5, 97.5)
 """Percentiles of the bootstrap that bound a 95 % interval."""
@@ -27,12 +27,12 @@ INTERVAL = (2.5, 97.5)
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """Predicted minus true, for N pictures of K landmarks.
+    """Differences between predicted and true points, for N images of K landmarks.
 
     Args:
-        pixels: (N, K, 2) differences in pixels of the 256 frame; NaN where the true point is missing.
-        mm_per_pixel: (N, 2) millimetres of one 256-frame pixel along x and y; NaN where unknown.
-        missing: (N, K) whether a landmark that belongs to this view has no true point.
+        pixels: (N, K, 2), predicted minus true, pixels of the 256 frame; NaN where the true point is missing.
+        mm_per_pixel: (N, 2), millimetres that one pixel of the 256 frame spans along x and y; NaN if unknown.
+        missing: (N, K), whether the landmark belongs to the image's view and has no true point.
     """
 
     pixels: np.ndarray
@@ -41,26 +41,26 @@ class Errors:
 
     @property
     def unit(self) -> np.ndarray:
-        """(N, K, 2) differences in unit coordinates, which run from 0 to 1 across the picture."""
+        """Differences in unit coordinates, which run from 0 to 1 across the image; (N, K, 2)."""
         return Affine.unit().vectors(self.pixels)
 
     @property
     def millimetres(self) -> np.ndarray:
-        """(N, K, 2) differences in the patient, mm; NaN where the size of a pixel is unknown."""
+        """Differences in the patient, mm, (N, K, 2); NaN where the size of a pixel is unknown."""
         return self.pixels * self.mm_per_pixel[:, None, :]
 
     @property
     def radial_px(self) -> np.ndarray:
-        """(N, K) distances, pixels of the 256 frame."""
+        """Distances between predicted and true points, pixels of the 256 frame; (N, K)."""
         return np.linalg.norm(self.pixels, axis=-1)
 
     @property
     def radial_mm(self) -> np.ndarray:
-        """(N, K) distances in the patient, mm. A stretched picture has other millimetres along x than along y."""
+        """Distances in the patient, mm, (N, K); a pixel of a stretched image spans different lengths along x and y."""
         return np.linalg.norm(self.millimetres, axis=-1)
 
     def only(self, mask: np.ndarray) -> Errors:
-        """Without the points outside of a mask, (N,) for pictures or (N, K) for single points."""
+        """Return the errors of the points within a mask: boolean, (N,) for whole images or (N, K) for single points."""
         kept = np.broadcast_to(mask if mask.ndim == 2 else mask[:, None], self.missing.shape)
         return replace(self, pixels=np.where(kept[..., None], self.pixels, np.nan), missing=self.missing & kept)
 
@@ -71,14 +71,14 @@ def errors(
     """Compare predicted points with true ones.
 
     Args:
-        true: (N, K, 2) pixels of the 256 frame, NaN missing.
-        predicted: (N, K, 2), the same; must be numbers wherever there is a true point.
-        mm_per_pixel: (N, 2) millimetres of one 256-frame pixel along x and y, NaN unknown.
-        views: N views.
-        channels: K names, as `lumbar.landmarks.channels` gives them.
+        true: (N, K, 2), pixels of the 256 frame; NaN where missing.
+        predicted: (N, K, 2), pixels of the 256 frame; a number wherever there is a true point.
+        mm_per_pixel: (N, 2), millimetres that one pixel of the 256 frame spans along x and y; NaN if unknown.
+        views: View of each of the N images.
+        channels: Names of the K points, as `lumbar.landmarks.channels` returns them.
 
     Raises:
-        ValueError: If the shapes differ, or a prediction is no number: leaving it out would flatter the network.
+        ValueError: If the shapes differ, or a prediction is not a number; leaving it out would flatter the network.
     """
     if np.shape(true) != np.shape(predicted) or np.shape(true) != (len(views), len(channels), 2):
         raise ValueError(f"shapes differ: true {np.shape(true)}, predicted {np.shape(predicted)}")
@@ -91,30 +91,38 @@ def errors(
 
 
 def belongs(views: Sequence[str], channels: Sequence[str]) -> np.ndarray:
-    """Whether a picture of this view has this landmark at all: (N, K); axial ones have sides, the others levels."""
+    """Return which landmarks an image of each view can have: sides if it is axial, levels if not.
+
+    Args:
+        views: View of each of N images.
+        channels: Names of K points.
+
+    Returns:
+        Boolean, (N, K).
+    """
     axial = np.asarray(views, dtype=object) == "axial"
     return axial[:, None] != np.isin(channels, LEVELS)[None]
 
 
 def summary(errors: Errors, patients: Sequence[str], *, bootstrap: int = 2000, seed: int = 0) -> dict[str, Any]:
-    """The numbers of one predictor.
+    """Summarise the errors of one predictor in numbers.
 
-    Intervals are percentile bootstraps over PATIENTS: a patient's points stay together, as pictures of one person are
-    not independent (Field and Welsh, 2007, "Bootstrapping clustered data").
+    Intervals come from a percentile bootstrap over PATIENTS: all points of a patient are resampled together, because
+    images of one person are not independent (Field and Welsh, 2007, "Bootstrapping clustered data").
 
     Args:
-        errors: Errors of N pictures.
-        patients: N names, who each picture shows.
-        bootstrap: Resamples of the patients; 0 leaves intervals out.
-        seed: The resampling's seed.
+        errors: Errors of N images.
+        patients: The patient of each image, N names.
+        bootstrap: Number of resamples; 0 leaves the intervals out.
+        seed: Seed of the resampling.
 
     Returns:
-        Plain values by name; names end in their unit (px: pixels of the 256 frame, unit: fractions of the picture, mm).
-        pck and sdr are shares from 0 to 1. A value is None where no point can tell it, an interval also with fewer than
-        two patients.
+        Name → plain value. A name ends in its unit: px (pixels of the 256 frame), unit (fractions of the image) or mm.
+        pck and sdr are shares from 0 to 1. A value is None if there is no point to compute it from; an interval is also
+        None with fewer than two patients.
     """
     radial, in_mm = errors.radial_px, errors.radial_mm
-    who = np.broadcast_to(np.asarray(patients, dtype=object)[:, None], radial.shape)
+    patient_of = np.broadcast_to(np.asarray(patients, dtype=object)[:, None], radial.shape)
     known = np.isfinite(radial)
     in_unit = errors.unit
     return {
@@ -122,13 +130,13 @@ def summary(errors: Errors, patients: Sequence[str], *, bootstrap: int = 2000, s
         "points_with_mm": int(np.isfinite(in_mm).sum()),
         "missing": int(errors.missing.sum()),
         "images": int(known.any(axis=1).sum()),
-        "patients": len(set(who[known])),
+        "patients": len(set(patient_of[known])),
         "mae_px": _mean(np.abs(errors.pixels)),
         "mae_unit": _mean(np.abs(in_unit)),
         "mae_mm": _mean(np.abs(errors.millimetres)),
         "mse_unit": _mean(in_unit**2),
-        **_centre(radial, who, "px", bootstrap, seed),
-        **_centre(in_mm, who, "mm", bootstrap, seed),
+        **_mean_and_median(radial, patient_of, "px", bootstrap, seed),
+        **_mean_and_median(in_mm, patient_of, "mm", bootstrap, seed),
         **{f"pck_{radius}px": _mean(np.where(known, radial <= radius, np.nan)) for radius in PCK_PIXELS},
         **{
             f"sdr_{radius:g}mm": _mean(np.where(np.isfinite(in_mm), in_mm <= radius, np.nan))
@@ -138,13 +146,16 @@ def summary(errors: Errors, patients: Sequence[str], *, bootstrap: int = 2000, s
 
 
 def by_group(errors: Errors, patients: Sequence[str], labels: np.ndarray, **options: Any) -> dict[str, dict[str, Any]]:
-    """A summary for each label.
+    """Summarise the errors of each group of points.
 
     Args:
-        errors: Errors of N pictures of K landmarks.
-        patients: N names.
-        labels: (N,) or (N, K) text; points labelled "" belong to no group.
+        errors: Errors of N images of K landmarks.
+        patients: The patient of each image, N names.
+        labels: Names of the groups, text, (N,) for whole images or (N, K) for single points; "" is in no group.
         options: Passed on to `summary`.
+
+    Returns:
+        Name of the group → its summary.
     """
     labels = np.asarray(labels, dtype=object)
     return {
@@ -155,14 +166,14 @@ def by_group(errors: Errors, patients: Sequence[str], labels: np.ndarray, **opti
 
 
 def baselines(training: np.ndarray, count: int) -> dict[str, np.ndarray]:
-    """Predictors that never look at the picture; a network that has learnt something beats them all.
+    """Return the points of predictors that never look at the image; a network that has learnt something beats them all.
 
     Args:
-        training: (M, K, 2) points of the TRAINING part, pixels of the 256 frame, NaN missing.
-        count: Pictures to answer for.
+        training: (M, K, 2), points of the TRAINING part, pixels of the 256 frame; NaN where missing.
+        count: Number of images to predict for.
 
     Returns:
-        Name → (count, K, 2) pixels of the 256 frame.
+        Name of the predictor → points, (count, K, 2), pixels of the 256 frame.
     """
     landmarks = training.shape[1]
     everything = pd.DataFrame(training.reshape(-1, 2)).mean().to_numpy()
@@ -178,17 +189,17 @@ def baselines(training: np.ndarray, count: int) -> dict[str, np.ndarray]:
 
 
 def level_shifts(true: np.ndarray, predicted: np.ndarray, channels: Sequence[str]) -> np.ndarray:
-    """Whether a whole column of answers fits better one level away: right discs, wrongly counted.
+    """Find images whose points fit better one level away: the network found the discs, but counted them wrongly.
 
     Args:
-        true: (N, K, 2) pixels of the 256 frame, NaN missing.
-        predicted: (N, K, 2), the same.
-        channels: K names.
+        true: (N, K, 2), pixels of the 256 frame; NaN where missing.
+        predicted: (N, K, 2), pixels of the 256 frame.
+        channels: Names of the K points.
 
     Returns:
-        (N,): 1 where the answers fit the next level down better than their own, -1 for the next level up, 0 where
-        neither does, NaN where fewer than two levels can be compared. "Better" is the mean distance over the levels
-        that have a true point at both places.
+        (N,): 1 where the predicted points fit the next level down better than their own, -1 where they fit the next
+        level up, 0 where they fit neither better, NaN where fewer than two levels can be compared. The better fit is
+        the smaller mean distance over the levels that have both true points, their own and the neighbour's.
     """
     order = [list(channels).index(level) for level in LEVELS if level in channels]
     true, predicted = np.asarray(true)[:, order], np.asarray(predicted)[:, order]
@@ -208,17 +219,25 @@ def level_shifts(true: np.ndarray, predicted: np.ndarray, channels: Sequence[str
 
 
 def level_shift_share(true: np.ndarray, predicted: np.ndarray, channels: Sequence[str]) -> float | None:
-    """Share of the pictures whose answers `level_shifts` finds one level off; None if none can be judged."""
+    """Return the share of images that `level_shifts` finds one level off; None if none can be judged.
+
+    Args:
+        true: (N, K, 2), pixels of the 256 frame; NaN where missing.
+        predicted: (N, K, 2), pixels of the 256 frame.
+        channels: Names of the K points.
+    """
     shifts = level_shifts(true, predicted, channels)
     judged = shifts[np.isfinite(shifts)]
     return float(np.mean(judged != 0)) if len(judged) else None
 
 
-def _centre(radial: np.ndarray, who: np.ndarray, unit: str, bootstrap: int, seed: int) -> dict[str, Any]:
-    """Mean and median of the radial error with their intervals."""
+def _mean_and_median(
+    radial: np.ndarray, patient_of: np.ndarray, unit: str, bootstrap: int, seed: int
+) -> dict[str, Any]:
+    """Return mean and median of the radial error with their intervals."""
     known = np.isfinite(radial)
-    values, people = radial[known], who[known]
-    means, medians = _resampled(values, people, bootstrap, seed)
+    values = radial[known]
+    means, medians = _resampled(values, patient_of[known], bootstrap, seed)
     return {
         f"radial_mean_{unit}": _mean(values),
         f"radial_mean_{unit}_interval": _interval(means),
@@ -227,9 +246,9 @@ def _centre(radial: np.ndarray, who: np.ndarray, unit: str, bootstrap: int, seed
     }
 
 
-def _resampled(values: np.ndarray, people: np.ndarray, bootstrap: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and median of the values in each resample of the people; both empty if there are fewer than two people."""
-    codes, names = pd.factorize(people)
+def _resampled(values: np.ndarray, patient_of: np.ndarray, bootstrap: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and median of the values in each resample of the patients; empty with fewer than two patients."""
+    codes, names = pd.factorize(patient_of)
     if len(names) < 2 or not bootstrap:
         return np.empty(0), np.empty(0)
     order = np.argsort(values)
@@ -237,11 +256,11 @@ def _resampled(values: np.ndarray, people: np.ndarray, bootstrap: int, seed: int
     random = np.random.default_rng(seed)
     means, medians = np.empty(bootstrap), np.empty(bootstrap)
     for sample in range(bootstrap):
-        # How often each person was drawn is how much each of their points weighs.
-        drawn = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))[codes]
-        reached = np.cumsum(drawn)
-        lower, upper = np.searchsorted(reached, [(reached[-1] + 1) // 2, reached[-1] // 2 + 1])
-        means[sample] = drawn @ values / reached[-1]
+        # A value counts as often as its patient is in the resample.
+        weights = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))[codes]
+        total = np.cumsum(weights)
+        lower, upper = np.searchsorted(total, [(total[-1] + 1) // 2, total[-1] // 2 + 1])
+        means[sample] = weights @ values / total[-1]
         medians[sample] = (values[lower] + values[upper]) / 2
     return means, medians
 

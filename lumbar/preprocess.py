@@ -50,12 +50,22 @@ def prepare_scan(scan: Scan, settings: PreprocessSettings) -> tuple[np.ndarray, 
     """
     height, width = scan.pixels.shape
     spacing = np.array([scan.pixel_width or np.nan, scan.pixel_height or np.nan])
-    shown = Affine.identity()
+    pixels, shown = scan.pixels, Affine.identity()
     if scan.orientation is not None:
         shown, width, height = upright(scan.orientation, width, height)
         spacing = np.abs(shown.vectors(spacing))
-    to_256 = shown.then(_resizing(width, height, *spacing, settings.resize))
-    return square(scan.pixels, to_256, settings), to_256
+        pixels = _turned(pixels, shown)
+    resizing = _resizing(width, height, *spacing, settings.resize)
+    return square(pixels, resizing, settings), shown.then(resizing)
+
+
+def _turned(pixels: np.ndarray, shown: Affine) -> np.ndarray:
+    """Turn pixels by a map of right angles and mirrorings: the same values in another order, none of them resampled."""
+    linear = shown.matrix[:, :2]
+    if linear[0, 0] == 0:  # rows become columns
+        pixels = pixels.T
+    flipped_rows, flipped_columns = linear[1].sum() < 0, linear[0].sum() < 0
+    return np.ascontiguousarray(pixels[:: -1 if flipped_rows else 1, :: -1 if flipped_columns else 1])
 
 
 def _resizing(width: int, height: int, pixel_width: float, pixel_height: float, resize: str) -> Affine:

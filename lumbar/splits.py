@@ -1,4 +1,4 @@
-"""Splits by patient: pictures of one person never stand on both sides of a comparison."""
+"""Splits by patient: images of one person are never in two parts, such as training and test."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from lumbar.core.errors import TableError
 
 
 def split(table: pd.DataFrame, fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0) -> pd.Series:
-    """Send every PATIENT to one part; pictures of one person never meet on both sides.
+    """Assign every PATIENT to one part, so that images of one person are never in two parts.
 
-    Patients are shuffled by a hash of the seed and their name, source by source, and cut at the fractions: the same
-    seed gives the same split on any machine, whatever the order of the rows, and each source is shared out alike.
+    The patients of each source are shuffled by a hash of the seed and their name, and divided by the fractions. The
+    same seed gives the same split on any machine, whatever the order of the rows, and the fractions hold in each
+    source.
 
     Args:
-        table: Landmark table (columns patient and source are used).
-        fractions: Shares of train, validation and test; positive, adding up to 1.
-        seed: Another seed, another split.
+        table: Landmark table (the columns patient and source are used).
+        fractions: Fractions of train, validation and test: non-negative, adding up to 1.
+        seed: Seed of the shuffle.
 
     Returns:
         Series of "train", "validation" or "test", indexed by patient, sorted by patient.
 
     Raises:
         ValueError: If the fractions are not three non-negative numbers adding up to 1.
-        TableError: If a source is too small to give each wanted part a patient, or a patient has several sources.
+        TableError: If a source has too few patients to fill every part with a positive fraction, or a patient has
+            several sources.
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"fractions must be three numbers from 0 that add up to 1, got {fractions}")
+        raise ValueError(f"fractions must be three non-negative numbers that add up to 1, got {fractions}")
     people = table[["patient", "source"]].drop_duplicates()
     if people["patient"].duplicated().any():
         who = people.loc[people["patient"].duplicated(), "patient"].iloc[0]
@@ -38,13 +40,13 @@ def split(table: pd.DataFrame, fractions: tuple[float, float, float] = (0.7, 0.1
     parts: dict[str, str] = {}
     for source, group in people.groupby("source"):
         order = _shuffled(group["patient"], seed)
-        counts = _share_out(len(order), fractions)
+        counts = _counts(len(order), fractions)
         if any(count == 0 < fraction for count, fraction in zip(counts, fractions, strict=True)):
             raise TableError(
                 f"source {source!r} has too few patients to split by patient",
                 field="patient",
                 found=len(order),
-                expected=f"enough for {counts} to leave no part empty",
+                expected=f"at least one patient in each part, not {counts}",
                 remedy="use more patients, or fewer parts (a fraction of 0)",
             )
         parts |= dict(zip(order, np.repeat(PARTS, counts).tolist(), strict=True))
@@ -52,21 +54,22 @@ def split(table: pd.DataFrame, fractions: tuple[float, float, float] = (0.7, 0.1
 
 
 def fold(table: pd.DataFrame, folds: int, number: int, seed: int = 0) -> pd.Series:
-    """Send every PATIENT to one part of a cross-validation: each stands in the test part of one fold.
+    """Assign every PATIENT to one part for one fold of a cross-validation.
 
-    Of the patients of the other folds every eighth validates. Patients are shuffled as in `split`, source by source.
+    Each patient is in the test part of exactly one fold. Of the patients of the other folds, every eighth is in the
+    validation part. The patients of each source are shuffled as in `split`.
 
     Args:
-        table: Landmark table (columns patient and source are used).
-        folds: How many.
-        number: Which one is tested, from 1 to `folds`.
-        seed: Another seed, other folds.
+        table: Landmark table (the columns patient and source are used).
+        folds: Number of folds.
+        number: The fold to test on, from 1 to `folds`.
+        seed: Seed of the shuffle.
 
     Returns:
         Series of "train", "validation" or "test", indexed by patient, sorted by patient.
 
     Raises:
-        TableError: If there are too few patients to leave no part empty.
+        TableError: If there are too few patients to fill every part.
     """
     parts: dict[str, str] = {}
     for _, group in table[["patient", "source"]].drop_duplicates().groupby("source"):
@@ -84,33 +87,33 @@ def fold(table: pd.DataFrame, folds: int, number: int, seed: int = 0) -> pd.Seri
 
 
 def _shuffled(patients: pd.Series, seed: int) -> list[str]:
-    """By a hash of seed and name, so that the order is the same on any machine."""
+    """Order patients by a hash of seed and name, which is the same on any machine."""
     return sorted(patients, key=lambda patient: hashlib.sha256(f"{seed}/{patient}".encode()).digest())
 
 
 def check_split(patients: list[str], parts: list[str]) -> None:
-    """Make sure that no patient stands in two parts.
+    """Check that no patient is in two parts.
 
     Args:
-        patients: Who each picture shows.
-        parts: The part each picture is in, of the same length.
+        patients: The patient of each image.
+        parts: The part of each image; same length.
 
     Raises:
-        TableError: Naming a patient who leaks from one part into another.
+        TableError: If a patient is in several parts; the message names the first.
     """
     counts = pd.DataFrame({"patient": patients, "part": parts}).drop_duplicates()
     leaks = counts.loc[counts["patient"].duplicated(keep=False)]
     if len(leaks):
         who = leaks["patient"].iloc[0]
         raise TableError(
-            f"{leaks['patient'].nunique()} patient(s) stand in more than one part of the split",
+            f"{leaks['patient'].nunique()} patient(s) are in more than one part of the split",
             field="patient",
             found=f"{who} in {' and '.join(sorted(leaks.loc[leaks['patient'] == who, 'part']))}",
-            remedy="split by patient (lumbar.splits.split), not by picture",
+            remedy="split by patient (lumbar.splits.split), not by image",
         )
 
 
-def _share_out(total: int, fractions: tuple[float, float, float]) -> list[int]:
-    """Whole numbers that add up to `total`; parts that want a share but would round to nothing get one patient."""
+def _counts(total: int, fractions: tuple[float, float, float]) -> list[int]:
+    """Divide `total` patients by the fractions; a positive fraction that rounds to zero gives one patient."""
     validation, test = (max(round(total * fraction), int(fraction > 0)) for fraction in fractions[1:])
     return [max(total - validation - test, 0), validation, test] if fractions[0] else [0, total - test, test]

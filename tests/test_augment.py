@@ -1,4 +1,4 @@
-"""Augmentation moves points with pixels, keeps its hands off at strength 0, and repeats itself for the same seed."""
+"""Augmentation moves points with pixels, changes nothing at strength 0, and is reproducible for the same seed."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ def spot(x: float, y: float) -> np.ndarray:
 
 
 def grey_at(picture: np.ndarray, point: np.ndarray) -> float:
-    """The grey at a place between the pixels."""
+    """Return the grey value at a place between the pixels."""
     column, row = (np.full((1, 1), value, np.float32) for value in point)
     return cv2.remap(picture.astype(np.float32), column, row, cv2.INTER_LINEAR).item()
 
@@ -33,19 +33,19 @@ ONLY_MOVING = dict.fromkeys(("brightness", "contrast", "gamma", "bias", "blur", 
     elastic=st.sampled_from([0.0, 2.0, 4.0]),
     flip=st.sampled_from([0.0, 1.0]),
 )
-def test_the_point_stays_on_its_place_in_the_picture(x, y, seed, elastic, flip):
-    """Where the grey is the column (or the row), a moved point still sees the column (the row) that it came from."""
+def test_a_point_stays_at_its_place_in_the_image(x, y, seed, elastic, flip):
+    """If the grey value is the column (or row), a moved point lies on the column (or row) that it came from."""
     how = AugmentSettings(elastic=elastic, flip=flip, **ONLY_MOVING)
     rows, columns = np.indices((SIZE, SIZE), np.uint8)
     for grey, origin in ((columns, x), (rows, y)):
         picture, points = augment(grey, np.array([[x, y]]), np.random.default_rng(seed), how)
-        # Half a grey is lost to rounding; the rest is for interpolation.
+        # Half a grey value is for rounding, the rest for interpolation.
         assert abs(grey_at(picture, points[0]) - origin) < 0.7
 
 
 @given(seed=st.integers(0, 2**31))
 @settings(deadline=None, max_examples=20)
-def test_the_same_seed_repeats_itself_and_another_does_not(seed):
+def test_the_same_seed_gives_the_same_result_and_another_seed_does_not(seed):
     original, points = spot(120, 90), np.array([[120.0, 90.0]])
     first, second, other = (
         augment(original, points, np.random.default_rng(s), AugmentSettings()) for s in (seed, seed, seed + 1)
@@ -77,7 +77,7 @@ def test_a_missing_point_stays_missing_and_one_that_leaves_becomes_missing():
 
 
 def test_a_flip_keeps_left_and_right_with_the_patient():
-    """After mirroring, the point called left is still the one on the picture's right side, as in any axial picture."""
+    """After mirroring, the point called left is still on the right side of the image, as in any axial image."""
     how = AugmentSettings(flip=1, shift=0, scale=0, stretch=0, rotation=0, elastic=0, **ONLY_MOVING)
     points = np.array([[150.0, 100.0], [100.0, 110.0]])
     _, moved = augment(spot(150, 100), points, np.random.default_rng(0), how, ("left", "right"))
@@ -85,7 +85,7 @@ def test_a_flip_keeps_left_and_right_with_the_patient():
 
 
 @pytest.mark.parametrize("name", ["brightness", "contrast", "gamma", "contrast_remap", "bias", "blur", "noise"])
-def test_each_change_of_shade_changes_the_picture_and_no_point(name):
+def test_each_change_of_grey_values_changes_the_image_and_no_point(name):
     off = dict.fromkeys(("shift", "rotation", "scale", "stretch", "elastic", *ONLY_MOVING), 0.0)
     how = AugmentSettings(**off | {name: getattr(AugmentSettings(), name) or 1.0})
     grey = cv2.GaussianBlur(spot(120, 90) // 2 + 60, (9, 9), 2)

@@ -1,4 +1,4 @@
-"""Batches follow from (seed, epoch, position) alone, hold every picture once an epoch, and speak unit coordinates."""
+"""Batches depend on (seed, epoch, position) alone, hold each image once per epoch, and use unit coordinates."""
 
 import numpy as np
 
@@ -11,17 +11,17 @@ from tests.support.prepared import spots
 def test_shapes_and_units():
     prepared = spots(10)
     prepared.points[3, 1] = np.nan
-    pictures, points = Batches(prepared, 4)[0]
-    assert (pictures.shape, pictures.dtype) == ((4, 256, 256, 1), np.float32)
+    images, points = Batches(prepared, 4)[0]
+    assert (images.shape, images.dtype) == ((4, 256, 256, 1), np.float32)
     assert (points.shape, points.dtype) == ((4, 5, 2), np.float32)
-    assert pictures.min() >= 0
-    assert pictures.max() == 1
+    assert images.min() >= 0
+    assert images.max() == 1
     np.testing.assert_allclose(points[0], (prepared.points[0] + 0.5) / 256, rtol=1e-6)
     assert np.isnan(points[3, 1]).all()
     assert np.isnan(points).sum() == 2
 
 
-def test_every_picture_once_an_epoch_in_another_order():
+def test_each_epoch_has_every_image_once_in_another_order():
     prepared = spots(11)
     batches = Batches(prepared, 4, seed=5, shuffle=True)
     orders = []
@@ -33,7 +33,7 @@ def test_every_picture_once_an_epoch_in_another_order():
     assert orders[0] != orders[1]
 
 
-def test_a_batch_does_not_depend_on_what_was_asked_before():
+def test_a_batch_does_not_depend_on_earlier_calls():
     how = {"seed": 1, "shuffle": True, "augment": AugmentSettings()}
     straight, resumed = Batches(spots(9), 4, **how), Batches(spots(9), 4, **how)
     for straight.epoch in range(4):
@@ -52,7 +52,7 @@ def test_augmentation_changes_from_epoch_to_epoch():
     assert not np.array_equal(first, batches[0][0])
 
 
-def test_where_keras_asks_for_each_batch_it_begins_with_the_first_epoch_that_is_left(monkeypatch):
+def test_if_keras_asks_for_each_batch_it_begins_with_the_first_remaining_epoch(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     batches = Batches(spots(9), 4, seed=1, shuffle=True)
     arguments = batches.for_fit(range(2, 4))
@@ -61,7 +61,7 @@ def test_where_keras_asks_for_each_batch_it_begins_with_the_first_epoch_that_is_
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_fit_is_given_the_epochs_that_are_left_one_after_another():
+def test_fit_gets_the_remaining_epochs_one_after_another():
     batches = Batches(spots(9), 4, seed=1, shuffle=True, augment=AugmentSettings())
     arguments = batches.for_fit(range(2, 4))
     assert (arguments["initial_epoch"], arguments["epochs"], arguments["steps_per_epoch"]) == (2, 4, 3)

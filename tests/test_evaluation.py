@@ -1,6 +1,5 @@
 import json
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,10 +7,15 @@ import pytest
 
 from lumbar import evaluation, inference, runs
 from lumbar.core.errors import RunError, TableError
+from lumbar.core.settings import to_dict
 from lumbar.evaluation import EvaluationSettings, evaluate
 from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS, SIDES, channels
+from lumbar.preprocess import VERSION
 from lumbar.runs.folder import run_folder
+from lumbar.runs.settings import TrainingSettings
+from lumbar.storage.files import write_json
+from lumbar.training import data
 
 VIEWS = ("sagittal", "axial")
 DRAW = evaluation._draw
@@ -51,21 +55,21 @@ def prepared(part: str, patients: int, source: str = "phantom"):
 def run(tmp_path, monkeypatch):
     """A trained run whose network is always 3 pixels too far right and 4 too low; epochs 2 and 3 were trained."""
     parts = {part: prepared(part, count) for part, count in (("train", 6), ("validation", 3), ("test", 4))}
-    training = ModuleType("lumbar.training")
-    training.load_settings = lambda run: SimpleNamespace(model="baseline", epochs=50, weights="phantom+mr")
-    training.prepared_parts = lambda settings, progress: parts
-    monkeypatch.setitem(sys.modules, "lumbar.training", training)
+    settings = TrainingSettings(epochs=50, weights="phantom+mr")
+    monkeypatch.setattr(data, "prepared_parts", lambda settings, progress: parts)
     history = pd.DataFrame({"epoch": [1, 2, 3], "val_mae_px": [0.3, 0.1, 0.2]})
     monkeypatch.setattr(runs, "read_history", lambda run: history)
     monkeypatch.setattr(
         evaluation,
-        "predict",
+        "predict_points",
         lambda network, part, progress: np.nan_to_num(part.points, nan=7.0) + np.array([3.0, 4.0]),
     )
     monkeypatch.setattr(evaluation, "_draw", lambda *_: {})  # drawing takes longer than all the rest
     folder = tmp_path / "runs" / "first"
     folder.mkdir(parents=True)
     (folder / "best.keras").write_bytes(b"weights")
+    known = {"fingerprint": "", "preparation": VERSION}
+    write_json(folder / "config.json", {"settings": to_dict(settings), "data": known})
     split = {name: part for part in parts for name in parts[part].index["patient"]}
     pd.Series(split, name="part").rename_axis("patient").reset_index().assign(source="phantom").to_csv(
         folder / "split.csv", index=False
@@ -87,7 +91,14 @@ def test_a_run_is_measured_and_everything_is_written(run, monkeypatch):
     assert written["groups"]["level"]["L3/L4"]["points"] == 4 + 8, "axial points belong to the level their slice shows"
     assert set(written["groups"]["side"]) == set(SIDES)
     assert sorted(file.name for file in run.iterdir()) == sorted(
-        ["best.keras", "split.csv", "metrics.json", "predictions.csv", *(f"{name}.png" for name in FIGURES)]
+        [
+            "best.keras",
+            "config.json",
+            "split.csv",
+            "metrics.json",
+            "predictions.csv",
+            *(f"{name}.png" for name in FIGURES),
+        ]
     )
     assert all(figure.alt for figure in results.figures.values())
 
@@ -113,7 +124,7 @@ def test_the_table_says_who_was_measured_in_which_units(run):
         "4 patients",
         "8 pictures",
         "27 points (1 missing)",
-        "3 epochs of 50 trained",
+        "trained for 3 of 50 epochs",
         "px [95 %]",
         "mm [95 %]",
     ):
@@ -132,7 +143,7 @@ def test_looks_at_the_test_patients_are_counted(run):
     evaluate(EvaluationSettings(run=run, part="validation", bootstrap=0), progress=False)
     assert "looked at 2 times in this run, with 1 network" in str(evaluate(settings, progress=False))
     (run / "best.keras").write_bytes(b"other weights")
-    assert "3 times in this run, with 2 networks: settings chosen" in str(evaluate(settings, progress=False))
+    assert "3 times in this run, with 2 networks: choosing settings" in str(evaluate(settings, progress=False))
 
 
 def test_another_part_leaves_the_test_results_alone(run):
@@ -191,7 +202,7 @@ def test_a_network_that_answers_with_no_number_is_refused(tmp_path):
 
 
 def test_pictures_without_any_known_point_are_measured_all_the_same(run, monkeypatch):
-    sys.modules["lumbar.training"].prepared_parts(None, False)["test"].points[:] = np.nan
+    data.prepared_parts(None, progress=False)["test"].points[:] = np.nan
     monkeypatch.setattr(evaluation, "_draw", DRAW)
     results = evaluate(EvaluationSettings(run=run, bootstrap=50), progress=False)
     assert results.metrics["network"]["mae_px"] is None

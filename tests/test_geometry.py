@@ -1,4 +1,4 @@
-"""Changes of frame are exact, come back, and move pictures with points; planes agree with the DICOM standard."""
+"""Changes of frame are exact and invertible and move images like points; planes agree with the DICOM standard."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ points = st.lists(st.tuples(numbers, numbers), min_size=1, max_size=5).map(np.ar
 
 
 @given(maps, points)
-def test_there_and_back(change, xy):
+def test_a_map_and_its_inverse(change, xy):
     np.testing.assert_allclose(change.inverse().points(change.points(xy)), xy, atol=1e-6)
     np.testing.assert_allclose(change.inverse().inverse().matrix, change.matrix, atol=1e-6)
 
@@ -90,15 +90,15 @@ def test_a_map_that_flattens_has_no_inverse():
     x=st.floats(0.2, 0.8),
     y=st.floats(0.2, 0.8),
     angle=st.floats(-30, 30),
-    fit=st.sampled_from([Affine.stretch, Affine.letterbox]),
+    resize=st.sampled_from([Affine.stretch, Affine.letterbox]),
 )
-def test_pictures_move_with_points(width, height, x, y, angle, fit):
-    """A soft spot's centroid lands where its point lands, to a tenth of a pixel."""
+def test_images_move_with_points(width, height, x, y, angle, resize):
+    """The centroid of a Gaussian spot moves with its point, to a tenth of a pixel."""
     xy = np.array([x * (width - 1), y * (height - 1)])
     rows, columns = np.mgrid[:height, :width]
     spread = min(width, height) / 40  # small enough that no edge cuts it off
     picture = np.exp(-((columns - xy[0]) ** 2 + (rows - xy[1]) ** 2) / (2 * spread**2)).astype(np.float32) * 1000
-    change = Affine.rotation(angle, about=(width / 2, height / 2)).then(fit(width, height))
+    change = Affine.rotation(angle, about=(width / 2, height / 2)).then(resize(width, height))
     target = change.points(xy)
     moved = change.image(picture).astype(float)
     if (target > 25).all() and (target < SIZE - 25).all():
@@ -107,8 +107,8 @@ def test_pictures_move_with_points(width, height, x, y, angle, fit):
         np.testing.assert_allclose(centroid, target, atol=0.1)
 
 
-def test_shrinking_averages_instead_of_picking():
-    """A chessboard of single pixels becomes an even grey, not stripes."""
+def test_shrinking_averages_pixels():
+    """A chessboard of single pixels becomes uniform grey, not stripes."""
     board = (np.indices((1024, 1024)).sum(axis=0) % 2 * 200).astype(np.uint8)
     small = Affine.stretch(1024, 1024).image(board)[8:-8, 8:-8]
     assert abs(float(small.mean()) - 100) < 2
@@ -116,7 +116,7 @@ def test_shrinking_averages_instead_of_picking():
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32])
-def test_a_picture_keeps_its_dtype_and_the_identity_changes_nothing(dtype):
+def test_an_image_keeps_its_dtype_and_the_identity_changes_nothing(dtype):
     picture = (np.random.default_rng(0).random((SIZE, SIZE)) * 250).astype(dtype)
     moved = Affine.identity().image(picture)
     assert moved.dtype == dtype
@@ -135,7 +135,7 @@ planes = st.builds(plane_of, unit_quaternions, st.tuples(numbers, numbers, numbe
 
 
 @given(planes, points)
-def test_a_plane_and_back(plane, xy):
+def test_a_plane_and_its_inverse(plane, xy):
     xyz = plane.to_patient(xy)
     np.testing.assert_allclose(plane.to_pixels(xyz), xy, atol=1e-6)
     np.testing.assert_allclose(plane.distance(xyz), 0, atol=1e-6)
@@ -165,7 +165,7 @@ def test_the_standards_equation():
     ("along_row", "along_column", "pixel_width"),
     [([1, 0, 0], [1, 0, 0], 1), ([2, 0, 0], [0, 1, 0], 1), ([1, 0, 0], [0, 1, 0], 0), ([1, 0, np.nan], [0, 1, 0], 1)],
 )
-def test_a_plane_that_cannot_be_is_refused(along_row, along_column, pixel_width):
+def test_an_invalid_plane_is_refused(along_row, along_column, pixel_width):
     with pytest.raises(ValueError, match=r"perpendicular|positive|finite"):
         Plane([0, 0, 0], along_row, along_column, pixel_width, 1)
 
@@ -174,7 +174,7 @@ def test_a_plane_that_cannot_be_is_refused(along_row, along_column, pixel_width)
 @pytest.mark.parametrize("across", [False, True])
 @pytest.mark.parametrize("signs", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
 @pytest.mark.parametrize("tilt", [0, 25])
-def test_upright_shows_a_picture_as_usual_however_it_is_stored(view, across, signs, tilt):
+def test_upright_displays_an_image_as_usual_however_it_is_stored(view, across, signs, tilt):
     right, down = np.array(USUAL_DISPLAY[view], dtype=float)
     c, s = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
     right, down = c * right + s * down, c * down - s * right

@@ -1,3 +1,5 @@
+"""Errors, their summaries and intervals, trivial baselines, and images whose levels are shifted."""
+
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ def compared(true, predicted, mm=(1.0, 1.0), views=None, channels=LEVELS):
 
 
 def column(count=3, step=30.0):
-    """Points of `count` pictures, one below the other, not all pictures alike."""
+    """Return the points of `count` images, one below the other; they differ from image to image."""
     column = np.stack([np.full(5, 128.0), 60 + step * np.arange(5)], axis=-1)
     return column + np.arange(count)[:, None, None]
 
@@ -60,31 +62,31 @@ def test_a_landmark_of_another_view_is_not_missing():
     assert found.missing.tolist() == [[False] * 7, [False] * 6 + [True]]
 
 
-def test_a_prediction_that_is_no_number_is_not_left_out_of_the_mean():
+def test_a_prediction_that_is_not_a_number_is_an_error():
     predicted = column()
     predicted[1, 1, 0] = np.nan
     with pytest.raises(ValueError, match="not a number"):
         compared(column(), predicted)
 
 
-def test_intervals_are_those_of_drawing_whole_patients():
+def test_intervals_come_from_resampling_whole_patients():
     random = np.random.default_rng(3)
     patients = ["a", "a", "b", "c", "c", "c"]
     predicted = column(6) + random.normal(0, 3, (6, 5, 2))
     errors = compared(column(6), predicted)
     found = metrics.summary(errors, patients, bootstrap=300, seed=9)
 
-    names, radial, draw = ["a", "b", "c"], errors.radial_px, np.random.default_rng(9)
+    names, radial, rng = ["a", "b", "c"], errors.radial_px, np.random.default_rng(9)
     means, medians = [], []
     for _ in range(300):
-        drawn = [radial[np.array(patients) == names[who]].ravel() for who in draw.integers(3, size=3)]
-        means.append(np.concatenate(drawn).mean())
-        medians.append(np.median(np.concatenate(drawn)))
+        sample = [radial[np.array(patients) == names[number]].ravel() for number in rng.integers(3, size=3)]
+        means.append(np.concatenate(sample).mean())
+        medians.append(np.median(np.concatenate(sample)))
     assert found["radial_mean_px_interval"] == pytest.approx(np.percentile(means, [2.5, 97.5]))
     assert found["radial_median_px_interval"] == pytest.approx(np.percentile(medians, [2.5, 97.5]))
 
 
-def test_many_pictures_of_few_patients_do_not_make_an_interval_narrow():
+def test_many_images_of_few_patients_do_not_make_an_interval_narrow():
     offsets = np.repeat([1.0, 9.0, 2.0, 8.0], 25)  # four patients, each with an error of their own
     errors = compared(column(100), column(100) + offsets[:, None, None] * [1, 0])
     together = metrics.summary(errors, np.repeat(list("abcd"), 25), bootstrap=500)["radial_mean_px_interval"]
@@ -107,16 +109,16 @@ def test_groups_share_out_the_points():
 def test_baselines_come_from_the_training_points_alone():
     training = column(4)
     training[0, 0] = np.nan
-    training[:, 4] = np.nan  # a landmark that no training picture shows
+    training[:, 4] = np.nan  # a landmark that no training image shows
     points = metrics.baselines(training, 2)
     assert points["mean per landmark"][0, 0].tolist() == [130.0, 62.0]
     assert points["mean per landmark"][0, 4].tolist() == points["mean point"][0, 0].tolist()
     assert points["image centre"][1, 3].tolist() == [127.5, 127.5]
-    assert points["always zero"][0, 0].tolist() == [-0.5, -0.5], "zero in unit coordinates is the picture's outer edge"
+    assert points["always zero"][0, 0].tolist() == [-0.5, -0.5], "unit coordinates begin at the outer edge of the image"
 
 
-@pytest.mark.skipif(not LABELS.is_file(), reason="the public labels are not at hand")
-def test_baselines_score_on_the_public_labels_what_is_known_of_them():
+@pytest.mark.skipif(not LABELS.is_file(), reason="the public labels are not available")
+def test_baselines_have_their_known_errors_on_the_public_labels():
     table = pd.read_csv(LABELS)
     wide = table.pivot_table(index=["source", "filename"], columns="level", values=["x", "y"])
     true = np.stack([wide["x"], wide["y"]], axis=-1).astype(float)
@@ -131,13 +133,13 @@ def test_baselines_score_on_the_public_labels_what_is_known_of_them():
     assert scores["mean per landmark"]["radial_mean_px"] == pytest.approx(np.hypot(*from_mean.to_numpy().T).mean())
 
 
-def test_a_column_counted_one_level_off_is_found():
+def test_an_image_whose_levels_are_shifted_by_one_is_found():
     true = column(4)
     moved = true + np.array([0.0, 30.0, -29.0, 10.0])[:, None, None] * [0, 1]
     assert metrics.level_shifts(true, moved, LEVELS).tolist() == [0, 1, -1, 0]
 
 
-def test_a_column_with_one_known_point_cannot_be_judged():
+def test_an_image_with_one_known_point_cannot_be_judged():
     true = column(1)
     true[0, 1:] = np.nan
     assert np.isnan(metrics.level_shifts(true, column(1), LEVELS)).all()

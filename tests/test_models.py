@@ -18,7 +18,7 @@ def test_a_picture_in_points_out(name, channels):
     assert model.input_shape == (None, 256, 256, 1)
     answer = model(np.random.default_rng(0).random((2, 256, 256, 1), "float32"))
     assert answer.shape == ((2, 64, 64, channels) if name in DRAWING else (2, channels, 2))
-    points = np.asarray(layers.points(answer))
+    points = np.asarray(layers.to_points(answer))
     assert points.shape == (2, channels, 2)
     assert ((points > 0) & (points < 1)).all(), "unit coordinates"
 

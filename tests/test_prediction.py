@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import lumbar
-from lumbar import evaluation, imaging
+from lumbar import imaging, inference
 from lumbar.cli.main import main
 from lumbar.core import paths
 from lumbar.core.errors import RunError, ScanError
@@ -48,7 +48,7 @@ def truthful(home, monkeypatch):
         points = np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=True)])
         return points, np.full(points.shape[:2], 0.9)
 
-    monkeypatch.setattr(evaluation, "predict_with_confidence", answer)
+    monkeypatch.setattr(inference, "predict_with_probability", answer)
     return table
 
 
@@ -134,7 +134,7 @@ def test_a_picture_whose_plane_nobody_says_is_taken_for_sagittal_and_that_is_sai
     assert told.table["side"].tolist() == ["left", "right"]
     assert told.assumed == ()
     main(["predict", str(tmp_path / "a.png"), "--weights", "both", "--out", str(tmp_path / "points.csv")])
-    assert "taken for sagittal" in capsys.readouterr().out
+    assert "treated as sagittal" in capsys.readouterr().out
 
 
 def test_in_python_the_same_table_comes_back_and_what_is_left_out_is_warned_of(home, tmp_path):

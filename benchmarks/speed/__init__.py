@@ -1,1 +1,1 @@
-"""How fast we are, beside peers: `python -m benchmarks.speed`."""
+"""Measure the speed of this package beside other software: ``python -m benchmarks.speed``."""

@@ -1,4 +1,4 @@
-"""A measured figure: what was found, beside what, against which goal."""
+"""A measured figure: its values, what it is compared with, and the goal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Goal:
-    """What a figure, or how many times better it is than what stands beside it, should be.
+    """A goal for a figure, or for its ratio to what it is compared with.
 
     Args:
-        least: At least so much.
-        most: At most so much.
-        of: "figure" or "ratio".
+        least: Smallest value that meets the goal; None if the goal is an upper bound.
+        most: Largest value that meets the goal; None if the goal is a lower bound.
+        of: "figure" or "ratio", what the goal is for.
     """
 
     least: float | None = None
@@ -26,7 +26,7 @@ class Goal:
         return f"{sign} {bound:g}" + ("×" if self.of == "ratio" else "")
 
     def verdict(self, value: float) -> str:
-        """Whether a value meets the goal, and by how much."""
+        """Return whether a value meets the goal, and by how much, as text."""
         met = value >= self.least if self.least is not None else value <= self.most
         times = value / self.least if self.least is not None else self.most / max(value, 1e-9)
         if met:
@@ -40,15 +40,16 @@ class Figure:
 
     Args:
         what: What was measured.
-        unit: Of the figure.
-        values: One a round.
-        beside: What it is compared with; "" for nothing.
-        others: Its values, in the same rounds.
-        more_is_better: Whether a larger figure is the better one, as with pictures a second.
-        goal: Of the figure or the ratio.
+        unit: Unit of the figure.
+        values: Measured values, one per round.
+        beside: What the figure is compared with; "" for nothing.
+        others: Values of what it is compared with, in the same rounds.
+        more_is_better: Whether a larger figure is better, as with images per second.
+        goal: Goal for the figure or the ratio.
         limit: What limits the figure.
-        note: What a reader must know; why there is no figure, if there is none.
-        bound: "≥" where a run was cut off, so that the ratio is at least what is said.
+        note: What a reader must know; if there is no figure, the reason.
+        bound: "≥" if a run was cut off, so that the true ratio is at least the one given.
+        details: Further measurements, for speed.json.
     """
 
     what: str
@@ -65,12 +66,12 @@ class Figure:
 
     @property
     def value(self) -> float | None:
-        """Median of the rounds."""
+        """Median of the rounds; None if nothing was measured."""
         return statistics.median(self.values) if self.values else None
 
     @property
     def ratios(self) -> list[float]:
-        """How many times better than what stands beside it, in each round."""
+        """How many times better the figure is than what it is compared with, in each round."""
         pairs = zip(self.values, self.others, strict=False)
         return [(own / other if self.more_is_better else other / own) for own, other in pairs]
 
@@ -86,7 +87,7 @@ class Figure:
         return verdict
 
     def cells(self) -> dict[str, str]:
-        """What the table shows."""
+        """Return the cells of the table: name of the column → text."""
         ratios, note = self.ratios, self.note
         value = "" if self.value is None else f"{_short(self.value)} {self.unit}".strip()
         ratio = ""
@@ -107,7 +108,7 @@ class Figure:
         }
 
     def plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the figure as plain values for JSON, without empty ones."""
         found = {
             "what": self.what,
             "unit": self.unit,
@@ -129,14 +130,14 @@ class Figure:
 def compared(
     found: dict[str, list[float]], missing: dict[str, str], what: str, own: str, beside: str, **options: Any
 ) -> Figure:
-    """A figure from what `lumbar`'s side and another found in turns.
+    """Make a figure from what our side and another one measured in turns.
 
     Args:
-        found: From `side.in_turns`.
-        missing: From the same.
+        found: Measured values of each side, from `side.in_turns`.
+        missing: Why sides could not be measured, from `side.in_turns`.
         what: What was measured.
         own: Name of our side.
-        beside: Name of the other.
+        beside: Name of the other side.
         options: Further arguments of `Figure`.
     """
     absent = missing.get(own) or missing.get(beside)

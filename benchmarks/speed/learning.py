@@ -1,4 +1,4 @@
-"""Seconds of training until nearly every point of the synthetic validation patients is found."""
+"""Seconds of training until nearly all points of the synthetic validation patients are found."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.speed.figure import Figure, Goal
-from benchmarks.speed.plan import Plan, told
+from benchmarks.speed.plan import Plan, log
 from benchmarks.speed.side import Unmeasured, once
 
 GOAL_PCK = 0.95
-"""Share of the validation patients' points that shall lie within 5 pixels of the true ones."""
+"""Share of the validation patients' points that must lie within 5 pixels of the true ones."""
 
 LONGEST = 300.0
-"""Seconds after which our own training is given up."""
+"""Seconds after which our own training is stopped."""
 
 EPOCHS = 12
-"""Of our schedule, chosen beforehand: the learning rate comes down by its end."""
+"""Epochs of our learning-rate schedule, chosen beforehand; the rate has come down at its end."""
 
 OTHERS = {"baseline": "baseline", "EfficientNetV2-S regression": "efficientnet"}
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
-    """A row for each network that ours is compared with, each trained once."""
+    """Yield a row for our network, and one for each network that it is compared with; each is trained once."""
     small = {"patients": 8} if plan.quick else {}
     try:
         own = once("learning:until", network="heatmap", budget=1.0 if plan.quick else LONGEST, **small)
     except Unmeasured as error:
         yield Figure(f"time to PCK@5 ≥ {GOAL_PCK}, heatmap", "s", note=str(error))
         return
-    told(f"heatmap: {own}")
+    log(f"heatmap: {own}")
     what = f"time to PCK@5 ≥ {GOAL_PCK} on synthetic validation patients, heatmap"
     values, reached = (own["seconds"],), own["reached"]
     note = f"epoch {own['epochs']} of {EPOCHS}, PCK@5 {own['pck']:.3f}; compilation included"
     yield Figure(
-        what, "s", values if reached else (), goal=Goal(most=90), limit="pictures a second, see training",
+        what, "s", values if reached else (), goal=Goal(most=90), limit="images per second, see training",
         note=note if reached else f"not reached: {note}", details=own,
     )  # fmt: skip
     for name, network in OTHERS.items():
@@ -48,8 +48,8 @@ def measure(plan: Plan) -> Iterator[Figure]:
         except Unmeasured as error:
             yield Figure(what, "s", values, name, goal=Goal(20, of="ratio"), more_is_better=False, note=str(error))
             continue
-        told(f"{name}: {found}")
-        end = "reached" if found["reached"] else f"stopped after {plan.patience:g} times our seconds (--patience)"
+        log(f"{name}: {found}")
+        end = "reached" if found["reached"] else f"stopped after {plan.patience:g} times our time (--patience)"
         yield Figure(
             what, "s", values if reached else (), name, (found["seconds"],), more_is_better=False,
             goal=Goal(20, of="ratio"), bound="" if found["reached"] else "≥", details=found,
@@ -58,12 +58,12 @@ def measure(plan: Plan) -> Iterator[Figure]:
 
 
 def until(network: str, budget: float, patients: int = 320) -> Callable[[], dict[str, Any]]:
-    """Train until the goal or the end of the budget; what is measured on the way stops the clock.
+    """Prepare a training that stops at the goal or at the end of its budget; the clock stops while PCK is measured.
 
     Args:
         network: heatmap, baseline or efficientnet.
-        budget: Seconds.
-        patients: Synthetic patients, of whom 70 % are trained on.
+        budget: Seconds of training.
+        patients: Number of synthetic patients; 70 % of them are trained on.
     """
     from benchmarks.speed import efficientnet
     from lumbar.augment import AugmentSettings
@@ -83,22 +83,22 @@ def until(network: str, budget: float, patients: int = 320) -> Callable[[], dict
     feed = Batches(parts["train"], size, shuffle=True, augment=AugmentSettings())
 
     class Clock(keras.callbacks.Callback):
-        """Stops the training; looks at the validation patients after each epoch, and after the budget's last step."""
+        """Measures the time and, after each epoch, the validation patients; stops the training."""
 
-        aside, seconds, reached, pck, epochs = 0.0, 0.0, False, 0.0, 0
+        paused, seconds, reached, pck, epochs = 0.0, 0.0, False, 0.0, 0
 
         def on_train_batch_end(self, batch, logs=None):
-            self.seconds = time.perf_counter() - self.begin - self.aside
+            self.seconds = time.perf_counter() - self.begin - self.paused
             self.model.stop_training = self.seconds > budget
 
         def on_epoch_end(self, epoch, logs=None):
             self.epochs = epoch + 1
             stopped = time.perf_counter()
-            self.seconds = stopped - self.begin - self.aside
+            self.seconds = stopped - self.begin - self.paused
             self.pck = _pck(self.model, parts["validation"])
             self.reached = self.pck >= GOAL_PCK
             self.model.stop_training = self.reached or self.seconds > budget
-            self.aside += time.perf_counter() - stopped
+            self.paused += time.perf_counter() - stopped
 
     def measure() -> dict[str, Any]:
         clock = Clock()
@@ -111,7 +111,7 @@ def until(network: str, budget: float, patients: int = 320) -> Callable[[], dict
 
 
 def _pck(model, part) -> float:
-    """Share of the points within 5 pixels of the 256 frame, as `lumbar.evaluation` reads them."""
+    """Return the share of points within 5 pixels of the 256 frame, decoded as `lumbar.evaluation` does."""
     import numpy as np
 
     from lumbar.batches import Batches
@@ -124,8 +124,8 @@ def _pck(model, part) -> float:
         if answer.ndim == 3:
             found.extend(Affine.unit().inverse().points(answer))
             continue
-        chances = np.exp(answer - answer.max((1, 2), keepdims=True))
-        chances = (chances / chances.sum((1, 2), keepdims=True)).astype(np.float32)
-        found.extend(decode(maps, "sagittal", part.channels)[0] for maps in chances)
-    off = np.linalg.norm(np.array(found) - part.points, axis=-1)
-    return float((off[np.isfinite(off)] <= 5).mean())
+        probability = np.exp(answer - answer.max((1, 2), keepdims=True))
+        probability = (probability / probability.sum((1, 2), keepdims=True)).astype(np.float32)
+        found.extend(decode(maps, "sagittal", part.channels)[0] for maps in probability)
+    radial = np.linalg.norm(np.array(found) - part.points, axis=-1)
+    return float((radial[np.isfinite(radial)] <= 5).mean())

@@ -1,4 +1,4 @@
-"""On what it was measured."""
+"""The machine and the software on which the speed was measured."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ PACKAGES = (
     *("numpy", "opencv-python-headless", "keras", "tensorflow", "torch", "jax", "onnxruntime", "openvino"),
     *("pydicom", "scikit-image"),
 )
-TELLING = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_bf16")
-"""Instruction sets that decide how fast convolutions are; Linux tells them."""
+INSTRUCTION_SETS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_bf16")
+"""Instruction sets that decide how fast convolutions are; only Linux lists them."""
 
 
 def described() -> dict[str, Any]:
-    """Processor, cores, instruction sets, memory, versions, date, and how busy the machine was."""
+    """Return processor, cores, instruction sets, memory, versions, date, and how busy the machine was."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
-        "processor": _told("model name") or platform.processor() or platform.machine(),
+        "processor": _cpuinfo("model name") or platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "instruction sets": [name for name in TELLING if name in _told("flags").split()],
+        "instruction sets": [name for name in INSTRUCTION_SETS if name in _cpuinfo("flags").split()],
         "memory, GB": _memory(),
         "system": platform.system(),
         "python": platform.python_version(),
@@ -32,13 +32,15 @@ def described() -> dict[str, Any]:
     }
 
 
-def _told(field: str) -> str:
+def _cpuinfo(field: str) -> str:
+    """Return a field of Linux's /proc/cpuinfo; "" on other systems."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else ()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
 
 
 def _memory() -> float | None:
+    """Return the memory of the machine in GB (2³⁰ bytes); None if the system does not report it."""
     if not hasattr(os, "sysconf"):
         return None
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)

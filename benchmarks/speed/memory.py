@@ -1,4 +1,4 @@
-"""Memory of a training beside the memory-mapped pictures, as their number grows."""
+"""Peak memory of a training, without the memory-mapped images, as the number of images grows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.speed.figure import Figure, Goal
-from benchmarks.speed.plan import Plan, told
+from benchmarks.speed.plan import Plan, log
 from benchmarks.speed.side import Unmeasured, once
 
 COUNTS = (1_000, 10_000, 100_000)
@@ -19,11 +19,11 @@ BYTES = 256 * 256
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
-    """A row for each number of pictures; the last one beside the first."""
+    """Yield a row for each number of images; the last one is compared with the first."""
     found: list[float] = []
     counts = (20, 40) if plan.quick else COUNTS
     for count in counts:
-        what = f"peak memory, training on {count:,} pictures"
+        what = f"peak memory, training on {count:,} images"
         with tempfile.TemporaryDirectory() as folder:
             try:
                 _fill(Path(folder) / "images.npy", count)
@@ -31,25 +31,25 @@ def measure(plan: Plan) -> Iterator[Figure]:
             except (Unmeasured, OSError) as error:
                 yield Figure(what, "MB", note=str(error))
                 continue
-        told(f"{what}: {found[-1]:.0f} MB")
+        log(f"{what}: {found[-1]:.0f} MB")
         last = count == counts[-1]
         yield Figure(
             what,
             "MB",
             (found[-1],),
-            beside=f"{counts[0]:,} pictures" if last else "",
+            beside=f"{counts[0]:,} images" if last else "",
             others=(found[0],) if last else (),
             more_is_better=False,
             goal=Goal(0.9, of="ratio") if last else None,
-            limit="TensorFlow, and what a step holds" if last else "",
-            note="own and shared memory of the process (RssAnon, RssShmem) beyond the mapped file; real steps of `fit`"
+            limit="TensorFlow, and the arrays of one step" if last else "",
+            note="private and shared memory (RssAnon, RssShmem) of the process, without the mapped file; steps of `fit`"
             if last
             else "",
         )
 
 
 def _fill(file: Path, count: int) -> None:
-    """As `lumbar.preprocess` keeps prepared pictures, the same thousand of them over and over."""
+    """Write images as `lumbar.datasets.preparation` keeps them, the same thousand over and over."""
     block = np.random.default_rng(0).integers(0, 256, (min(count, 1000), 256, 256), dtype=np.uint8)
     images = np.lib.format.open_memmap(file, "w+", np.uint8, (count, 256, 256))
     for begin in range(0, count, len(block)):
@@ -58,10 +58,10 @@ def _fill(file: Path, count: int) -> None:
 
 
 def training(folder: str, steps: int) -> Callable[[], float]:
-    """What `lumbar.training.train` does with prepared images: split, fingerprint, configuration, `fit` of some steps.
+    """Prepare what `lumbar.training.train` does with prepared images: split, fingerprint, config.json, steps of `fit`.
 
     Returns:
-        What measures its peak, MB.
+        The function that runs it, and returns the peak memory, MB.
     """
     import pandas as pd
 
@@ -97,6 +97,7 @@ def training(folder: str, steps: int) -> Callable[[], float]:
 
 
 def _some_steps(settings, parts, steps: int) -> None:
+    """Train for some steps, and validate for a quarter as many."""
     from lumbar.augment import AugmentSettings
     from lumbar.batches import Batches
     from lumbar.training.loop import compiled
@@ -109,7 +110,7 @@ def _some_steps(settings, parts, steps: int) -> None:
 
 
 class _Peak:
-    """The most memory of its own that this process has while the block runs, looked up every 20 ms."""
+    """The peak memory of this process while the block runs, looked up every 20 ms."""
 
     def __enter__(self) -> _Peak:
         self.megabytes, self._over = _own_memory(), threading.Event()
@@ -127,9 +128,9 @@ class _Peak:
 
 
 def _own_memory() -> float:
-    """Of this process, without mapped files, MB."""
+    """Return the memory of this process, without mapped files, MB."""
     file = Path("/proc/self/status")
     if not file.is_file():
-        raise OSError("only Linux tells a process's own memory apart from mapped files")
+        raise OSError("only Linux reports the memory of a process without mapped files")
     lines = dict(line.split(":", 1) for line in file.read_text(encoding="utf-8").splitlines())
     return sum(int(lines[name].split()[0]) for name in ("RssAnon", "RssShmem")) / 1024

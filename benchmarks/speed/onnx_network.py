@@ -1,7 +1,7 @@
-"""Our networks as ONNX graphs, with channels first and one node a layer, as ONNX Runtime and OpenVINO like them best.
+"""Our networks as ONNX graphs, with channels first and one node per layer: the fastest form for the other engines.
 
-Keras exports by way of tf2onnx, which does not know the Erfc of an exact GELU (tf2onnx 1.17) and puts transpositions
-around each convolution. Here each layer becomes the ONNX operator of the same meaning.
+Keras exports through tf2onnx, which does not support the Erfc of an exact GELU (tf2onnx 1.17) and puts transpositions
+around each convolution. This module turns each layer into the ONNX operator of the same meaning.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     import keras
 
 OPSET = 20
-"""The first with a Gelu of its own."""
+"""ONNX operator set; this is the first one with a Gelu operator."""
 
 ACTIVATIONS = {"relu": "Relu", "gelu": "Gelu", "elu": "Elu"}
 
 
 def export(model: keras.Model, file: Path) -> None:
-    """Write a heatmap network, without or with the softmax of `lumbar.models.heatmaps`.
+    """Write a heatmap network, with or without the softmax of `lumbar.models.heatmaps`.
 
     Args:
-        model: As `lumbar.models` builds it.
-        file: Where to; the graph takes float32 (batch, 1, 256, 256) and answers (batch, K, 64, 64).
+        model: The network, as `lumbar.models` builds it.
+        file: The ONNX file; its graph maps float32 (batch, 1, 256, 256) to (batch, K, 64, 64).
 
     Raises:
         ValueError: For a layer that our heatmap networks do not have.
@@ -33,7 +33,7 @@ def export(model: keras.Model, file: Path) -> None:
     import onnx
 
     graph = _Graph()
-    names = {model.input.name: "picture"}
+    names = {model.input.name: "image"}
     for layer in model.layers:
         if type(layer).__name__ == "InputLayer":
             continue
@@ -41,21 +41,21 @@ def export(model: keras.Model, file: Path) -> None:
         names[layer.output.name] = graph.add(layer, [names[source.name] for source in sources])
     answer = names[model.output.name]
     maps = onnx.helper.make_tensor_value_info(answer, onnx.TensorProto.FLOAT, ["batch", None, 64, 64])
-    picture = onnx.helper.make_tensor_value_info("picture", onnx.TensorProto.FLOAT, ["batch", 1, 256, 256])
-    made = onnx.helper.make_graph(graph.nodes, "heatmap", [picture], [maps], graph.constants)
-    proto = onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=10)
+    image = onnx.helper.make_tensor_value_info("image", onnx.TensorProto.FLOAT, ["batch", 1, 256, 256])
+    proto_graph = onnx.helper.make_graph(graph.nodes, "heatmap", [image], [maps], graph.constants)
+    proto = onnx.helper.make_model(proto_graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=10)
     onnx.checker.check_model(proto)
     onnx.save(proto, file)
 
 
 class _Graph:
-    """Nodes and constants, as layers are added in the order of the data."""
+    """The nodes and constants of a graph; layers are added in the order in which data pass through them."""
 
     def __init__(self):
         self.nodes, self.constants = [], []
 
     def add(self, layer: keras.layers.Layer, sources: list[str]) -> str:
-        """The name of what comes out of a layer."""
+        """Add a layer, and return the name of its output."""
         kind, weights = type(layer).__name__, layer.get_weights()
         if kind == "Conv2D":
             kernel = weights[0].transpose(3, 2, 0, 1)
@@ -78,10 +78,10 @@ class _Graph:
             return self._reshaped(layer.target_shape, sources)
         if kind == "Softmax":
             return self._node("Softmax", sources, axis=2)
-        raise ValueError(f"there is no such layer in a heatmap network: {kind}")
+        raise ValueError(f"this layer cannot be exported: {kind}")
 
     def _reshaped(self, shape: tuple[int, ...], sources: list[str]) -> str:
-        """(height × width, K) and (height, width, K), with the channels in front."""
+        """Add a reshape between (height × width, K) and (height, width, K), with the channels first."""
         shape = np.array([0, shape[-1], *shape[:-1]], np.int64)
         return self._node("Reshape", [*sources, self._constant(shape)])
 

@@ -1,4 +1,4 @@
-"""Synthetic pictures a second: on one core, on two, and as the renderer was when it was first written."""
+"""Synthetic images per second: on one core, in two processes, and with the first version of the renderer."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from io import BytesIO
 from pathlib import Path
 
 from benchmarks.speed.figure import Figure, Goal, compared
-from benchmarks.speed.plan import Plan, told
+from benchmarks.speed.plan import Plan, log
 from benchmarks.speed.side import REPOSITORY, Side, Unmeasured, in_turns, once
 
 RENDERER = "lumbar/phantom/render.py"
 
-ONE, FIRST = "today's renderer", "first version of the renderer"
+ONE, FIRST = "current renderer", "first version of the renderer"
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
-    """The rows of the table."""
+    """Yield the rows of the table."""
     options = {"cores": 1, "count": 2 if plan.quick else 100}
     with tempfile.TemporaryDirectory() as folder:
         sides = [Side(ONE, "phantoms:rendering", **options)]
@@ -32,8 +32,8 @@ def measure(plan: Plan) -> Iterator[Figure]:
             sides.append(Side(FIRST, "phantoms:rendering", source=first_version(Path(folder)), **options))
         except Unmeasured as error:
             absent[FIRST] = str(error)
-        found, missing = in_turns(sides, plan.rounds, told)
-    what, unit = "phantoms, 256×256 mid-sagittal T2, new patients", "pictures/s"
+        found, missing = in_turns(sides, plan.rounds, log)
+    what, unit = "phantoms, 256×256 mid-sagittal T2, new patients", "images/s"
     found.setdefault(FIRST, [])
     yield compared(
         found, absent | missing, f"{what}, one core", ONE, FIRST, unit=unit, goal=Goal(150), limit=_limit(plan)
@@ -42,18 +42,19 @@ def measure(plan: Plan) -> Iterator[Figure]:
 
 
 def _limit(plan: Plan) -> str:
+    """Return what limits the renderer, as text with measured numbers."""
     try:
         work = once("phantoms:work", cores=1, count=2 if plan.quick else 50)
     except Unmeasured as error:
         return str(error)
     return (
-        f"a picture is {work['parts']:.0f} parts of the body, painted with {work['calls']:,.0f} calls on small arrays: "
-        f"the price of a call in Python, not arithmetic; {work['patient']:.0%} of the time makes the patient"
+        f"an image is {work['parts']:.0f} parts of the body, painted with {work['calls']:,.0f} calls on small arrays: "
+        f"the cost of calls in Python, not arithmetic; {work['patient']:.0%} of the time goes into making the patient"
     )
 
 
 def _two(plan: Plan, what: str) -> Figure:
-    """One process and two at the same time, in turns."""
+    """Measure one process, and two at the same time, in turns."""
     options = {"count": 2 if plan.quick else 100, "environment": {"OMP_NUM_THREADS": "1"}}
     pair = [Side(name, "phantoms:rendering", **options) for name in ("one", "other")]
     alone, together, note = [], [], ""
@@ -65,7 +66,7 @@ def _two(plan: Plan, what: str) -> Figure:
             for side in pair:
                 side.start()
             together.append(sum(side.result() for side in pair))
-            told(f"two processes: {together[-1]:.1f} pictures/s, one: {alone[-1]:.1f}")
+            log(f"two processes: {together[-1]:.1f} images/s, one: {alone[-1]:.1f}")
     except Unmeasured as error:
         note = str(error)
     finally:
@@ -73,26 +74,32 @@ def _two(plan: Plan, what: str) -> Figure:
             side.close()
     return Figure(
         what,
-        "pictures/s",
+        "images/s",
         tuple(together),
         beside="one process",
         others=tuple(alone),
         goal=Goal(1.9, of="ratio"),
-        limit=f"{os.cpu_count()} cores, which share caches and the way to memory",
+        limit=f"{os.cpu_count()} cores, which share caches and memory bandwidth",
         note=note,
     )
 
 
 def first_version(folder: Path) -> Path:
-    """The package as it was when it first had a renderer, out of the project's history.
+    """Extract the package as it was when it first had a renderer, from the project's Git history.
+
+    Args:
+        folder: Where to extract it.
+
+    Returns:
+        The folder.
 
     Raises:
-        Unmeasured: If there is no history here.
+        Unmeasured: If the history is not available.
     """
-    log = _git("log", "--diff-filter=A", "--format=%H", "--", RENDERER).split()
-    if not log:
-        raise Unmeasured("the project's history is not here")
-    with tarfile.open(fileobj=BytesIO(_git("archive", log[-1], "lumbar", text=False))) as archive:
+    commits = _git("log", "--diff-filter=A", "--format=%H", "--", RENDERER).split()
+    if not commits:
+        raise Unmeasured("the project's Git history is not available")
+    with tarfile.open(fileobj=BytesIO(_git("archive", commits[-1], "lumbar", text=False))) as archive:
         archive.extractall(folder, filter="data")
     return folder
 
@@ -101,39 +108,39 @@ def _git(*words: str, text: bool = True):
     try:
         return subprocess.run(["git", *words], cwd=REPOSITORY, capture_output=True, text=text, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise Unmeasured("the project's history is not here") from error
+        raise Unmeasured("the project's Git history is not available") from error
 
 
 def rendering(count: int) -> Callable[[], float]:
-    """Pictures a second.
+    """Prepare the renderer; measured are images per second.
 
     Args:
-        count: Pictures a measurement.
+        count: Images per measurement.
     """
-    _draw(1)
+    _render(1)
 
     def measure() -> float:
         begin = time.perf_counter()
-        _draw(count)
+        _render(count)
         return count / (time.perf_counter() - begin)
 
     return measure
 
 
 def work(count: int) -> Callable[[], dict[str, float]]:
-    """Of a picture: how many parts of the body are painted and how many calls it takes; making the patient's share.
+    """Prepare the profiling of an image: parts of the body, calls of functions, share of time that makes the patient.
 
     Args:
-        count: Pictures that are looked at, with Python's own profiler.
+        count: Images that Python's profiler looks at.
     """
     from lumbar.phantom.anatomy import draw_patient
     from lumbar.phantom.canvas import Canvas
 
-    _draw(1)
+    _render(1)
 
     def measure() -> dict[str, float]:
         profile = cProfile.Profile()
-        profile.runcall(_draw, count)
+        profile.runcall(_render, count)
         stats = pstats.Stats(profile)
 
         def of(function: Callable) -> tuple:
@@ -149,8 +156,8 @@ def work(count: int) -> Callable[[], dict[str, float]]:
     return measure
 
 
-def _draw(count: int) -> None:
-    """New patients, one picture each; the calls are those of the first version, and still ours."""
+def _render(count: int) -> None:
+    """Render one image each of new patients; the first version of the renderer has the same functions."""
     import cv2
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Pictures to measure speed with; nothing in a network or an augmentation takes longer for one picture than another."""
+"""Images to measure speed with: noise, because networks and augmentation take the same time for any image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def prepared(count: int, channels: int = 5) -> Prepared:
-    """Noise in place of `count` sagittal pictures, with points in plausible places."""
+    """Return noise in place of `count` sagittal images, with points in plausible places."""
     import pandas as pd
 
     from lumbar.core.constants import LEVELS
@@ -29,7 +29,7 @@ def prepared(count: int, channels: int = 5) -> Prepared:
 
 
 def batches(count: int, batch_size: int):
-    """As a training takes them: shuffled, augmented."""
+    """Return batches of noise as a training takes them: shuffled and augmented."""
     from lumbar.augment import AugmentSettings
     from lumbar.batches import Batches
 

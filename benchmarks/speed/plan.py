@@ -1,4 +1,4 @@
-"""How thoroughly to measure."""
+"""How thoroughly to measure, and progress on the screen."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Plan:
     """How thoroughly to measure.
 
     Args:
-        repeats: Rounds.
-        quick: Only whether everything works: one round of next to nothing; the figures mean nothing.
-        patience: The slower trainings of row "learning" are stopped after so many times our own's seconds.
+        repeats: Number of rounds.
+        quick: Only check that everything runs: one round of very little work; the figures mean nothing.
+        patience: The slower trainings of row "learning" are stopped after this many times the seconds of our own.
     """
 
     repeats: int = 5
@@ -25,10 +25,10 @@ class Plan:
 
     @property
     def rounds(self) -> int:
-        """Repeats, or one."""
+        """Number of rounds: `repeats`, or one if `quick`."""
         return 1 if self.quick else self.repeats
 
 
-def told(line: str) -> None:
-    """A line of progress, with the seconds since the beginning."""
+def log(line: str) -> None:
+    """Print a line of progress, with the seconds since the beginning."""
     print(f"{time.perf_counter() - _BEGIN:6.0f} s  {line}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""DICOM files to 256×256 pictures a second, beside a loop of pydicom and scikit-image: a part of `preparation.py`."""
+"""DICOM files to 256×256 images per second, beside a loop of pydicom and scikit-image; see `preparation.py`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.speed.figure import Figure, Goal
-from benchmarks.speed.plan import Plan, told
+from benchmarks.speed.plan import Plan, log
 
 FILES = 4000
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
-    """The row of the table."""
+    """Yield the row of the table."""
     what, beside = "DICOM → 256×256", "loop of pydicom and scikit-image, one process"
     if importlib.util.find_spec("skimage") is None:
-        yield Figure(what, "pictures/s", beside=beside, goal=Goal(4, of="ratio"), note="not installed: skimage")
+        yield Figure(what, "images/s", beside=beside, goal=Goal(4, of="ratio"), note="not installed: skimage")
         return
     from benchmarks.preparation import Tree, ours, plain
 
@@ -28,11 +28,11 @@ def measure(plan: Plan) -> Iterator[Figure]:
         for _ in range(plan.rounds):
             others.append(float(plain(tree.some_files()).loc["pictures", "rate"]))
             own.append(float(ours(tree.root)[0].loc["pictures", "rate"]))
-            told(f"{what}: {own[-1]:.0f} pictures/s, the loop {others[-1]:.0f}")
+            log(f"{what}: {own[-1]:.0f} images/s, the loop {others[-1]:.0f}")
         count = len(tree.some_files())
     yield Figure(
-        what, "pictures/s", tuple(own), beside, tuple(others), goal=Goal(4, of="ratio"),
-        limit="pydicom's parsing of elements in Python, which both sides pay for; then sorting for the percentiles",
+        what, "images/s", tuple(own), beside, tuple(others), goal=Goal(4, of="ratio"),
+        limit="pydicom parses elements in Python, on both sides; then sorting for the percentiles",
         note=f"{60 if plan.quick else FILES} files, the loop {count} of them; "
         "larger sets: `python -m benchmarks.preparation`",
     )  # fmt: skip

@@ -1,8 +1,8 @@
-"""How far each kind of layer of the heatmap network is from what this processor can do.
+"""How close each kind of layer of the heatmap network comes to the limit of this processor.
 
-The roof (Williams, Waterman & Patterson, CACM 2009): no layer computes faster than a plain matrix product, and none
-takes and leaves its arrays faster than a plain sum of arrays of the size of the largest one, which the caches share.
-A layer's forward and backward pass is timed by itself; its operations and bytes are counted from its shapes.
+The limit is the roofline (Williams, Waterman & Patterson, CACM 2009): no layer computes faster than a plain matrix
+product, and none reads and writes its arrays faster than a plain sum of two arrays as large as the network's largest.
+The forward and backward pass of each layer is timed on its own; its operations and bytes follow from its shapes.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.figure import Figure
-from benchmarks.speed.plan import Plan, told
+from benchmarks.speed.plan import Plan, log
 from benchmarks.speed.side import Unmeasured, once
 
 BATCH = 16
 
 WORTH_A_ROW = 0.02
-"""Share of the layers' time from which on a kind of layer has a row; speed.json has all of them."""
+"""Smallest share of the layers' time with which a kind of layer gets a row; speed.json has all kinds."""
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
-    """A row for the roof, and one a kind of layer."""
+    """Yield a row for the whole step, and one for each kind of layer."""
     try:
         found = once("roofline:layers", times=1 if plan.quick else 4 * plan.repeats)
     except Unmeasured as error:
@@ -34,32 +34,33 @@ def measure(plan: Plan) -> Iterator[Figure]:
         return
     product, step = found["product"], found["step"]
     total, bound = (sum(kind[name] for kind in found["kinds"]) for name in ("ms", "bound"))
-    roof = f"roof: {product:.0f} GFLOP/s ({found['products']}), sum of arrays of 8 MB {found['sum']:.0f} GB/s"
-    told(roof)
+    roof = f"roof: {product:.0f} GFLOP/s ({found['products']}); sum of arrays of 8 MB, {found['sum']:.0f} GB/s"
+    log(roof)
     yield Figure(
-        "roofline: training step of 16 pictures, share of the limit",
+        "roofline: training step of 16 images, share of the limit",
         "%",
         (100 * bound / step,),
-        limit=f"a step takes {step:.0f} ms, its layers one by one {total:.0f} ms, at their roofs {bound:.0f} ms; "
-        "what else a step does is loss, metric, optimizer, and dispatch",
+        limit=f"a step takes {step:.0f} ms; its layers take {total:.0f} ms one by one, and {bound:.0f} ms at their "
+        "roofs; the rest of a step is loss, metric, optimizer and dispatch",
         note=roof,
         details=found,
     )
     for kind in sorted(found["kinds"], key=lambda each: -each["ms"]):
         if kind["ms"] >= WORTH_A_ROW * total:
-            limit = "computing" if kind["gflop"] / product > kind["gbyte"] / found["sum"] else "moving arrays"
+            limit = "compute-bound" if kind["gflop"] / product > kind["gbyte"] / found["sum"] else "memory-bound"
             size = f"{kind['gflop']:.2f} GFLOP, {1000 * kind['gbyte']:.0f} MB"
             yield Figure(
-                f"roofline: {kind['name']}, forward and back",
+                f"roofline: {kind['name']}, forward and backward",
                 "%",
                 (100 * kind["bound"] / kind["ms"],),
                 limit=f"{limit}: {size}, {1000 * kind['gflop'] / kind['ms']:.0f} GFLOP/s",
-                note=f"{kind['layers']} layers, {kind['ms']:.1f} ms ({kind['ms'] / total:.0%} of all layers)",
+                note=f"{kind['layers']} {'layer' if kind['layers'] == 1 else 'layers'}, {kind['ms']:.1f} ms "
+                f"({kind['ms'] / total:.0%} of all layers)",
             )
 
 
 def layers(times: int) -> Callable[[], dict[str, Any]]:
-    """Of each kind of layer at each size: operations, bytes, milliseconds, and the least that the roof allows."""
+    """Prepare the timing of each kind of layer at each size: operations, bytes, milliseconds, and the limit."""
     from lumbar.core.backend import keras  # noqa: F401  sets TensorFlow up
     from lumbar.models import heatmap
 
@@ -80,10 +81,9 @@ def layers(times: int) -> Callable[[], dict[str, Any]]:
         for kind in kinds.values():
             kind["bound"] = 1000 * max(kind["gflop"] / product, kind["gbyte"] / moved)
         listed = [{"name": name, **kind} for name, kind in kinds.items()]
-        told_products = ", ".join(f"{name} {speed:.0f}" for name, speed in products.items())
         return {
             "product": product,
-            "products": told_products,
+            "products": ", ".join(f"{name} {speed:.0f}" for name, speed in products.items()),
             "sum": moved,
             "step": _step(times),
             "kinds": listed,
@@ -93,6 +93,7 @@ def layers(times: int) -> Callable[[], dict[str, Any]]:
 
 
 def _kind(layer) -> str:
+    """Return the kind of a layer: its class and the size of its output."""
     name, size = type(layer).__name__, layer.output.shape[1]
     if name == "Conv2D":
         name = f"convolution {layer.kernel_size[0]}×{layer.kernel_size[1]}"
@@ -100,68 +101,75 @@ def _kind(layer) -> str:
 
 
 def _arrays(layer) -> tuple[list[tuple[int, ...]], tuple[int, ...]]:
-    """Shapes of what goes in and what comes out."""
+    """Return the shapes of the inputs and of the output."""
     sources = layer.input if isinstance(layer.input, list) else [layer.input]
     return [(BATCH, *source.shape[1:]) for source in sources], (BATCH, *layer.output.shape[1:])
 
 
 def _gflop(layer) -> float:
-    """Multiplications and additions: forward, of the input's gradient (but for the picture's), of the weights'."""
-    sources, answer = _arrays(layer)
+    """Count the multiplications and additions of a convolution, in 10⁹; 0 for other layers.
+
+    There are three passes: forward, the gradient of the weights, and that of the input, unless the input is the image.
+    """
+    sources, output = _arrays(layer)
     if type(layer).__name__ != "Conv2D":
         return 0.0
     passes = 2 if sources[0][-1] == 1 else 3
-    return passes * 2 * np.prod(layer.kernel.shape[:3]) * np.prod(answer) / 1e9
+    return passes * 2 * np.prod(layer.kernel.shape[:3]) * np.prod(output) / 1e9
 
 
 def _gbyte(layer) -> float:
-    """float32 arrays: read the input and write the answer; read the answer's gradient and the input, write its own."""
-    sources, answer = _arrays(layer)
-    inside = sum(int(np.prod(source)) for source in sources)
+    """Count the bytes of the float32 arrays that a layer reads and writes, in 10⁹.
+
+    Forward it reads the input and writes the output. Backward it reads the gradient of the output and the input, and
+    writes the gradient of the input.
+    """
+    sources, output = _arrays(layer)
+    inputs = sum(int(np.prod(source)) for source in sources)
     weights = sum(int(np.prod(each.shape)) for each in layer.weights)
-    if type(layer).__name__ == "Add":  # its gradients are the answer's, unchanged
-        return 4 * (inside + int(np.prod(answer))) / 1e9
-    return 4 * (3 * inside + 2 * int(np.prod(answer)) + 3 * weights) / 1e9
+    if type(layer).__name__ == "Add":  # its gradients are that of the output, unchanged
+        return 4 * (inputs + int(np.prod(output))) / 1e9
+    return 4 * (3 * inputs + 2 * int(np.prod(output)) + 3 * weights) / 1e9
 
 
 def _milliseconds(layer, times: int) -> float:
-    """Of a layer's forward and backward pass."""
+    """Return the milliseconds of a layer's forward and backward pass."""
     import tensorflow as tf
 
-    sources, answer = _arrays(layer)
-    given = [tf.random.normal(source) for source in sources]
-    back = tf.random.normal(answer)
+    sources, output = _arrays(layer)
+    inputs = [tf.random.normal(source) for source in sources]
+    upstream = tf.random.normal(output)
     first = sources[0][-1] == 1
 
     @tf.function
-    def pass_and_back(inputs, upstream):
+    def forward_and_backward(inputs, upstream):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             out = layer(inputs if len(inputs) > 1 else inputs[0], training=True)
         wanted = [each.value for each in layer.trainable_weights]
         return tape.gradient(out, wanted if first else [*inputs, *wanted], output_gradients=upstream)
 
-    return 1000 * _median(lambda: pass_and_back(given, back), times)
+    return 1000 * _median(lambda: forward_and_backward(inputs, upstream), times)
 
 
 def _products(times: int, size: int = 2048) -> dict[str, float]:
-    """GFLOP/s of plain work in float32: a matrix product by TensorFlow and by NumPy, and one large convolution."""
+    """Return the GFLOP/s of plain work in float32: matrix products by TensorFlow and NumPy, and a large convolution."""
     import tensorflow as tf
 
     a, b = tf.random.normal((size, size)), tf.random.normal((size, size))
     left, right = a.numpy(), b.numpy()
-    picture, kernel = tf.random.normal((BATCH, 32, 32, 128)), tf.random.normal((3, 3, 128, 128))
+    images, kernel = tf.random.normal((BATCH, 32, 32, 128)), tf.random.normal((3, 3, 128, 128))
     multiply, convolve = tf.function(tf.matmul), tf.function(lambda x, k: tf.nn.conv2d(x, k, 1, "SAME"))
     work = {
         "matrix product, TensorFlow": (lambda: multiply(a, b), 2 * size**3),
         "matrix product, NumPy": (lambda: left @ right, 2 * size**3),
-        "convolution of 128 channels": (lambda: convolve(picture, kernel), 2 * 9 * 128 * 128 * BATCH * 32 * 32),
+        "convolution of 128 channels": (lambda: convolve(images, kernel), 2 * 9 * 128 * 128 * BATCH * 32 * 32),
     }
     return {name: count / _median(do, times) / 1e9 for name, (do, count) in work.items()}
 
 
 def _sum(times: int, size: int = BATCH * 64 * 64 * 32) -> float:
-    """GB/s of a plain sum of two arrays as large as the network's largest one."""
+    """Return the GB/s of a plain sum of two arrays as large as the network's largest one."""
     import tensorflow as tf
 
     a, b = tf.random.normal((size,)), tf.random.normal((size,))
@@ -170,7 +178,7 @@ def _sum(times: int, size: int = BATCH * 64 * 64 * 32) -> float:
 
 
 def _step(times: int) -> float:
-    """Milliseconds of a whole training step on a batch that lies ready."""
+    """Return the milliseconds of a whole training step on a batch made beforehand."""
     from benchmarks.speed import pictures
     from lumbar.runs.settings import TrainingSettings
     from lumbar.training.loop import compiled
@@ -181,6 +189,7 @@ def _step(times: int) -> float:
 
 
 def _median(work: Callable[[], Any], times: int) -> float:
+    """Return the median seconds of a call, after two calls that do not count."""
     work()
     work()
     seconds = []
@@ -191,11 +200,11 @@ def _median(work: Callable[[], Any], times: int) -> float:
     return statistics.median(seconds)
 
 
-def draw(found: dict[str, Any]):
-    """The roof, and each kind of layer below it.
+def plot(found: dict[str, Any]):
+    """Plot the roof, and each kind of convolution below it.
 
     Args:
-        found: Of `layers`.
+        found: What `layers` has measured.
 
     Returns:
         A figure of `lumbar.figures`.
@@ -203,7 +212,7 @@ def draw(found: dict[str, Any]):
     from lumbar.figures.style import BLUE, VERMILION, Drawing, styled
 
     @styled
-    def drawn():
+    def plotted():
         figure = Drawing(figsize=(8, 5))
         axes = figure.subplots()
         kinds = [kind for kind in found["kinds"] if kind["gflop"]]
@@ -214,12 +223,12 @@ def draw(found: dict[str, Any]):
             axes.scatter(at, speed, s=30 + 12 * kind["ms"], color=VERMILION, alpha=0.7, zorder=3)
             axes.annotate(kind["name"].removeprefix("convolution "), (at, speed), xytext=(6, -3), fontsize=8,
                           textcoords="offset points")  # fmt: skip
-        axes.set(xlabel="operations a byte (FLOP/byte)", ylabel="GFLOP/s", title="convolutions below the roof")
+        axes.set(xlabel="operations per byte (FLOP/byte)", ylabel="GFLOP/s", title="convolutions below the roofline")
         far = min(kinds, key=lambda kind: kind["bound"] / kind["ms"])
         figure.alt = (
             f"Roofline of the heatmap network's convolutions: a matrix product reaches {found['product']:.0f} GFLOP/s; "
-            f"farthest from the roof is {far['name']}, at {far['bound'] / far['ms']:.0%} of it."
+            f"the farthest from it is {far['name']}, at {far['bound'] / far['ms']:.0%} of the limit."
         )
         return figure
 
-    return drawn()
+    return plotted()

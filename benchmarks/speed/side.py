@@ -1,11 +1,11 @@
-"""One side of a comparison: a process of its own that prepares once, then measures whenever it is asked.
+"""One side of a comparison: a process of its own that prepares once, and then measures whenever it is asked.
 
-Processes of their own, because threads, memory and what a library has warmed up are a process's; living ones, because
-sides that take turns in short slices meet the same noise, and each start would cost more than the measurement.
+Each side has a process of its own, because threads, memory and warm-up belong to a process. The processes stay alive,
+because sides that take short turns meet the same noise, and because a start would take longer than a measurement.
 
-A side is a function of this folder, written ``module:function``. It prepares and returns what measures: a function
-without arguments that returns a number, or a dictionary of numbers. This module imports nothing of ours, so that a side
-can run on another version of the package.
+A side is a function of this folder, written ``module:function``. It prepares, and returns another function, which takes
+no arguments, measures, and returns a number or a dictionary of numbers. This module does not import `lumbar`, so that a
+side can run another version of it.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
 
 
 class Unmeasured(Exception):
-    """A side cannot be measured here; the text says why."""
+    """A side cannot be measured on this machine; the text says why."""
 
 
 class Side:
-    """A running side.
+    """A running side; creating it starts the process.
 
     Args:
-        name: What the table calls it.
+        name: Name of the side in the table.
         function: ``module:function`` in this folder.
-        cores: How many of the processor's cores it may use; all if left out.
-        environment: Variables added to this process's.
-        source: Folder of the package to measure; this checkout if left out.
+        cores: Number of cores that it may use; all if left out.
+        environment: Environment variables added to those of this process.
+        source: Folder that holds the version of the package to measure; this checkout if left out.
         options: Keyword arguments of the function.
     """
 
@@ -65,20 +65,20 @@ class Side:
         )
 
     def ready(self) -> None:
-        """Wait until it has prepared.
+        """Wait until the side has prepared.
 
         Raises:
-            Unmeasured: If it cannot: a package is not installed, or this machine cannot do it.
+            Unmeasured: If it cannot: a package is not installed, or this machine does not support it.
         """
         self._answer()
 
     def start(self) -> None:
-        """Begin a measurement; `result` waits for it."""
+        """Begin a measurement; `result` waits for its end."""
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
 
     def result(self) -> Any:
-        """What the measurement that was begun found.
+        """Wait for the measurement that was begun, and return what it found.
 
         Raises:
             Unmeasured: If it failed.
@@ -86,7 +86,11 @@ class Side:
         return self._answer()["value"]
 
     def measure(self) -> Any:
-        """One measurement, from its beginning to its end."""
+        """Run one measurement, and return what it found.
+
+        Raises:
+            Unmeasured: If it failed.
+        """
         self.start()
         return self.result()
 
@@ -106,7 +110,15 @@ class Side:
 
 
 def once(function: str, **options: Any) -> Any:
-    """One measurement in a process of its own; the options are those of `Side`."""
+    """Run one measurement in a process of its own.
+
+    Args:
+        function: ``module:function`` in this folder.
+        options: Further arguments of `Side`.
+
+    Raises:
+        Unmeasured: If it cannot be measured here.
+    """
     side = Side(function, function, **options)
     try:
         side.ready()
@@ -116,17 +128,17 @@ def once(function: str, **options: Any) -> Any:
 
 
 def in_turns(
-    sides: Sequence[Side], repeats: int, told: Callable[[str], None] = lambda line: None
+    sides: Sequence[Side], repeats: int, log: Callable[[str], None] = lambda line: None
 ) -> tuple[dict[str, list[Any]], dict[str, str]]:
     """Measure several sides, each once a round, so that a noisy moment meets all of them.
 
     Args:
-        sides: Started; all are closed at the end.
-        repeats: Rounds.
-        told: Given a line after each measurement.
+        sides: The sides; all are closed at the end.
+        repeats: Number of rounds.
+        log: Called with a line of progress after each measurement.
 
     Returns:
-        Name → what each round found; and name → why there is nothing, for sides that could not be measured.
+        Name of a side → values of the rounds; and name → reason, for the sides that could not be measured.
     """
     found: dict[str, list[Any]] = {side.name: [] for side in sides}
     missing: dict[str, str] = {}
@@ -137,7 +149,7 @@ def in_turns(
         except Unmeasured as error:
             missing[side.name] = str(error)
             found.pop(side.name)
-            told(f"{side.name}: {error}")
+            log(f"{side.name}: {error}")
 
     try:
         for side in sides:  # one after the other, so that no preparation disturbs another
@@ -146,7 +158,7 @@ def in_turns(
             for side in sides:
                 if side.name not in missing and (value := tried(side, side.measure)) is not None:
                     found[side.name].append(value)
-                    told(f"{side.name}, round {number + 1} of {repeats}: {shown(value)}")
+                    log(f"{side.name}, round {number + 1} of {repeats}: {shown(value)}")
     finally:
         for side in sides:
             side.close()
@@ -154,14 +166,14 @@ def in_turns(
 
 
 def shown(value: Any) -> str:
-    """Of a number, or of several by name, four digits."""
+    """Return a number, or several with their names, as text with four digits."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {shown(each)}" for name, each in value.items())
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def main() -> None:
-    """The process of a side. What libraries print goes to the error stream; answers are lines of JSON."""
+    """Run a side. Its answers are lines of JSON on standard output; what libraries print goes to standard error."""
     function, options, cores = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

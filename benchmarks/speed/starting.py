@@ -1,4 +1,4 @@
-"""Milliseconds until ``python -m lumbar --help`` has answered and ``import lumbar`` has returned."""
+"""Milliseconds that ``import lumbar`` and ``python -m lumbar --help`` take."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.speed.figure import Figure, Goal
-from benchmarks.speed.plan import Plan, told
+from benchmarks.speed.plan import Plan, log
 from benchmarks.speed.side import REPOSITORY
 
 HEAVY = ("keras", "tensorflow", "numpy", "pandas", "cv2", "matplotlib")
@@ -19,19 +19,20 @@ STARTS = {
     "python -m lumbar --help": "import runpy, sys; sys.argv = ['lumbar', '--help']\n"
     "try: runpy.run_module('lumbar', run_name='__main__')\nexcept SystemExit: pass",
 }
-TELLING = f"\nimport json, sys; print(json.dumps([name for name in {HEAVY} if name in sys.modules]), file=sys.stderr)"
+LOADED = f"\nimport json, sys; print(json.dumps([name for name in {HEAVY} if name in sys.modules]), file=sys.stderr)"
+"""Code that is appended to a program, and lists the heavy packages that are loaded."""
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
-    """The rows of the table; Python's own start stands beside."""
+    """Yield the rows of the table, compared with the start of Python itself."""
     rounds = 1 if plan.quick else 4 * plan.repeats
     times: dict[str, list[float]] = {name: [] for name in ("pass", *STARTS)}
     for _ in range(rounds):
         for name in times:
             times[name].append(_milliseconds(STARTS.get(name, name)))
     for name, program in STARTS.items():
-        told(f"{name}: {sorted(times[name])[rounds // 2]:.0f} ms")
-        heavy = json.loads(_run(program + TELLING).stderr.splitlines()[-1])
+        log(f"{name}: {sorted(times[name])[rounds // 2]:.0f} ms")
+        heavy = json.loads(_run(program + LOADED).stderr.splitlines()[-1])
         yield Figure(
             name,
             "ms",

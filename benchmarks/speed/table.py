@@ -1,4 +1,4 @@
-"""The results: a table for the screen, one in Markdown between two marks of speed.md, and a JSON with all figures."""
+"""The results: text for the screen, tables between two marks of speed.md, and speed.json with every value."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ BEGIN, END = "<!-- measured: written by python -m benchmarks.speed -->", "<!-- e
 
 
 class Results:
-    """What a command found, row by row; rows that it does not measure stay as they were measured last.
+    """The results of all rows; rows that are not measured keep the results of the last time.
 
     Args:
-        folder: Where speed.json and speed.md are or will be.
+        folder: Folder of speed.json and speed.md; they need not exist.
     """
 
     def __init__(self, folder: Path):
@@ -26,7 +26,15 @@ class Results:
             self.rows = json.loads(self.json.read_text(encoding="utf-8"))
 
     def add(self, row: str, machine: dict[str, Any], figures: list[Figure], seconds: float, order: list[str]) -> None:
-        """Take in a row and write both files."""
+        """Add the results of a row, and write both files.
+
+        Args:
+            row: Name of the row.
+            machine: The machine and the software, see `machine.described`.
+            figures: The figures of the row.
+            seconds: How long the row took.
+            order: Names of all rows, in the order of the tables.
+        """
         plain = [figure.plain() | {"cells": figure.cells()} for figure in figures]
         self.rows[row] = {"machine": machine, "seconds": round(seconds), "figures": plain}
         self.rows = {name: self.rows[name] for name in order if name in self.rows}
@@ -39,6 +47,7 @@ class Results:
             temporary.write_text(f"{head}{BEGIN}\n{self._markdown()}\n{END}{tail}", encoding="utf-8")
 
     def _markdown(self) -> str:
+        """Return the tables of all rows."""
         lines = []
         for name, row in self.rows.items():
             machine = row["machine"]
@@ -51,7 +60,7 @@ class Results:
 
 
 def as_text(figures: list[Figure]) -> str:
-    """For a screen: one block a figure."""
+    """Return figures as text for the screen, one block per figure."""
     blocks = []
     for figure in figures:
         cells = figure.cells()

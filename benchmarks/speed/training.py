@@ -1,4 +1,4 @@
-"""Pictures a second in training: our network beside its twin in PyTorch and beside a network for photographs."""
+"""Images per second in training, beside the same network in PyTorch and a network made for photographs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.speed.figure import Figure, Goal, compared
-from benchmarks.speed.plan import Plan, told
+from benchmarks.speed.plan import Plan, log
 from benchmarks.speed.side import Side, Unmeasured, in_turns, once
 
 OWN = "heatmap"
@@ -18,19 +18,19 @@ TORCH = {
     "PyTorch, channels last": {"channels_last": True},
     "PyTorch, channels last, torch.compile": {"channels_last": True, "compiled": True},
 }
-"""The same network in PyTorch, in the ways that may be the fastest; our ratio is to the fastest one."""
+"""Name → options of the same network in PyTorch; the ratio is to the fastest of these variants."""
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
-    """The rows of the table."""
+    """Yield the rows of the table."""
     steps = 2 if plan.quick else 32
     in_torch = dict(list(TORCH.items())[:1]) if plan.quick else TORCH
     sides = [Side(OWN, "training:heatmap", steps=steps)]
     sides += [Side(name, "training:heatmap_in_torch", steps=steps, **options) for name, options in in_torch.items()]
     if not plan.quick:
         sides.append(Side(EFFICIENTNET, "training:efficientnet", steps=2))
-    found, missing = in_turns(sides, plan.rounds, told)
-    what, unit = "training, heatmap, batches of 16, augmented", "pictures/s"
+    found, missing = in_turns(sides, plan.rounds, log)
+    what, unit = "training, heatmap, batches of 16, augmented", "images/s"
     if not plan.quick:
         yield compared(
             found, missing, what, OWN, EFFICIENTNET, unit=unit, goal=Goal(30, of="ratio"), note="its weights are fresh"
@@ -46,15 +46,15 @@ def measure(plan: Plan) -> Iterator[Figure]:
         fastest,
         unit=unit,
         goal=Goal(1.3, of="ratio"),
-        note=f"{slower}; {_twins()}",
-        limit="the same convolutions, which are at what the processor can do; else see roofline and tried",
+        note=f"{slower}; {_agreement()}",
+        limit="the same convolutions, which run at the limit of the processor; see also roofline and tried",
     )
 
 
-def _twins() -> str:
-    """How far the two networks' answers differ, given the same weights."""
+def _agreement() -> str:
+    """Return how far the answers of the two networks differ, given the same weights, as text."""
     try:
-        return f"given the same weights both answer alike to {once('training:difference_of_twins'):.0e}"
+        return f"given the same weights, both networks agree to {once('training:disagreement'):.0e}"
     except Unmeasured as error:
         return str(error)
 
@@ -67,15 +67,15 @@ def heatmap(
     jit_compile: bool | None = None,
     ready: bool = False,
 ) -> Callable[[], float]:
-    """An epoch of `fit`, as `lumbar.training` runs it.
+    """Prepare an epoch of `fit`, as `lumbar.training` runs it; measured are images per second.
 
     Args:
         steps: Batches of the epoch.
-        batch_size: Pictures a batch.
-        model: Which of our networks.
-        policy: Keras' policy of number types.
+        batch_size: Images per batch.
+        model: Name of our network.
+        policy: Dtype policy of Keras.
         jit_compile: Whether XLA compiles the step.
-        ready: Take batches that lie ready, in place of augmenting.
+        ready: Use batches made beforehand, and measure the network alone.
     """
     from benchmarks.speed import pictures
     from lumbar.core.backend import keras
@@ -89,13 +89,13 @@ def heatmap(
     if jit_compile is not None:
         network.jit_compile = jit_compile
     if ready:
-        lying = [feed[index] for index in range(steps)]
-        return _rate(lambda: [network.train_on_batch(*batch) for batch in lying], steps * batch_size)
+        made = [feed[index] for index in range(steps)]
+        return _rate(lambda: [network.train_on_batch(*batch) for batch in made], steps * batch_size)
     return _rate(lambda: network.fit(**feed.for_fit(range(1)), verbose=0), steps * batch_size)
 
 
 def efficientnet(steps: int, batch_size: int = 16) -> Callable[[], float]:
-    """The same of EfficientNetV2-S, on the same batches."""
+    """Prepare the same epoch of EfficientNetV2-S, on the same batches."""
     from benchmarks.speed import efficientnet, pictures
 
     network = efficientnet.compiled()
@@ -106,7 +106,7 @@ def efficientnet(steps: int, batch_size: int = 16) -> Callable[[], float]:
 def heatmap_in_torch(
     steps: int, batch_size: int = 16, channels_last: bool = False, compiled: bool = False
 ) -> Callable[[], float]:
-    """A loop as one writes it in PyTorch, on the same batches, made by as many threads ahead of it."""
+    """Prepare the usual training loop in PyTorch, on the same batches, made ahead by as many threads."""
     import torch
 
     from benchmarks.speed import pictures, torch_network
@@ -129,13 +129,13 @@ def heatmap_in_torch(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
-            loss.item(), torch_network.mean_absolute_error(y, maps).item()  # a history tells both, as ours does
+            loss.item(), torch_network.mean_absolute_error(y, maps).item()  # both are recorded, as ours are
 
     return _rate(epoch, steps * batch_size)
 
 
 def _ahead(feed) -> Iterator[tuple[Any, Any]]:
-    """Batches, made by two threads while the loop works, three of them ahead of it, as in `Batches.for_fit`."""
+    """Yield batches that two threads make while the loop works, three of them ahead of it, as in `Batches.for_fit`."""
     from concurrent.futures import ThreadPoolExecutor
 
     ahead = 3
@@ -160,8 +160,12 @@ def _rate(epoch: Callable[[], Any], count: int) -> Callable[[], float]:
     return measure
 
 
-def difference_of_twins() -> Callable[[], float]:
-    """Largest difference of the maps, as a share of the largest value; parameters must be equally many."""
+def disagreement() -> Callable[[], float]:
+    """Prepare both networks with the same weights; measured is the largest difference, as a share of the largest value.
+
+    Raises:
+        ValueError: If the networks have different numbers of weights.
+    """
     import numpy as np
     import torch
 
@@ -172,10 +176,10 @@ def difference_of_twins() -> Callable[[], float]:
     counts = [ours.count_params(), sum(each.numel() for each in theirs.parameters())]
     counts[1] += sum(each.numel() for name, each in theirs.named_buffers() if "running" in name)
     if counts[0] != counts[1]:
-        raise ValueError(f"the networks have {counts[0]} and {counts[1]} numbers")
+        raise ValueError(f"the networks have {counts[0]} and {counts[1]} weights")
     torch_network.take_weights(theirs, ours.get_weights())
-    picture = np.random.default_rng(0).random((2, 256, 256, 1), dtype=np.float32)
-    answer = ours.predict_on_batch(picture)
+    images = np.random.default_rng(0).random((2, 256, 256, 1), dtype=np.float32)
+    answer = ours.predict_on_batch(images)
     with torch.no_grad():
-        other = theirs(torch.from_numpy(picture).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
+        other = theirs(torch.from_numpy(images).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).numpy()
     return lambda: float(np.abs(answer - other).max() / np.abs(answer).max())

@@ -1,4 +1,4 @@
-"""The share of a training's time in which it waits for batches, and what making them costs."""
+"""The share of training time spent waiting for batches, and the processor time spent on making them."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import time
 from collections.abc import Callable, Iterator
 
 from benchmarks.speed.figure import Figure, Goal
-from benchmarks.speed.plan import Plan, told
+from benchmarks.speed.plan import Plan, log
 from benchmarks.speed.side import Side, in_turns
 
 EPOCHS = 3
 
 
 def measure(plan: Plan) -> Iterator[Figure]:
-    """The row of the table."""
+    """Yield the row of the table."""
     side = Side("waiting", "waiting:share", steps=4 if plan.quick else 32)
-    found, missing = in_turns([side], plan.rounds, told)
+    found, missing = in_turns([side], plan.rounds, log)
     rounds = found.get("waiting", [])
     note = missing.get("waiting", "")
     if rounds:
         median = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
         note = (
-            f"making batches takes {median['batches']:.0%} of the processor time, beside the network's own; "
+            f"making batches takes {median['batches']:.0%} of the processor time; "
             f"of {median['steps']:.0f} steps in {EPOCHS} epochs {median['long']:.0f} wait more than a millisecond, the "
             f"longest {1000 * median['longest']:.0f} ms"
         )
@@ -32,17 +32,18 @@ def measure(plan: Plan) -> Iterator[Figure]:
         values=tuple(100 * each["waiting"] for each in rounds),
         more_is_better=False,
         goal=Goal(most=3),
-        limit="two threads make batches while TensorFlow computes, and share its two cores",
+        limit="two threads make batches while TensorFlow computes, on the same two cores",
         note=note,
     )
 
 
 def share(steps: int, batch_size: int = 16) -> Callable[[], dict[str, float]]:
-    """Some epochs of `fit`, with a clock around the moment in which Keras asks for the next batch.
+    """Prepare some epochs of `fit`, with a clock around each moment at which Keras asks for the next batch.
 
     Returns:
-        What measures the share of the seconds spent waiting; the steps, those that wait more than a millisecond, and
-        the longest wait in seconds; and the share of the processor time that the threads spend on making batches.
+        The function that measures: the share of seconds spent waiting; the number of steps, the number of those that
+        wait more than a millisecond, and the longest wait in seconds; and the share of processor time that the threads
+        spend on making batches.
     """
     import tensorflow as tf
 
@@ -62,7 +63,7 @@ def share(steps: int, batch_size: int = 16) -> Callable[[], dict[str, float]]:
         return step(batch)
 
     network.make_train_function()
-    network.train_function = next_step  # what `fit` calls for each step; its own does the same within one graph
+    network.train_function = next_step  # `fit` calls it for each step; Keras's own does the same within one graph
     make = feed.batch
 
     def timed(epoch: int, index: int):

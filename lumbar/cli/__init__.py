@@ -1,1 +1,1 @@
-"""The command line: `main` finds the verb, and each verb is a module: flags in, a function called, a report out."""
+"""The command line: `main` finds the verb, and each verb has a module with its flags and its printed output."""

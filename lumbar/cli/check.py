@@ -1,4 +1,4 @@
-"""``python -m lumbar check``."""
+"""``python -m lumbar check``: report the content of a data set and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The folder to look at."""
-    parser.add_argument("path", type=Path, metavar="PATH", help="folder of a data set, as it was made or downloaded")
+    """Add the arguments of this command to its parser."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="folder of a data set, as made or downloaded")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what the folder holds and what is wrong with it; 1 if anything is."""
+    """Print the content of the data set and its problems; return 1 if there are problems, else 0."""
     from lumbar.datasets.inspection import inspect
 
     inspection = inspect(arguments.path)

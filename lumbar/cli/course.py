@@ -1,4 +1,4 @@
-"""``python -m lumbar course``."""
+"""``python -m lumbar course``: execute the notebooks of the course in order."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from lumbar.core import paths
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which notebooks, with which parameters, to where."""
-    parser.add_argument("--out", type=Path, help="folder for the executed notebooks (default: runs/course)")
-    parser.add_argument("--profile", type=Path, help="YAML file of parameters (default: those in the notebooks)")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="run only the notebooks whose names begin like this")
+    """Add the arguments of this command to its parser."""
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="folder for the executed notebooks (default: runs/course)"
+    )
+    parser.add_argument(
+        "--profile", type=Path, metavar="FILE", help="YAML file of parameters (default: those of the notebooks)"
+    )
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="execute only the notebooks whose names begin with one of these"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Execute the notebooks; 1 if one of them failed."""
+    """Execute the notebooks and print a summary; return 1 if one of them failed, else 0."""
     from lumbar.course.runner import run_course
 
     summary = run_course(arguments.out or paths.runs() / "course", profile=arguments.profile, only=arguments.only)

@@ -1,4 +1,4 @@
-"""``python -m lumbar crossvalidate``."""
+"""``python -m lumbar crossvalidate``: train a network for each fold of the patients."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from lumbar.runs.settings import CrossvalidationSettings, TrainingSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the cross-validation, and those of the training of each fold."""
-    add_flags(parser.add_argument_group("the cross-validation"), CrossvalidationSettings)
+    """Add the flags of the cross-validation, and those of the training of each fold."""
+    add_flags(parser.add_argument_group("cross-validation"), CrossvalidationSettings)
     add_flags(parser.add_argument_group("training of each fold"), TrainingSettings, skip=("name", "fold"))
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train and measure all folds, and print the table."""
+    """Train and evaluate all folds, and print the table."""
     from lumbar.experiments.crossvalidation import crossvalidate
 
     training = {name: value for name, value in vars(arguments).items() if name != "name"}
@@ -23,5 +23,5 @@ def run(arguments: argparse.Namespace) -> int:
         from_flags(CrossvalidationSettings, arguments), from_flags(TrainingSettings, argparse.Namespace(**training))
     )
     print(found)
-    print(f"\nThe folds' networks and points.csv are in {found.folder}")
+    print(f"\nThe networks of the folds and points.csv are in {found.folder}")
     return 0

@@ -1,4 +1,4 @@
-"""``python -m lumbar datasets``."""
+"""``python -m lumbar datasets``: list the public data sets, and the data sets on this machine."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from lumbar.download.refusals import by_hand
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The list asks nothing."""
+    """Add no arguments: this command has none."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what is known of each set, the layouts that anybody's own data may have, and what lies in data/."""
+    """Print each public data set, the layouts that the user's own data may have, and the other data sets in data/."""
     from lumbar.datasets import READERS
 
     for known in SETS:
         get = f"python -m lumbar fetch {known.name}" if known.fetchable else by_hand(known)
-        told = {"holds": known.holds, "licence": known.licence, "size": known.size, "page": known.address}
+        facts = {"content": known.holds, "licence": known.licence, "size": known.size, "page": known.address}
         print(f"{known.name}: {known.title}")
-        for name, value in (told | {"get it": get, "here": _here(known.place)}).items():
+        for name, value in (facts | {"get it": get, "here": _where(known.place)}).items():
             print(f"  {name:<8} {value}")
         print()
-    print("Data of your own:")
+    print("Your own data may have one of these layouts:")
     for reader in READERS:
         if reader.any_name:
             print(f"  {reader.layout}: {reader.looks_for}")
@@ -39,11 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _here(place: Path) -> str:
+def _where(place: Path) -> str:
+    """Return where the data set is, or where to put it if it is not on this machine."""
     if not place.is_dir() or not any(place.iterdir()):
         return f"no; it belongs in {place}"
     layout = next((layout for folder in (place, *_folders(place)) if (layout := _layout(folder))), "")
-    return f"{place}" if layout else f"{place}, but not whole: python -m lumbar check {place}"
+    return f"{place}" if layout else f"{place}, but incomplete; see python -m lumbar check {place}"
 
 
 def _folders(place: Path) -> list[Path]:
@@ -51,7 +52,7 @@ def _folders(place: Path) -> list[Path]:
 
 
 def _layout(folder: Path) -> str:
-    """Name of the layout of a folder, "" if it is of none we know."""
+    """Return the name of the layout of a folder, or "" if it has none of the known ones."""
     from lumbar.datasets import find_reader
 
     try:

@@ -1,4 +1,4 @@
-"""``python -m lumbar doctor``: is this machine ready? One line for each requirement, with a remedy if it is not met."""
+"""``python -m lumbar doctor``: check each requirement of the course on this machine, with a remedy if it is not met."""
 
 from __future__ import annotations
 
@@ -19,58 +19,65 @@ from packaging.specifiers import SpecifierSet
 
 from lumbar.core import paths
 
-INSTALL = "run `make course`, or `pip install -r requirements.txt` in the environment you use"
+INSTALL = "run `make course`, or `pip install -r requirements.txt` in your environment"
 FREE_GIGABYTES = 2
-"""Disk space that the course's data and runs may take, with room to spare."""
+"""Free disk space that the data and runs of the course need, with a margin."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One requirement: is it met, what was seen, and what to do if not."""
+    """One requirement, and whether this machine meets it.
 
-    what: str
-    ok: bool
-    seen: str
+    Args:
+        requirement: What is needed.
+        met: Whether this machine has it.
+        found: What was found, such as a version.
+        remedy: What to do if the requirement is not met.
+    """
+
+    requirement: str
+    met: bool
+    found: str
     remedy: str = ""
 
     def __str__(self) -> str:
-        line = f"[{'OK' if self.ok else 'FAIL'}] {self.what}: {self.seen}"
-        return line if self.ok else f"{line} -> {self.remedy}"
+        line = f"[{'OK' if self.met else 'FAIL'}] {self.requirement}: {self.found}"
+        return line if self.met else f"{line} -> {self.remedy}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add no flags."""
+    """Add no arguments: this command has none."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one line for each requirement; return 1 if any is not met."""
+    """Print one line for each requirement; return 1 if one is not met, else 0."""
     healthy = True
     for finding in examine():
         print(finding, flush=True)
-        healthy &= finding.ok
-    print("All is well." if healthy else "Something is missing: see the lines marked [FAIL].")
+        healthy &= finding.met
+    print("All requirements are met." if healthy else "Some requirements are not met: see the lines marked [FAIL].")
     return 0 if healthy else 1
 
 
 def examine() -> Iterator[Finding]:
-    """Yield the findings one by one, the quick ones first."""
-    python, requirements = _stated()
+    """Yield the findings one by one, the quick checks first."""
+    python, requirements = _requirements()
     yield _python(python)
     for line in requirements:
         yield _requirement(Requirement(line))
     yield _folder_is_writable(paths.data())
     yield _folder_is_writable(paths.runs())
-    yield _tried("disk space", _find_space, f"free {FREE_GIGABYTES} GB")
-    yield _tried("Jupyter kernel python3", _find_kernel, "run `python -m ipykernel install --sys-prefix`")
-    yield _tried("compressed DICOM (JPEG, JPEG-LS, JPEG 2000, RLE)", _find_decoders, INSTALL)
-    yield _tried("TensorFlow trains a small network", _train_a_little, INSTALL)
+    yield _check("disk space", _find_space, f"free {FREE_GIGABYTES} GB")
+    yield _check("Jupyter kernel python3", _find_kernel, "run `python -m ipykernel install --sys-prefix`")
+    yield _check("compressed DICOM (JPEG, JPEG-LS, JPEG 2000, RLE)", _find_decoders, INSTALL)
+    yield _check("TensorFlow trains a small network", _train_a_little, INSTALL)
 
 
-def _stated() -> tuple[str, list[str]]:
-    """Pythons that will do, and the requirements: as the checkout states them, else as the installed package does."""
-    stated = paths.REPOSITORY / "pyproject.toml"
-    if stated.is_file():
-        project = tomllib.loads(stated.read_text(encoding="utf-8"))["project"]
+def _requirements() -> tuple[str, list[str]]:
+    """Return the Python versions and packages that the checkout requires, or the installed package if there is none."""
+    file = paths.REPOSITORY / "pyproject.toml"
+    if file.is_file():
+        project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
         return project["requires-python"], project["dependencies"]
     package = importlib.metadata.metadata("lumbar")
     return package["Requires-Python"], [line for line in package.get_all("Requires-Dist", []) if "extra ==" not in line]
@@ -82,7 +89,7 @@ def _python(allowed: str) -> Finding:
         "Python",
         SpecifierSet(allowed).contains(version),
         f"{version} ({sys.executable})",
-        f"install a Python that fits {allowed} and make the environment anew: `make clean course PYTHON=python3.12`",
+        f"install Python {allowed} and create the environment again: `make clean course PYTHON=python3.12`",
     )
 
 
@@ -98,7 +105,7 @@ def _requirement(requirement: Requirement) -> Finding:
 
 
 def _folder_is_writable(folder: Path) -> Finding:
-    remedy = "make it writable, or point LUMBAR_HOME to a folder that is"
+    remedy = "make it writable, or set LUMBAR_HOME to a folder that is"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -107,18 +114,19 @@ def _folder_is_writable(folder: Path) -> Finding:
         return Finding(f"folder {folder.name}/", False, f"{folder}: {error.strerror}", remedy)
 
 
-def _tried(what: str, attempt: Callable[[], str], remedy: str) -> Finding:
+def _check(requirement: str, attempt: Callable[[], str], remedy: str) -> Finding:
+    """Return the finding of a check: a function that returns what it found, or raises an error."""
     try:
-        return Finding(what, True, attempt())
-    except Exception as error:  # whatever went wrong is the finding
-        return Finding(what, False, f"{type(error).__name__}: {error}", remedy)
+        return Finding(requirement, True, attempt())
+    except Exception as error:  # any error means that the requirement is not met
+        return Finding(requirement, False, f"{type(error).__name__}: {error}", remedy)
 
 
 def _find_space() -> str:
-    there = next(folder for folder in (paths.home(), *paths.home().parents) if folder.is_dir())
-    free = shutil.disk_usage(there).free / 1e9
+    existing = next(folder for folder in (paths.home(), *paths.home().parents) if folder.is_dir())
+    free = shutil.disk_usage(existing).free / 1e9
     if free < FREE_GIGABYTES:
-        raise OSError(f"only {free:.1f} GB free in {there}")
+        raise OSError(f"only {free:.1f} GB free in {existing}")
     return f"{free:.0f} GB free"
 
 
@@ -136,7 +144,7 @@ def _find_decoders() -> str:
     missing = [syntax.name for syntax in needed if not get_decoder(syntax).is_available]
     if missing:
         raise RuntimeError(f"no decoder for {', '.join(missing)}")
-    return f"{len(needed)} kinds can be read"
+    return f"{len(needed)} compression methods can be read"
 
 
 def _train_a_little() -> str:

@@ -1,4 +1,4 @@
-"""``python -m lumbar evaluate`` (= ``python evaluate.py``)."""
+"""``python -m lumbar evaluate`` and ``python evaluate.py``: measure a trained network."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lumbar.runs.settings import EvaluationSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One flag for each evaluation setting."""
+    """Add one flag for each evaluation setting."""
     add_flags(parser, EvaluationSettings)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate, and print the table."""
+    """Evaluate the run, and print the table of errors."""
     from lumbar.evaluation import evaluate
 
     print(evaluate(from_flags(EvaluationSettings, arguments)))

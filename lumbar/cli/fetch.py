@@ -1,4 +1,4 @@
-"""``python -m lumbar fetch``."""
+"""``python -m lumbar fetch``: download a public data set."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from lumbar.download.catalogue import SETS, find
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which set, and which of its files."""
+    """Add the arguments of this command to its parser."""
     names = ", ".join(known.name for known in SETS if known.fetchable)
-    parser.add_argument("name", metavar="NAME", help=f"{names}; `python -m lumbar datasets` says what they are")
-    parser.add_argument("--only", nargs="+", default=(), metavar="FILE", help="only these of the set's files")
+    parser.add_argument("name", metavar="NAME", help=f"{names}; `python -m lumbar datasets` describes them")
+    parser.add_argument(
+        "--only", nargs="+", default=(), metavar="FILE", help="download only these files of the data set"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Say what comes under which licence, download it, and say what to do next."""
+    """Print the licence and the size, download the data set, and print the next step."""
     known = find(arguments.name)
     if known.fetchable:
         print(f"{known.title}\n  licence: {known.licence}\n  size: {known.size}\n  to: {known.place}", flush=True)

@@ -1,32 +1,36 @@
-"""``python -m lumbar locate``."""
+"""``python -m lumbar locate``: find the disc levels of a whole study."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from lumbar.core.errors import ScanError
 from lumbar.core.settings import add_flags, from_flags
 from lumbar.exports import notices
 from lumbar.runs.settings import LocateSettings
-from lumbar.storage.files import claim, write_table
+from lumbar.storage.files import check_writable, write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which study, with which network, to where."""
-    parser.add_argument("paths", nargs="+", type=Path, metavar="STUDY", help="folder of one patient's DICOM study")
-    parser.add_argument("--out", type=Path, default=Path("levels.csv"), help="table to write (default: levels.csv)")
+    """Add the arguments of this command to its parser."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="STUDY", help="folder of the DICOM study of one patient")
     parser.add_argument(
-        "--overlay", type=Path, metavar="FOLDER", help="also draw the sagittal and axial slices with the points"
+        "--out", type=Path, metavar="FILE", default=Path("levels.csv"), help="table to write (default: levels.csv)"
     )
     parser.add_argument(
-        "--series-only", action="store_true", help="only say which series there are, how they lie and what is odd"
+        "--overlay", type=Path, metavar="FOLDER", help="also plot the points on the sagittal and axial slices (PNG)"
+    )
+    parser.add_argument(
+        "--series-only", action="store_true", help="only list the series with their positions, and warn of anomalies"
     )
     add_flags(parser, LocateSettings)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the table, and the picture if asked for; 1 if a file had to be left out."""
+    """Write the table, and the figure if requested; return 1 if a file had to be left out, else 0."""
     from lumbar.study import locate
     from lumbar.study.reading import read_study
 
@@ -34,26 +38,26 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.series_only:
         study = read_study(arguments.paths, study=settings.study)
         print(study)
-        return _tell(study.refused)
-    claim(arguments.out)
+        return _report_refused(study.refused)
+    check_writable(arguments.out)
     found = locate(arguments.paths, settings)
     write_table(arguments.out, found.table.round(4))
     print(found)
     shown = (found.table["axial_file"] != "").sum()
-    print(f"\n{len(found.table)} levels, {shown} of them seen in an axial slice: {arguments.out}")
+    print(f"\n{len(found.table)} levels, {shown} of them in an axial slice: {arguments.out}")
     if arguments.overlay:
         from lumbar.figures.levels import levels
 
-        claim(picture := arguments.overlay / "levels.png")
-        levels(found.table).savefig(picture)
-        print(f"The slices with their points: {picture}")
+        check_writable(figure := arguments.overlay / "levels.png")
+        levels(found.table).savefig(figure)
+        print(f"The slices with their points: {figure}")
     if found.table["flagged"].any():
-        print("Levels are flagged: look at those points before you use them")
+        print("Some levels are flagged: check their points before you use them")
     print(*notices(found.synthetic))
-    return _tell(found.refused)
+    return _report_refused(found.refused)
 
 
-def _tell(refused) -> int:
+def _report_refused(refused: Sequence[ScanError]) -> int:
     for error in refused:
         print(f"left out: {error}", file=sys.stderr)
     return 1 if refused else 0

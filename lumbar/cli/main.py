@@ -1,4 +1,4 @@
-"""The command line: ``python -m lumbar VERB``. A verb's room is imported only when the verb is used."""
+"""The command line: ``python -m lumbar VERB``. The module of a verb is imported only when the verb is used."""
 
 from __future__ import annotations
 
@@ -12,42 +12,46 @@ from lumbar.core.allocator import keep_freed_memory
 from lumbar.core.errors import LumbarError, OutputError
 
 VERBS = {
-    "doctor": "say what this machine has and lacks, with the remedy",
+    "doctor": "check that this machine meets the requirements, and print a remedy for each one it does not meet",
     "phantom": "make synthetic patients and write them as DICOM studies with a landmark table",
-    "datasets": "list the public data sets we can read: what they hold, their licence, where to get them, what is here",
-    "fetch": "download a public data set that allows it, and unpack it below data/",
-    "check": "say whether a folder is a data set we can read, what is in it, and what is wrong",
-    "prepare": "make the pictures of a data set ready for training, on all cores or a Dask cluster (train does it too)",
-    "train": "train a network and leave a run folder",
-    "evaluate": "measure a run on the test patients, beside trivial baselines",
-    "rerun": "train a run a second time from its folder, and say whether it came out the same to the bit",
-    "predict": "find the points in pictures that nobody has marked",
-    "locate": "find the disc levels of a whole study, in the patient and in the axial slices that show them",
-    "report": "make one HTML page of what was found in pictures, or of a run",
-    "crossvalidate": "train a network for each fold of the patients, and measure each on those it has not seen",
-    "tune": "search for better settings with Keras Tuner, then train and evaluate the best",
-    "sweep": "execute a notebook for each combination of a grid of its parameters, and compare what came of them",
-    "course": "execute the notebooks from first to last and write a summary page",
+    "datasets": "list the public data sets: content, licence, where to get them, and which are on this machine",
+    "fetch": "download a public data set, if its terms allow it, and unpack it below data/",
+    "check": "check a data set: report its layout, its content and every problem",
+    "prepare": "prepare the images of a data set for training, on all cores or a Dask cluster (train does this, too)",
+    "train": "train a network and write a run folder",
+    "evaluate": "measure a run on the test patients and compare it with trivial baselines",
+    "rerun": "repeat the training of a run, and report whether the result is identical to the bit",
+    "predict": "find the disc levels in images",
+    "locate": "find the disc levels of a whole study, in patient coordinates and in the axial slices that show them",
+    "report": "write an HTML report on a run, or on points found in images",
+    "crossvalidate": "train a network for each fold of the patients, and measure it on patients that it has not seen",
+    "tune": "search for better settings with Keras Tuner, then train and evaluate a network with the best ones",
+    "sweep": "execute a notebook for each combination of its parameters in a grid, and compare the results",
+    "course": "execute the notebooks of the course in order, and write a summary page",
 }
 """Each verb is a module of `lumbar.cli` with ``add_arguments(parser)`` and ``run(arguments) -> exit code``."""
 
 INTERRUPTED = 130
-"""Exit code of a command that was stopped with Ctrl-C, as shells count it."""
+"""Exit code of a command that was stopped with Ctrl-C: 128 + the number of the signal SIGINT."""
 
-GO_ON = ("fetch", "prepare", "train", "rerun", "tune", "crossvalidate", "sweep")
-"""Verbs that go on where they stood when they are called again."""
+RESUMABLE = ("fetch", "prepare", "train", "rerun", "tune", "crossvalidate", "sweep")
+"""Verbs that continue unfinished work when they are called again."""
 
-KEPT = "What was finished is kept; the same command goes on from there."
+RESUME = "Finished work is kept. Run the same command again to continue."
+"""What a resumable verb prints when it is stopped."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: The words after the program's name; those of this process if left out.
+        arguments: The command-line arguments after the program name; by default those of this process.
 
     Returns:
-        The exit code: 0 if all went well, 1 for a problem found, 2 for a command that cannot be understood.
+        The exit code: 0 for success, 1 for an error or a problem that the command found, 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: After ``--help`` or ``--version``, with code 0, or for invalid arguments, with code 2.
     """
     keep_freed_memory()
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -65,12 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command.run(parsed)
     except LumbarError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        if isinstance(error, OutputError) and parsed.verb in GO_ON:
-            print(KEPT, file=sys.stderr)
+        if isinstance(error, OutputError) and parsed.verb in RESUMABLE:
+            print(RESUME, file=sys.stderr)
         return 1
-    except OSError as error:  # of the system: where we write, `lumbar.storage.files` says more
-        print(f"The system refuses: {error}", file=sys.stderr)
+    except OSError as error:  # for files that a command writes, `lumbar.storage.files` raises an OutputError instead
+        print(f"The operating system reports an error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped." + (f" {KEPT}" if parsed.verb in GO_ON else ""), file=sys.stderr)
+        print("Stopped." + (f" {RESUME}" if parsed.verb in RESUMABLE else ""), file=sys.stderr)
         return INTERRUPTED

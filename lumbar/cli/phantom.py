@@ -1,4 +1,4 @@
-"""``python -m lumbar phantom``."""
+"""``python -m lumbar phantom``: make synthetic patients."""
 
 from __future__ import annotations
 
@@ -11,20 +11,27 @@ from lumbar.phantom import PhantomSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to, how many, and a picture of them."""
-    parser.add_argument("out", type=Path, metavar="OUT", help="folder to write the studies and landmarks.csv to")
+    """Add the arguments of this command to its parser."""
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder for the studies and landmarks.csv")
     add_flags(parser, PhantomSettings)
-    parser.add_argument("--workers", type=int, help="processes (default: one a core); the files are the same for any")
-    parser.add_argument("--contact-sheet", type=Path, metavar="FILE", help="also draw some of them on one PNG")
-    parser.add_argument("--beside", type=Path, metavar="PATH", help="real pictures to show next to them on the sheet")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="number of processes, which does not change the files (default: one per core)",
+    )
+    parser.add_argument(
+        "--contact-sheet", type=Path, metavar="FILE", help="also plot some of the images in one PNG file"
+    )
+    parser.add_argument("--beside", type=Path, metavar="PATH", help="real images to show beside them on the sheet")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the patients, and the contact sheet if asked for."""
+    """Write the patients, and the contact sheet if requested."""
     from lumbar.phantom.study import write_dataset
 
     if arguments.beside and not arguments.contact_sheet:
-        raise SettingsError("--beside shows pictures on a contact sheet", remedy="give --contact-sheet FILE too")
+        raise SettingsError("--beside needs a contact sheet", remedy="give --contact-sheet FILE, too")
     out = write_dataset(arguments.out, from_flags(PhantomSettings, arguments), workers=arguments.workers)
     print(f"The patients are in {out}\nNext: python train.py --data {out}")
     if arguments.contact_sheet:

@@ -1,4 +1,4 @@
-"""``python -m lumbar predict``."""
+"""``python -m lumbar predict``: find the disc levels in images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lumbar.core.settings import add_flags, from_flags
 from lumbar.exports import notices
 from lumbar.runs.settings import PredictionSettings
-from lumbar.storage.files import claim, write_table
+from lumbar.storage.files import check_writable, write_table
 
 if TYPE_CHECKING:
     from lumbar.exports import Written
@@ -19,27 +19,33 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which pictures, with which network, to where."""
-    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER", help="DICOM, PNG, JPEG, .mha, .nii")
-    parser.add_argument("--out", type=Path, default=Path("points.csv"), help="table to write (default: points.csv)")
-    add_flags(parser, PredictionSettings)
-    also = parser.add_argument_group("other forms of the same points")
-    also.add_argument("--overlay", type=Path, metavar="FOLDER", help="each picture drawn with its points (PNG)")
-    also.add_argument("--json", type=Path, metavar="FILE", help="all that is known, for programs and `report`")
-    also.add_argument("--coco", type=Path, metavar="FILE", help="COCO keypoints (JSON)")
-    also.add_argument(
-        "--markups", type=Path, metavar="FOLDER", help="3D Slicer's markups (.mrk.json), a file a picture, LPS mm"
+    """Add the arguments of this command to its parser."""
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="FILE_OR_FOLDER", help="DICOM, PNG, JPEG, .mha or .nii files, or folders"
     )
-    also.add_argument(
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", default=Path("points.csv"), help="table to write (default: points.csv)"
+    )
+    add_flags(parser, PredictionSettings)
+    formats = parser.add_argument_group("other formats of the same points")
+    formats.add_argument(
+        "--overlay", type=Path, metavar="FOLDER", help="each image with its points plotted on it (PNG)"
+    )
+    formats.add_argument("--json", type=Path, metavar="FILE", help="all details, for programs and for `report` (JSON)")
+    formats.add_argument("--coco", type=Path, metavar="FILE", help="COCO keypoints (JSON)")
+    formats.add_argument(
+        "--markups", type=Path, metavar="FOLDER", help="markups of 3D Slicer, one .mrk.json per image, in LPS mm"
+    )
+    formats.add_argument(
         "--structured-report",
         type=Path,
         metavar="FOLDER",
-        help="DICOM Structured Report, a file a picture; holds the patient's name as the picture's file does",
+        help="DICOM Structured Reports, one per image; they contain the name of the patient if the image file does",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the table, and the other forms that were asked for; 1 if anything had to be left out."""
+    """Write the table and the other requested formats; return 1 if an image had to be left out, else 0."""
     from lumbar.prediction import predict
 
     if arguments.structured_report:
@@ -47,18 +53,18 @@ def run(arguments: argparse.Namespace) -> int:
 
         check_installed()
     for file in filter(None, (arguments.out, arguments.json, arguments.coco)):
-        claim(file)
+        check_writable(file)
     found = predict(arguments.paths, from_flags(PredictionSettings, arguments))
     write_table(arguments.out, found.table.round(4))
     print(f"{found.table['image'].nunique()} pictures, {len(found.table)} points: {arguments.out}")
-    skipped = [error for written in _other_forms(found, arguments) for error in written.skipped]
+    skipped = [error for written in _other_formats(found, arguments) for error in written.skipped]
     if found.assumed:
-        print(f"{len(found.assumed)} of them do not say which plane they show and were taken for sagittal; see --view")
+        print(f"{len(found.assumed)} of them do not state their plane and were treated as sagittal; see --view")
     for remark, concerned in found.remarks.items():
         print(f"{len(concerned)} of them: {remark} ({concerned[0].name}{', …' if len(concerned) > 1 else ''})")
-    doubtful = found.table.loc[found.table["flagged"].astype(bool), "image"].nunique()
-    if doubtful:
-        print(f"{doubtful} of them are flagged: look at those points before you use them")
+    flagged = found.table.loc[found.table["flagged"].astype(bool), "image"].nunique()
+    if flagged:
+        print(f"{flagged} of them are flagged: check their points before you use them")
     print(*notices(found.synthetic))
     for error in skipped:
         print(f"skipped: {error}", file=sys.stderr)
@@ -67,8 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if found.refused or skipped else 0
 
 
-def _other_forms(found: Predictions, arguments: argparse.Namespace) -> Iterator[Written]:
-    """Write them, say where they are, and give what came of those with a file a picture."""
+def _other_formats(found: Predictions, arguments: argparse.Namespace) -> Iterator[Written]:
+    """Write the other requested formats, print where they are, and yield the results of those with a file per image."""
     from lumbar.exports import coco, json_points, markups, structured_report
 
     if arguments.overlay:

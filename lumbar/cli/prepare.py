@@ -1,4 +1,4 @@
-"""``python -m lumbar prepare``."""
+"""``python -m lumbar prepare``: prepare the images of a data set for training."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from pathlib import Path
 from lumbar.core.settings import add_flags, from_flags
 from lumbar.runs.settings import TrainingSettings
 
-_ASKED = ("views", "resize")
+_FLAGS = ("views", "resize")
+"""The training settings that the preparation depends on."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which pictures, how, and who does the work; views and resize as for `train`, which then finds them ready."""
+    """Add the arguments of this command to its parser; ``--views`` and ``--resize`` are those of `train`."""
     parser.add_argument("path", type=Path, metavar="PATH", help="folder of a data set")
-    skip = tuple(field.name for field in dataclasses.fields(TrainingSettings) if field.name not in _ASKED)
+    skip = tuple(field.name for field in dataclasses.fields(TrainingSettings) if field.name not in _FLAGS)
     add_flags(parser, TrainingSettings, skip=skip)
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="processes that prepare pictures (default: one a core)"
+        "--workers", type=int, metavar="N", help="processes that prepare images (default: one per core)"
     )
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="have the workers of this Dask cluster do it, e.g. tcp://10.0.0.5:8786; one that you trust, whose workers "
-        "see the data folder under the same path",
+        help="use the workers of this Dask cluster, e.g. tcp://10.0.0.5:8786; use a cluster that you trust and whose "
+        "workers see the data folder under the same path",
     )
 
 
@@ -36,10 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
     from lumbar.preprocess import PreprocessSettings
 
     settings = from_flags(TrainingSettings, arguments)
-    path = arguments.path.expanduser().absolute()  # workers may stand in another folder
+    path = arguments.path.expanduser().absolute()  # workers may have another current folder
     _, root = datasets.find_reader(path)
     folder = root if root.is_dir() else root.parent
-    with dask_cluster.at(arguments.scheduler, folder) if arguments.scheduler else nullcontext():
+    with dask_cluster.use_cluster(arguments.scheduler, folder) if arguments.scheduler else nullcontext():
         how = PreprocessSettings(resize=settings.resize)
         _, prepared = datasets.load_prepared(path, how, views=settings.views, workers=arguments.workers)
     print(f"{len(prepared.images)} pictures of {prepared.index['patient'].nunique()} patients are ready for training")

@@ -1,4 +1,4 @@
-"""``python -m lumbar rerun``."""
+"""``python -m lumbar rerun``: repeat a training and compare the results."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which run, and where its data are now."""
-    parser.add_argument("run", type=Path, help="run folder, or its name under runs/; it is left as it is")
+    """Add the arguments of this command to its parser."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="run folder, or its name under runs/; it is not changed")
     parser.add_argument(
-        "--name", help="name of the new run's folder under runs/ (default: the run's, with -rerun and a number added)"
+        "--name",
+        help="folder of the new run under runs/ (default: the name of the run, with -rerun and a number added)",
     )
-    parser.add_argument("--data", type=Path, help="where the run's data set lies now, if it was moved")
+    parser.add_argument("--data", type=Path, metavar="PATH", help="folder of the data set of the run, if it was moved")
     parser.add_argument(
-        "--extra", type=Path, nargs="+", help="where the run's further data sets lie now, in their order, if moved"
+        "--extra",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="folders of the further data sets of the run, in their order, if they were moved",
     )
     parser.epilog = (
-        "The exit code is 0 if weights, optimizer, history and metrics are the same to the bit, and 1 if they are not; "
-        "then it is said how far they differ, and what has changed: versions, code, processor, threads. Bits are "
-        "reproducible on one machine with the same versions and settings of threads; elsewhere the last ones differ."
+        "The exit code is 0 if weights, optimizer, history and metrics are identical to the bit. Otherwise it is 1, "
+        "and the command prints how far they differ and what has changed: versions, code, processor or threads. "
+        "Results are identical on one machine with the same versions and thread settings; on other machines the last "
+        "digits differ."
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train again, and print the comparison."""
+    """Train again, and print the comparison; return 0 if the results are identical, else 1."""
     from lumbar.experiments.rerun import rerun
 
     extra = None if arguments.extra is None else tuple(arguments.extra)

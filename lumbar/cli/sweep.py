@@ -1,4 +1,4 @@
-"""``python -m lumbar sweep``."""
+"""``python -m lumbar sweep``: execute a notebook for each combination of parameters."""
 
 from __future__ import annotations
 
@@ -9,46 +9,50 @@ from lumbar.course.grid import read_grid
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which notebook, which values, to where, and who does the work."""
+    """Add the arguments of this command to its parser."""
     parser.add_argument(
         "notebook",
         metavar="NOTEBOOK",
-        help="path of a notebook, or how the name of one of the course begins, e.g. 04",
+        help="path of a notebook, or the beginning of the name of a notebook of the course, e.g. 04",
     )
     parser.add_argument(
         "--grid",
         type=Path,
         metavar="FILE",
         required=True,
-        help="YAML file of lines PARAMETER: [value, value, …]; all combinations are executed",
+        help="YAML file of lines PARAMETER: [value, value, …]; each combination of values is executed",
     )
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FOLDER",
-        help="folder for the executed notebooks, sweep.csv and sweep.png (default: one below runs/sweeps/ that this "
-        "grid and notebook alone have)",
+        help="folder for the executed notebooks, sweep.csv and sweep.png (default: a folder below runs/sweeps/, named "
+        "after the notebook and the grid)",
     )
     parser.add_argument(
         "--workers",
         type=_at_least_one,
         default=1,
         metavar="N",
-        help="notebooks executed side by side, each with its share of the cores (default: 1, as a training uses all)",
+        help="notebooks to execute at the same time, each with its share of the cores (default: 1, because a training "
+        "uses all cores)",
     )
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="have the workers of this Dask cluster do it, one notebook a thread, e.g. tcp://10.0.0.5:8786; one that "
-        "you trust, whose workers see the notebook's folder and --out under the same paths",
+        help="use the workers of this Dask cluster, one notebook per thread, e.g. tcp://10.0.0.5:8786; use a cluster "
+        "that you trust and whose workers see the folder of the notebook and --out under the same paths",
     )
     parser.add_argument(
-        "--metric", nargs="+", metavar="NAME", help="recorded numbers to draw, or minutes (default: all that differ)"
+        "--metric",
+        nargs="+",
+        metavar="NAME",
+        help="recorded numbers to plot, or minutes (default: all recorded numbers that differ)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Execute what is missing and print the table; 1 if a combination failed."""
+    """Execute the missing combinations and print the table; return 1 if one failed, else 0."""
     from lumbar.course.runner import find
     from lumbar.course.sweep import sweep
 
@@ -67,5 +71,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _at_least_one(text: str) -> int:
     if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("at least 1 is needed")
+        raise argparse.ArgumentTypeError("must be at least 1")
     return number

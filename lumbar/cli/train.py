@@ -1,4 +1,4 @@
-"""``python -m lumbar train`` (= ``python train.py``)."""
+"""``python -m lumbar train`` and ``python train.py``: train a network."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lumbar.runs.settings import TrainingSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One flag for each training setting."""
+    """Add one flag for each training setting."""
     add_flags(parser, TrainingSettings)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, and say where the run is and what to do with it."""
+    """Train the network, and print the folder of the run and the next step."""
     from lumbar.training.job import train
 
     run_folder = train(from_flags(TrainingSettings, arguments))

@@ -1,4 +1,4 @@
-"""``python -m lumbar tune``."""
+"""``python -m lumbar tune``: search for better settings."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from lumbar.runs.settings import TrainingSettings, TuningSettings, WorkerSetting
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the search, and those of the training it searches over."""
-    add_flags(parser.add_argument_group("the search"), TuningSettings)
-    add_flags(parser.add_argument_group("its processes"), WorkerSettings)
+    """Add the flags of the search, of its processes, and of the settings that the search does not vary."""
+    add_flags(parser.add_argument_group("search"), TuningSettings)
+    add_flags(parser.add_argument_group("processes of the search"), WorkerSettings)
     add_flags(
-        parser.add_argument_group("training, for what the search does not vary"), TrainingSettings, skip=("name",)
+        parser.add_argument_group("training: settings that the search does not vary"), TrainingSettings, skip=("name",)
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Search, train the best, and print the leaderboard."""
+    """Run the search, train the best settings, and print the leaderboard."""
     from lumbar.experiments.tuning import pool
     from lumbar.experiments.tuning.search import leaderboard, tune
 
     settings, where = from_flags(TuningSettings, arguments), from_flags(WorkerSettings, arguments)
     if where.join:
         pool.join(paths.runs() / settings.name, where)
-        print("The search has no more trials for this machine; the leaderboard is printed where it was started.")
+        print("The search has no more trials for this machine. The machine that started it prints the leaderboard.")
         return 0
     training = {name: value for name, value in vars(arguments).items() if name != "name"}
     best = tune(settings, from_flags(TrainingSettings, argparse.Namespace(**training)), where)
     print(leaderboard(best.parent).to_string(index=False, float_format="{:.4g}".format))
-    print(f"The winner, trained anew and evaluated, is in {best}")
+    print(f"The network with the best settings, trained again and evaluated, is in {best}")
     return 0

@@ -1,1 +1,1 @@
-"""Where work is done: the processes of this machine, a Dask cluster, and the devices that share a training."""
+"""Parallel work: processes of this machine, a Dask cluster, and several devices for one training."""

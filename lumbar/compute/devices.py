@@ -1,21 +1,23 @@
-"""One training shared among several devices, of one process or of several: Keras' distribution API, JAX backend only.
+"""Data-parallel training on several devices, in one process or in several: Keras' distribution API, JAX backend only.
 
-Each device takes an equal part of every batch and gradients are added up, so that the training is that of one device,
-but for rounding: batch normalisation sees the whole batch, and order, augmentation and dropout do not depend on the
-number of devices. Hence it is no part of what makes a run: one that was begun on two devices may go on on one.
+Each device takes an equal part of every batch, and the gradients are added up. Apart from rounding, the training is
+the same as on one device: batch normalisation sees the whole batch, and the order, augmentation and dropout do not
+depend on the number of devices. The number of devices therefore does not distinguish runs: a run that started on two
+devices can be continued on one.
 
-Several processes, on one machine or many, form a job by Keras' own environment variables, set for each of them::
+Several processes, on one machine or on many, form a job through Keras' environment variables, set for each process::
 
     KERAS_DISTRIBUTION_JOB_ADDRESSES=HOST:PORT   # of process 0
     KERAS_DISTRIBUTION_NUM_PROCESSES=2
     KERAS_DISTRIBUTION_PROCESS_ID=0              # 0 or 1
 
-They see the same data and runs folders; process 0 alone writes the run. Nothing of this is authenticated: port and
-gradients belong on loopback or a private network. If one is killed, the others end, too: with our message where JAX
-leaves us the word, with JAX's own ("another task died") if it was process 0. The same commands then go on.
+All processes must see the same data and runs folders; only process 0 writes the run. The connections are not
+authenticated: use the loopback interface or a private network. If a process is killed, the others end, too. If it was
+process 0, they end with JAX's message ("another task died"), otherwise with the message of `job_scope`. The same
+commands, given again to all processes, continue the training.
 
-Measured with keras 3.15 and jax 0.10.2 on processors (collectives by gloo). Graphics cards take the same way through
-JAX, but none was at hand to try it.
+Measured with keras 3.15 and jax 0.10.2 on CPUs (collective operations by Gloo). GPUs use the same code through JAX, but
+none was available to try it.
 """
 
 from __future__ import annotations
@@ -41,21 +43,21 @@ ADDRESSES, PROCESSES, PROCESS = (
     f"KERAS_DISTRIBUTION_{name}" for name in ("JOB_ADDRESSES", "NUM_PROCESSES", "PROCESS_ID")
 )
 PATIENCE = 24 * 3600
-"""Seconds that the others wait for process 0, which makes the data ready first."""
+"""Seconds that the other processes wait for process 0, which prepares the data first."""
 HEARTBEAT = 30
-"""Seconds without a sign of life after which a process counts as dead; one that is killed is noticed at once."""
+"""Seconds without a heartbeat after which a process counts as dead; a process that is killed is noticed at once."""
 VIRTUAL = "XLA_FLAGS=--xla_force_host_platform_device_count=2"
-"""What splits a processor into devices, to try things out."""
+"""Environment variable that splits a CPU into two devices, to try a training on several devices."""
 
 
 @dataclass(frozen=True)
 class BatchShard:
-    """Which rows of each batch this process feeds to its devices.
+    """The part of each batch that this process feeds to its devices.
 
     Args:
-        devices: Of all processes together.
-        processes: How many there are; each has as many devices.
-        process: The number of this one, from 0.
+        devices: Number of devices of all processes together.
+        processes: Number of processes; each has the same number of devices.
+        process: Index of this process, from 0.
     """
 
     devices: int = 1
@@ -63,44 +65,49 @@ class BatchShard:
     process: int = 0
 
     def rows(self, count: int) -> int:
-        """Rows that a batch of `count` pictures has when all devices get equally many."""
+        """Return the size to which a batch of `count` images is extended, so that all devices get equally many."""
         return math.lcm(count, self.devices)
 
     def select(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """This process's part of a batch.
+        """Return the part of a batch that this process feeds.
 
-        The last batch of an epoch may not divide evenly. It is then repeated, whole, until it does. All copies alike,
-        the statistics of batch normalisation stay as they were; without points, they add nothing to loss and gradient.
+        The last batch of an epoch may not divide evenly among the devices. It is then repeated as a whole until it
+        does. Because each image is repeated equally often, the statistics of batch normalisation do not change. The
+        copies have no points, so they add nothing to the loss and the gradient.
 
         Args:
-            positions: Of the batch's pictures, (N,).
+            positions: (N,) positions of the images of the batch.
 
         Returns:
-            Positions of the pictures to feed, and which of them are copies, both (rows of this process,).
+            Positions of the images to feed, and whether each of them is a copy; both (rows of this process,).
         """
         import numpy as np
 
         rows = self.rows(len(positions))
-        places = np.arange(rows).reshape(self.processes, -1)[self.process]
-        return positions[places % len(positions)], places >= len(positions)
+        own = np.arange(rows).reshape(self.processes, -1)[self.process]
+        return positions[own % len(positions)], own >= len(positions)
 
 
 def in_job() -> bool:
-    """Whether this process is one of several that train together."""
+    """Return whether this process is one of several that train together."""
     return bool(os.environ.get(ADDRESSES))
 
 
 def writes() -> bool:
-    """Whether this process writes the run: of several only the first."""
+    """Return whether this process writes the run; in a job only process 0 does.
+
+    Raises:
+        SettingsError: If the environment does not describe a complete job.
+    """
     return not in_job() or _number(PROCESS) == 0
 
 
 @contextmanager
 def joining() -> Iterator[None]:
-    """Join the job, if there is one; what stands within is done by process 0 first, then by the others.
+    """Join the job, if there is one; process 0 runs the block before it joins, the others run it afterwards.
 
     Raises:
-        SettingsError: If the environment does not describe a job, or this process cannot join any more.
+        SettingsError: If the environment does not describe a complete job, or this process cannot join it.
     """
     if in_job() and not writes():
         _join()
@@ -110,14 +117,14 @@ def joining() -> Iterator[None]:
 
 
 def shard(devices: int, batch_size: int) -> BatchShard:
-    """How this process shares batches.
+    """Return the part of each batch that this process feeds to its devices.
 
     Args:
-        devices: As the setting has it: 0 for all there are.
-        batch_size: Pictures a batch.
+        devices: Number of devices, as in the setting; 0 for all that are available.
+        batch_size: Images per batch.
 
     Raises:
-        SettingsError: If there are not so many devices, or they cannot share a batch evenly.
+        SettingsError: If there are fewer devices, they cannot share a batch evenly, or the backend is not JAX.
     """
     if devices == 1 and not in_job():
         return BatchShard()
@@ -125,16 +132,18 @@ def shard(devices: int, batch_size: int) -> BatchShard:
 
     if keras.backend.backend() != "jax":
         raise _needs_jax(keras.backend.backend())
-    there = keras.distribution.get_device_count()
-    wanted = devices or there
+    available = keras.distribution.get_device_count()
+    wanted = devices or available
     found = BatchShard(wanted, *_process()) if in_job() else BatchShard(wanted)
-    if wanted > there or (in_job() and wanted != there):
+    if wanted > available or (in_job() and wanted != available):
         raise SettingsError(
-            "there are not so many devices" if wanted > there else "the processes of a job use all their devices",
+            "this machine has fewer devices"
+            if wanted > available
+            else "each process of a job must use all its devices",
             field="devices",
             found=devices,
-            expected=f"{there} ({', '.join(keras.distribution.list_devices())}), or 0 for all",
-            remedy=None if in_job() else f"to try it on a processor alone, set {VIRTUAL}",
+            expected=f"{available} ({', '.join(keras.distribution.list_devices())}), or 0 for all",
+            remedy=None if in_job() else f"to try it on a CPU, set {VIRTUAL}",
         )
     if batch_size % wanted:
         raise SettingsError(
@@ -148,10 +157,10 @@ def shard(devices: int, batch_size: int) -> BatchShard:
 
 @contextmanager
 def scope(shard: BatchShard) -> Iterator[None]:
-    """Within this, networks are built and trained on all devices. Keras forgets the networks of before."""
+    """Build and train networks on all devices of the shard in this block; Keras discards earlier networks."""
     from lumbar.core.backend import keras
 
-    keras.backend.clear_session()  # inside the scope it would forget the devices, too
+    keras.backend.clear_session()  # inside the scope it would also discard the devices
     if shard.devices == 1:
         yield
         return
@@ -162,7 +171,7 @@ def scope(shard: BatchShard) -> Iterator[None]:
 
 @contextmanager
 def local_only() -> Iterator[None]:
-    """Within this, a process of a job does what the others do not: what Keras makes meanwhile is made here only."""
+    """Run the block in this process of a job alone: what Keras creates in it exists in this process only."""
     from lumbar.core.backend import keras
 
     if not in_job():
@@ -177,23 +186,23 @@ def local_only() -> Iterator[None]:
 
 
 def assert_equal(**facts: object) -> None:
-    """Make sure that all processes of a job are about to train the same; others wait here for the slowest.
+    """Check that all processes of a job are about to train the same network; each waits here for the slowest.
 
     Args:
-        facts: What each of them has found, by name.
+        facts: Values that must be the same in all processes, by name.
 
     Raises:
-        RunError: If another process has found something else.
+        RunError: If a value differs in another process.
     """
     import numpy as np
     from jax.experimental import multihost_utils
 
     digests = [hashlib.sha256(json.dumps(fact, default=str).encode()).digest() for fact in facts.values()]
     each = multihost_utils.process_allgather(np.array([list(digest) for digest in digests], np.uint8))
-    different = [name for place, name in enumerate(facts) if (each[:, place] != each[:1, place]).any()]
+    different = [name for order, name in enumerate(facts) if (each[:, order] != each[:1, order]).any()]
     if different:
         raise RunError(
-            "the processes of this job do not train the same",
+            "the processes of this job would not train the same network",
             field=", ".join(different).replace("_", " "),
             remedy="give all of them the same command, data and runs folder (LUMBAR_HOME on a shared file system)",
         )
@@ -201,10 +210,10 @@ def assert_equal(**facts: object) -> None:
 
 @contextmanager
 def job_scope() -> Iterator[None]:
-    """What the processes of a job do together: they leave at the same time, and one that has lost another says so.
+    """Run a block that all processes of a job run together: they leave it at the same time.
 
     Raises:
-        RunError: If another process has gone.
+        RunError: If another process has ended.
     """
     if not in_job():
         yield
@@ -219,14 +228,14 @@ def job_scope() -> Iterator[None]:
         if "Gloo" not in str(error):
             raise
         raise RunError(
-            "another process of this job is gone",
+            "another process of this job has ended",
             found=str(error).splitlines()[0],
-            remedy="see what it said last; the same commands, given to all processes again, go on from there",
+            remedy="look at its last message; then start all processes again with the same commands to continue",
         ) from error
 
 
 def _leave() -> None:
-    """At exit JAX would wait for the others, in vain, and end this process with a page about its insides."""
+    """End this process at once; at exit JAX would wait for the others in vain and print a page of internal details."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(1)
@@ -244,8 +253,8 @@ def _join() -> None:
     address = os.environ[ADDRESSES].split(",")[0]
     number, processes = _number(PROCESS), _number(PROCESSES)
     try:
-        # What keras.distribution.initialize calls, but listening at the one address, and with less patience for a
-        # process that is gone.
+        # The call that keras.distribution.initialize makes, except that it listens on one address only, and waits less
+        # for a process that has ended.
         jax.distributed.initialize(
             address,
             processes,
@@ -260,18 +269,23 @@ def _join() -> None:
             "this process cannot join the job",
             field=ADDRESSES,
             found=f"process {number} of {processes} at {address}: {error}".splitlines()[0],
-            expected="HOST:PORT of process 0, where nothing else listens, and a process that has not computed yet",
+            expected="HOST:PORT of process 0, a port that is free, and a process that has not used JAX yet",
         ) from error
 
 
 def _process() -> tuple[int, int]:
-    """Processes of the job, and the number of this one, as it has joined."""
+    """Return the number of processes of the job, and the index of this one."""
     import jax
 
     return jax.process_count(), jax.process_index()
 
 
 def _number(name: str) -> int:
+    """Return the whole number in an environment variable of the job.
+
+    Raises:
+        SettingsError: If the variable is not set or holds something else.
+    """
     try:
         return int(os.environ[name])
     except (KeyError, ValueError) as error:
@@ -279,7 +293,7 @@ def _number(name: str) -> int:
             "the environment does not describe a job of several processes",
             field=name,
             found=os.environ.get(name),
-            expected=f"a whole number, beside {ADDRESSES}={os.environ[ADDRESSES]}",
+            expected=f"a whole number, as {ADDRESSES}={os.environ[ADDRESSES]} is set",
         ) from error
 
 

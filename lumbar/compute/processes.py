@@ -1,4 +1,4 @@
-"""Work shared out among processes: results in order, memory bounded, nothing left running when it is stopped."""
+"""Run a task on many items in several processes: results in order, bounded memory, and no process left behind."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AHEAD = 4
-"""Chunks under way for each process: enough that none waits, few enough that results do not pile up."""
+"""Chunks submitted per process at a time: enough that no process waits, few enough that results do not pile up."""
 
 
 Executor = Callable[[Callable, Sequence, int], Iterator]
-"""Who does the work: takes a task, items and the size of a chunk, gives the results in the order of the items."""
+"""A function that does the work: it takes a task, items and a chunk size, and yields the results in order."""
 
-_elsewhere: ContextVar[Executor | None] = ContextVar("elsewhere", default=None)
+_current_executor: ContextVar[Executor | None] = ContextVar("current_executor", default=None)
 
 
 @contextmanager
-def sent_to(executor: Executor) -> Iterator[None]:
-    """Within this, `in_parallel` hands its work to another executor than the processes of this machine."""
-    token = _elsewhere.set(executor)
+def use_executor(executor: Executor) -> Iterator[None]:
+    """Make `in_parallel` use another executor in this block, in place of the processes of this machine."""
+    token = _current_executor.set(executor)
     try:
         yield
     finally:
-        _elsewhere.reset(token)
+        _current_executor.reset(token)
 
 
 def in_parallel(
@@ -44,50 +44,61 @@ def in_parallel(
     workers: int | None = None,
     *,
     chunk: int = 1,
-    worth: int = 0,
+    min_items: int = 0,
 ) -> Iterator[Result]:
-    """Results of `task` for each of `items`, in their order.
+    """Yield the result of a task for each item, in the order of the items.
 
     Args:
-        task: A function that can be pickled: one at the top of a module, or a `functools.partial` of it.
-        items: What to work on.
-        workers: Processes; one a core if left out. One process means this one.
-        chunk: Items handed over at a time; more of them for short tasks.
-        worth: Fewer items than this are worked on in this process: others take longer to start.
+        task: A function that can be pickled: one at the top level of a module, or a `functools.partial` of it.
+        items: The arguments of the task.
+        workers: Number of processes; by default one per core. With one, the task runs in this process.
+        chunk: Number of items sent to a process at a time; use more for short tasks.
+        min_items: With fewer items than this, the task runs in this process, because starting others takes longer.
+
+    Yields:
+        The results.
 
     Raises:
-        Whatever `task` raises; work that has not begun is then given up.
+        Exception: Whatever `task` raises. Chunks that have not started are then cancelled.
     """
-    executor = _elsewhere.get()
+    executor = _current_executor.get()
     if executor is not None:
         yield from executor(task, items, chunk)
         return
     workers = min(workers or os.cpu_count() or 1, -(-len(items) // chunk))
-    if workers <= 1 or len(items) < worth:
+    if workers <= 1 or len(items) < min_items:
         yield from map(task, items)
         return
-    # Fresh processes ("spawn") are safe beside TensorFlow's threads, and alike on all systems.
+    # The start method "spawn" is safe beside the threads of TensorFlow, and the same on all operating systems.
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
     try:
-        parts = (pool.submit(each, task, part) for part in chunks(items, chunk))
-        for done in under_way(parts, AHEAD * workers):
-            yield from done.result()
+        futures = (pool.submit(run_chunk, task, part) for part in chunks(items, chunk))
+        for future in keep_ahead(futures, AHEAD * workers):
+            yield from future.result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    """The items in pieces of `size`; the last may be shorter."""
+    """Return the items in chunks of `size`; the last one may be shorter."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def each(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """What a process does with a chunk."""
+def run_chunk(task: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Return the results of a task for one chunk of items; a worker process calls this."""
     return [task(item) for item in items]
 
 
-def under_way(submitted: Iterator[Item], ahead: int) -> Iterator[Item]:
-    """The same in the same order; `ahead` of them have been submitted when the first is asked for its result."""
+def keep_ahead(submitted: Iterator[Item], ahead: int) -> Iterator[Item]:
+    """Yield the elements of an iterator in order, but take `ahead` of them before yielding the first.
+
+    Args:
+        submitted: An iterator that submits a chunk of work each time it is advanced, and yields its future.
+        ahead: How many chunks are submitted at the same time, at most.
+
+    Yields:
+        The futures. While the caller waits for the result of one, the next ones are being computed.
+    """
     waiting: deque[Item] = deque()
     for one in submitted:
         waiting.append(one)
@@ -99,14 +110,18 @@ def under_way(submitted: Iterator[Item], ahead: int) -> Iterator[Item]:
 
 def _start_worker() -> None:
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process handles Ctrl-C
     exit_after(multiprocessing.parent_process().join)
 
 
 def exit_after(wait: Callable[[], object]) -> None:
-    """End this process when `wait`, called in a thread of its own, returns: the process that started it is gone.
+    """End this process as soon as `wait`, called in a separate thread, returns.
 
-    Otherwise a worker whose main process was killed would wait for work for ever.
+    A worker uses it to end with its main process: if that process were killed, the worker would otherwise wait for
+    work forever.
+
+    Args:
+        wait: A function that returns when the main process has ended.
     """
 
     def leave() -> None:

@@ -1,1 +1,1 @@
-"""What every other part rests on: constants, errors, settings, paths, fingerprints, and Keras ready for use."""
+"""The foundation of every other part: constants, errors, settings, paths, fingerprints, and Keras set up for use."""

@@ -1,8 +1,8 @@
-"""Keras, ready for training on a processor and without start-up chatter: ``from lumbar.core.backend import keras``.
+"""Keras, set up for training on a CPU and without start-up messages: ``from lumbar.core.backend import keras``.
 
-TensorFlow 2.21 writes some twenty lines about oneDNN and missing graphics drivers straight to the process's standard
-error, whatever TF_CPP_MIN_LOG_LEVEL says. They would head each notebook and command. Here that stream is
-set aside while the backend starts; if the start fails, what was set aside is shown.
+TensorFlow 2.21 writes about twenty lines on oneDNN and missing GPU drivers directly to the standard error of the
+process, whatever TF_CPP_MIN_LOG_LEVEL says. They would appear at the top of each notebook and command. This module
+captures that stream while the backend starts, and shows it only if the start fails.
 """
 
 from __future__ import annotations
@@ -18,30 +18,32 @@ from lumbar.core.allocator import keep_freed_memory
 
 
 @contextmanager
-def _standard_error_set_aside() -> Iterator[None]:
+def _captured_stderr() -> Iterator[None]:
+    """Capture what is written to file descriptor 2; write it out if the block raises an error."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except BaseException:
-            aside.seek(0)
-            os.write(kept, aside.read())
+            captured.seek(0)
+            os.write(original, captured.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(original)
 
 
 keep_freed_memory()
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # heeded from here on
-with _standard_error_set_aside():
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # takes effect once TensorFlow has started
+with _captured_stderr():
     import keras
 
-    keras.ops.zeros(())  # the search for devices speaks at the first operation, not at the import
+    keras.ops.zeros(())  # TensorFlow looks for devices, and prints messages, at the first operation
 
-# After the import, which sets a level of its own in a notebook. That several networks are built needs no warning.
+# This must follow the import, which sets its own level in a notebook. A process that builds several networks would
+# otherwise print warnings.
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 __all__ = ["keras"]

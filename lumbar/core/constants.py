@@ -1,28 +1,28 @@
-"""Constants that every part of the package shares: version, levels, views, sides, parts. Imports nothing."""
+"""Constants shared by the whole package: version, levels, views, sides, parts. This module imports nothing."""
 
 VERSION = "0.1.0"
-"""Version of the package, as pyproject.toml states it."""
+"""Version of the package, the same as in pyproject.toml."""
 
 LEVELS = ("L1/L2", "L2/L3", "L3/L4", "L4/L5", "L5/S1")
-"""The five lumbar disc levels, from the head down."""
+"""The five lumbar disc levels, from superior to inferior."""
 
 VIEWS = ("sagittal", "coronal", "axial")
-"""The planes a scan may be cut in."""
+"""Anatomical planes of an image."""
 
 SIDES = ("left", "right")
-"""The PATIENT's sides, for the two subarticular points of an axial slice."""
+"""The PATIENT's sides: names of the two subarticular points of an axial image."""
 
 PARTS = ("train", "validation", "test")
-"""The parts of a split."""
+"""Parts of a split."""
 
 PICTURES = {".png", ".jpg", ".jpeg"}
-"""Endings of files that are read as pictures; a file that is neither picture nor volume is taken for DICOM."""
+"""Endings of PNG and JPEG files; a file with neither these endings nor those of a volume is read as DICOM."""
 
 VOLUMES = (".mha", ".nii", ".nii.gz")
-"""Endings of files that are read as volumes."""
+"""Endings of volume files: MetaImage and NIfTI."""
 
 BACKBONES = ("MobileNetV3Small", "EfficientNetV2B0", "EfficientNetV2S")
-"""Networks of `keras.applications` that a transfer network may start with."""
+"""Networks of `keras.applications` that may be the backbone of a transfer network."""
 
 DEFAULT_WEIGHTS = "phantom+mr"
-"""The released network that answers unless another is chosen."""
+"""Name of the released network that is used unless another is chosen."""

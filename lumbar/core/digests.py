@@ -1,4 +1,4 @@
-"""Fingerprints of values, files and arrays: other content, another fingerprint. SHA-256, cut to a readable length."""
+"""Fingerprints of values, files and arrays: SHA-256 digests, cut to a readable length."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ LENGTH = 16
 
 
 def digest_of(pieces: Iterable[Any], length: int = LENGTH) -> str:
-    """Return the fingerprint of bytes, given piece by piece, so that they need not be in memory all at once.
+    """Return the fingerprint of a sequence of bytes, given in pieces so that they need not all be in memory at once.
 
     Args:
         pieces: Bytes, or contiguous arrays.
-        length: Hexadecimal digits, at most 64.
+        length: Number of hexadecimal digits, at most 64.
     """
     digest = hashlib.sha256()
     for piece in pieces:
@@ -31,7 +31,7 @@ def digest_of_text(text: str, length: int = LENGTH) -> str:
 
 
 def digest_of_values(values: Any, length: int = LENGTH) -> str:
-    """Return the fingerprint of plain values, as JSON holds them; the order of a mapping's keys does not matter."""
+    """Return the fingerprint of plain values that JSON can hold; the order of a mapping's keys does not matter."""
     return digest_of_text(json.dumps(values, sort_keys=True), length)
 
 

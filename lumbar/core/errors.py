@@ -1,4 +1,4 @@
-"""The errors a reader or a command may raise: each says what was wrong, where, and what to do."""
+"""The errors that the package raises. Each one says what was wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import Path
 
 
 class LumbarError(Exception):
-    """Base of every error that this package raises on purpose.
+    """Base class of every error that this package raises on purpose.
 
     Args:
-        problem: What was wrong, in one plain sentence.
-        file: The file or folder it was found in, if any.
+        problem: What was wrong, in one plain sentence without a full stop.
+        file: The file or folder with the problem, if any.
         field: The column, DICOM attribute or setting concerned, if any.
-        found: What stood there.
-        expected: What should have stood there.
-        remedy: What the reader of the message can do about it.
+        found: The value that was found.
+        expected: The value that was expected.
+        remedy: What the user can do about it.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class LumbarError(Exception):
         return "\n".join(lines)
 
     def __reduce__(self):
-        # Worker processes send errors home pickled; the default would lose the keyword arguments.
+        # Worker processes send errors back pickled; the default would lose the keyword arguments.
         return _rebuild, (type(self), self.problem, self.file, self.field, self.found, self.expected, self.remedy)
 
 
@@ -52,23 +52,23 @@ def _rebuild(kind, problem, file, field, found, expected, remedy):
 
 
 class ScanError(LumbarError):
-    """A picture or DICOM file cannot be read, or cannot be read without guessing."""
+    """An image or DICOM file cannot be read, or not without guessing."""
 
 
 class StudyError(LumbarError):
-    """The series of a study do not belong together, or the one that is needed is missing."""
+    """The series of a study do not belong together, or a series that is needed is missing."""
 
 
 class TableError(LumbarError):
-    """A landmark table breaks the schema."""
+    """A landmark table does not follow the schema."""
 
 
 class DatasetError(LumbarError):
-    """A folder is not a data set we can read, or lacks something it should hold."""
+    """A folder is not a data set in a known layout, or part of it is missing."""
 
 
 class FetchError(LumbarError):
-    """A data set cannot be downloaded, or what was downloaded is not to be trusted."""
+    """A data set cannot be downloaded, or the downloaded files cannot be trusted."""
 
 
 class ClusterError(LumbarError):
@@ -76,15 +76,15 @@ class ClusterError(LumbarError):
 
 
 class SettingsError(LumbarError):
-    """A setting has a value that cannot be used."""
+    """A setting has an invalid value."""
 
 
 class RunError(LumbarError):
-    """A run folder is missing, unfinished, or belongs to other settings."""
+    """A run folder is missing, unfinished, or was made with other settings."""
 
 
 class WeightsError(RunError):
-    """A network's file is damaged, none of ours, or would run code of its own."""
+    """The file of a network is damaged, was not written by this package, or would execute code when loaded."""
 
 
 class OutputError(LumbarError):

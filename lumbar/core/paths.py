@@ -1,4 +1,4 @@
-"""Where generated and downloaded things live: the folders data/ and runs/ of the repository."""
+"""The folders of generated and downloaded files: data/ and runs/ in the repository, unless the environment differs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ PACKAGE = Path(__file__).resolve().parents[1]
 """The folder of the package."""
 
 REPOSITORY = PACKAGE.parent
-"""The folder that holds the package; a checkout of the project if pyproject.toml stands in it."""
+"""The folder that contains the package; it is a checkout of the project if it contains pyproject.toml."""
 
 
 def home() -> Path:
-    """The folder above data/ and runs/.
+    """Return the folder that contains data/ and runs/.
 
-    LUMBAR_HOME if that is set, the checkout if the package is used from one (so that commands and notebooks agree
-    wherever they are started), else the current folder.
+    This is LUMBAR_HOME if it is set. Otherwise it is the checkout, if the package is used from one, so that commands
+    and notebooks use the same folders wherever they are started. Otherwise it is the current folder.
     """
     if os.environ.get("LUMBAR_HOME"):
         return Path(os.environ["LUMBAR_HOME"]).expanduser().resolve()
@@ -24,17 +24,17 @@ def home() -> Path:
 
 
 def data() -> Path:
-    """Folder of data sets: the synthetic patients made on first use, and whatever a person downloads."""
+    """Return the folder of data sets: synthetic patients made on first use, and downloads."""
     return home() / "data"
 
 
 def cache() -> Path:
-    """Folder of what was worked out from data sets: it may be deleted, and is then worked out again."""
+    """Return the folder of prepared images. It is a cache: if it is deleted, its content is computed again."""
     return data() / "prepared"
 
 
 def runs() -> Path:
-    """Folder of runs, one folder each: LUMBAR_RUNS if that is set, else runs/ in `home`."""
+    """Return the folder of runs, which holds one folder per run: LUMBAR_RUNS if set, otherwise runs/ in `home`."""
     if os.environ.get("LUMBAR_RUNS"):
         return Path(os.environ["LUMBAR_RUNS"]).expanduser().resolve()
     return home() / "runs"

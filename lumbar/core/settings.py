@@ -1,12 +1,12 @@
-"""Settings of a verb: one frozen dataclass, from which flags, notebook parameters and config.json are made alike.
+"""Settings of a command: one frozen dataclass defines its flags, notebook parameters and config.json.
 
-A setting is written once::
+Each setting is defined once::
 
     @dataclass(frozen=True)
     class TrainingSettings:
-        epochs: int = setting(50, "passes over the training pictures")
+        epochs: int = setting(50, "passes over the training images")
 
-and is then ``--epochs`` on the command line, ``EPOCHS`` in a notebook and ``"epochs"`` in a run's config.json.
+It is ``--epochs`` on the command line, ``EPOCHS`` in a notebook and ``"epochs"`` in the config.json of a run.
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ import json
 import sys
 import types
 import typing
+from pathlib import Path
 from typing import Any, TypeVar
 
 from lumbar.core.errors import SettingsError
 
 Settings = TypeVar("Settings")
+
+_TYPES = {bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path"}
 
 
 def setting(
@@ -34,18 +37,21 @@ def setting(
     identifies: bool = True,
     first_released_as: str | None = None,
 ) -> Any:
-    """A dataclass field with the help text that a person reads.
+    """Return a dataclass field for a setting, with its help text and the values that it accepts.
 
     Args:
-        default: The value used when nobody says otherwise.
-        help: One line, no full stop; units where there are any.
-        choices: The only values allowed, if they are few.
-        at_least: The smallest value allowed, for a number.
-        at_most: The largest value allowed, for a number.
-        identifies: Whether another value makes another run. A setting that does not (where a run is computed, who else
-            records it) is ignored when settings are compared, and may change from one start to the next.
-        first_released_as: The setting's name in an earlier release, if it was renamed. The old name is still accepted,
+        default: Value of the setting unless the user gives another.
+        help: Help text: one line without a full stop, with the unit if there is one.
+        choices: The accepted values, if they are few.
+        at_least: The smallest accepted number.
+        at_most: The largest accepted number.
+        identifies: Whether another value makes a different run. A setting for which it does not, such as the number of
+            devices, is ignored when settings are compared, and may change when a run is continued.
+        first_released_as: Name of the setting in an earlier release, if it was renamed. The old name is still accepted
             on the command line and in files, with a note.
+
+    Returns:
+        The field, as `dataclasses.field` returns it.
     """
     allowed = {"choices": choices, "at_least": at_least, "at_most": at_most}
     metadata = {"help": help, **allowed, "first_released_as": first_released_as}
@@ -53,7 +59,13 @@ def setting(
 
 
 def add_flags(parser: argparse.ArgumentParser, kind: type, *, skip: tuple[str, ...] = ()) -> None:
-    """Give `parser` one flag for each setting of the dataclass `kind`; ``batch_size`` becomes ``--batch-size``."""
+    """Add one flag for each setting to a parser; the setting ``batch_size`` becomes ``--batch-size``.
+
+    Args:
+        parser: The parser, or one of its argument groups.
+        kind: Dataclass of the settings.
+        skip: Names of settings that get no flag.
+    """
     hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
         if field.name in skip:
@@ -79,16 +91,28 @@ def add_flags(parser: argparse.ArgumentParser, kind: type, *, skip: tuple[str, .
 
 
 def from_flags(kind: type[Settings], namespace: argparse.Namespace) -> Settings:
-    """The settings that a parsed command line asks for; whatever it does not mention keeps its default."""
+    """Return the settings that a parsed command line asks for; those that it does not mention keep their defaults.
+
+    Args:
+        kind: Dataclass of the settings.
+        namespace: The parsed command line; what is not a setting of `kind` is ignored.
+
+    Raises:
+        SettingsError: If a value is invalid.
+    """
     names = {field.name for field in dataclasses.fields(kind)} | set(_renamed(kind))
     return from_dict(kind, {name: value for name, value in vars(namespace).items() if name in names})
 
 
 def from_dict(kind: type[Settings], values: dict[str, Any]) -> Settings:
-    """Settings from plain values, as read from JSON.
+    """Return settings made from plain values, such as those of a JSON file.
+
+    Args:
+        kind: Dataclass of the settings.
+        values: Setting name → value; settings that are not mentioned keep their defaults.
 
     Raises:
-        SettingsError: For an unknown name, a value of the wrong type, outside the choices or the bounds.
+        SettingsError: If a name is unknown, or a value has the wrong type or is outside the choices or bounds.
     """
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}
@@ -102,24 +126,24 @@ def from_dict(kind: type[Settings], values: dict[str, Any]) -> Settings:
 
 
 def to_dict(settings: Any) -> dict[str, Any]:
-    """The settings as plain values that JSON can hold (paths become text, tuples lists)."""
+    """Return the settings as plain values that JSON can hold: paths as text, tuples as lists."""
     return json.loads(json.dumps(dataclasses.asdict(settings), default=str))
 
 
 def identity(settings: Any) -> dict[str, Any]:
-    """The part of `to_dict` that makes a run this run and no other."""
+    """Return the part of `to_dict` that distinguishes one run from another."""
     identifying = {field.name for field in dataclasses.fields(settings) if field.compare}
     return {name: value for name, value in to_dict(settings).items() if name in identifying}
 
 
 def differences(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
-    """Return the settings whose values make two runs different: name → both values."""
+    """Return the settings in which two runs differ: name → (value of the first, value of the second)."""
     a, b = identity(one), identity(other)
     return {name: (a[name], b[name]) for name in a if a[name] != b[name]}
 
 
 def first_released_names(settings: Any) -> dict[str, Any]:
-    """Return `identity` with renamed settings under the names of their first release; fingerprints are made of it."""
+    """Return `identity`, with each renamed setting under its first name; fingerprints are computed from it."""
     names = {new: old for old, new in _renamed(type(settings)).items()}
     return {names.get(name, name): value for name, value in identity(settings).items()}
 
@@ -129,7 +153,7 @@ def _flag(name: str) -> str:
 
 
 def _renamed(kind: type) -> dict[str, str]:
-    """Return earlier name → current name of the settings that were renamed."""
+    """Return the settings that were renamed: earlier name → current name."""
     renamed = ((field.metadata.get("first_released_as"), field.name) for field in dataclasses.fields(kind))
     return {old: new for old, new in renamed if old}
 
@@ -138,12 +162,12 @@ _noted: set[str] = set()
 
 
 def _with_current_names(kind: type, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values under the settings' current names; each earlier name is noted once in a process."""
+    """Return the values under the current names of their settings; print one note per process for each old name."""
     renamed = _renamed(kind)
     for old in (name for name in values if name in renamed and name not in _noted):
         _noted.add(old)
         print(
-            f"note: the setting {old} is called {renamed[old]} now ({_flag(renamed[old])}); "
+            f"note: the setting {old} is now called {renamed[old]} ({_flag(renamed[old])}); "
             "the old name is accepted for one more release",
             file=sys.stderr,
         )
@@ -151,7 +175,7 @@ def _with_current_names(kind: type, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain_type(hint: Any) -> tuple[type, bool]:
-    """(element type, whether several are taken) of ``int``, ``Path | None``, ``tuple[str, ...]`` and the like."""
+    """Return (element type, whether it is a tuple) of a hint such as ``Path | None`` or ``tuple[str, ...]``."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         hint = next(part for part in typing.get_args(hint) if part is not type(None))
     if typing.get_origin(hint) is tuple:
@@ -160,6 +184,11 @@ def _plain_type(hint: Any) -> tuple[type, bool]:
 
 
 def _checked(field: dataclasses.Field, hint: Any, value: Any) -> Any:
+    """Return the value of a setting, converted to its type.
+
+    Raises:
+        SettingsError: If it has the wrong type, or is outside the choices or bounds of the setting.
+    """
     if value is None and type(None) in typing.get_args(hint):
         return None
     element, several = _plain_type(hint)
@@ -175,12 +204,14 @@ def _checked(field: dataclasses.Field, hint: Any, value: Any) -> Any:
                 correct = False
         if not correct:
             raise SettingsError(
-                f"the setting {field.name} needs {element.__name__}", field=field.name, found=repr(value)
+                f"the setting {field.name} must be {_TYPES.get(element, element.__name__)}",
+                field=field.name,
+                found=repr(value),
             )
         choices, at_least, at_most = (field.metadata[name] for name in ("choices", "at_least", "at_most"))
         if choices and each not in choices:
             raise SettingsError(
-                f"the setting {field.name} has a value that is not offered",
+                f"the setting {field.name} has an unknown value",
                 field=field.name,
                 found=repr(each),
                 expected=", ".join(map(str, choices)),
@@ -197,11 +228,10 @@ def _checked(field: dataclasses.Field, hint: Any, value: Any) -> Any:
 
 
 def _help(field: dataclasses.Field) -> str:
-    """The help text with the default, unless it says itself what being left out means."""
-    told = field.default in (None, ()) and (
-        "default:" in field.metadata["help"] or "left out" in field.metadata["help"]
-    )
-    return field.metadata["help"] + ("" if told else f" (default: {_shown(field.default)})")
+    """Return the help text of a setting; the default is added unless the text itself describes it."""
+    text = field.metadata["help"]
+    describes_default = field.default in (None, ()) and ("default:" in text or "left out" in text)
+    return text if describes_default else f"{text} (default: {_shown(field.default)})"
 
 
 def _shown(value: Any) -> str:

@@ -1,5 +1,5 @@
-"""The course: exercises that check themselves, and notebooks executed headless with parameters of the user's own.
+"""The course: exercises that check themselves, and notebooks that are executed without a browser.
 
-`exercises` is what a notebook imports, `execution` runs one notebook, `runner` all of them in order, and `sweep` one of
-them for each combination of a `grid` of its parameters.
+Notebooks import `exercises`. `execution` executes one notebook with given parameters, `runner` executes all of them in
+order, and `sweep` executes one of them for each combination of parameters in a `grid`.
 """

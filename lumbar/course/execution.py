@@ -1,4 +1,4 @@
-"""Notebooks executed headless with parameters of one's own: checked before, and what came of it told afterwards."""
+"""Execute a notebook without a browser, with given parameters; check the parameters first and report the outcome."""
 
 from __future__ import annotations
 
@@ -17,20 +17,28 @@ from lumbar.core.errors import SettingsError
 from lumbar.storage.files import atomic_write
 
 CELL_TIMEOUT_SECONDS = 3600
-"""A cell that takes longer hangs; the documented 50-epoch training stays well below."""
+"""Time limit of a cell; the documented training of 50 epochs takes much less."""
 
-DESCRIBED = """{% extends 'lab/index.html.j2' %}
+TEMPLATE = """{% extends 'lab/index.html.j2' %}
 {%- block data_png scoped -%}
 {%- set text = output | get_metadata('alt', 'image/png') -%}
 {{ super() | replace('<img ', '<img alt="' ~ (text | escape_html) ~ '" ') if text else super() }}
 {%- endblock data_png -%}
 """
-"""nbconvert's usual page, whose template for pictures overlooks the text alternative in a figure's metadata."""
+"""The page template of nbconvert, extended to use the text alternative in the metadata of a figure."""
 
 
 @dataclass(frozen=True)
 class Executed:
-    """One executed notebook: its name, whether it ran through, minutes, recorded values, and the error if not."""
+    """The outcome of one notebook.
+
+    Args:
+        name: Name of the notebook, without its suffix.
+        complete: Whether all cells were executed without an error.
+        minutes: Duration.
+        recorded: Values that the notebook recorded.
+        error: The error that stopped it, or "".
+    """
 
     name: str
     complete: bool
@@ -40,7 +48,7 @@ class Executed:
 
     @property
     def state(self) -> str:
-        """One word for a table."""
+        """Whether the notebook is "done" or has "FAILED", in one word for a table."""
         return "done" if self.complete else "FAILED"
 
 
@@ -53,19 +61,21 @@ def execute(
     environment: Mapping[str, str] | None = None,
     progress: bool = True,
 ) -> Executed:
-    """Execute a notebook; it and its page appear when it has ended, whether or not it ran through.
+    """Execute a notebook; write the executed notebook and an HTML page when it has ended, even if a cell failed.
 
     Args:
-        source: The notebook; it is left as it is.
-        target: NAME.ipynb to write the executed notebook to; its page, NAME.html, stands beside it.
-        parameters: Values for the cell tagged ``parameters``.
-        folder: In which the notebook's process works.
-        environment: Variables of that process; those of this one if left out.
-        progress: Show a bar over the cells.
+        source: The notebook; it is not changed.
+        target: Path NAME.ipynb of the executed notebook; its page is written to NAME.html in the same folder.
+        parameters: Values for the parameters in the cell tagged ``parameters``.
+        folder: Current folder of the notebook's process.
+        environment: Environment variables of that process; by default those of this one.
+        progress: Whether to show a progress bar over the cells.
+
+    Returns:
+        The outcome. An error in the notebook is part of it and is not raised.
 
     Raises:
-        OutputError: If the system will not have the results written. What goes wrong in the notebook is told, not
-            raised.
+        OutputError: If the results cannot be written.
     """
     import nbformat
     import papermill
@@ -88,7 +98,7 @@ def execute(
             )
         except papermill.PapermillExecutionError as failure:
             error = " ".join(f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}".split()).rstrip(":")
-        except (CellTimeoutError, RuntimeError) as failure:  # also of a kernel that dies, or does not start
+        except (CellTimeoutError, RuntimeError) as failure:  # a kernel that dies or does not start raises RuntimeError
             error = f"{type(failure).__name__}: {str(failure).strip()}".splitlines()[0]
     minutes = round((time.perf_counter() - begin) / 60, 2)
     notebook = nbformat.read(target, as_version=4)
@@ -99,9 +109,9 @@ def execute(
 
 @functools.cache
 def _engine() -> str:
-    """Name of papermill's own engine, but that a kernel's folder and environment are the kernel's alone.
+    """Return the name of an engine for papermill that sets the current folder and environment of the kernel only.
 
-    papermill would change the folder of this whole process, in which other threads may start other kernels.
+    papermill's own engine changes the current folder of this whole process, in which other threads may start kernels.
     """
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
@@ -110,12 +120,12 @@ def _engine() -> str:
         @classmethod
         def execute_managed_notebook(cls, nb_man, kernel_name, *, folder, environment, **_):
             client = PapermillNotebookClient(nb_man, timeout=CELL_TIMEOUT_SECONDS, kernel_name=kernel_name)
-            with tempfile.TemporaryFile("w+", errors="replace") as remarks:  # of the process, none of a cell's output
+            with tempfile.TemporaryFile("w+", errors="replace") as log:  # stderr of the process, not of its cells
                 try:
-                    client.execute(cwd=folder, env=environment, stderr=remarks)
-                except RuntimeError:  # it died: now they help
-                    remarks.seek(0)
-                    sys.stderr.write(remarks.read())
+                    client.execute(cwd=folder, env=environment, stderr=log)
+                except RuntimeError:  # the kernel died: its messages help to find the cause
+                    log.seek(0)
+                    sys.stderr.write(log.read())
                     raise
 
     papermill_engines.register("lumbar", Engine)
@@ -123,20 +133,26 @@ def _engine() -> str:
 
 
 def as_page(notebook: Any, title: str) -> str:
-    """An executed notebook as one HTML page; its figures carry their text alternatives."""
+    """Return an executed notebook as one HTML page, whose figures have their text alternatives.
+
+    Args:
+        notebook: The notebook, as nbformat reads it.
+        title: Title of the page.
+    """
     from jinja2 import DictLoader
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(extra_loaders=[DictLoader({"described.html.j2": DESCRIBED})])
-    exporter.template_file = "described.html.j2"
+    exporter = HTMLExporter(extra_loaders=[DictLoader({"notebook.html.j2": TEMPLATE})])
+    exporter.template_file = "notebook.html.j2"
     return exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; an empty file holds an empty one.
+    """Return the mapping in a YAML file; it is empty if the file is.
 
     Raises:
-        SettingsError: If the file is no YAML, holds something else, or says a name twice: YAML would keep the last.
+        SettingsError: If the file is not YAML, contains something other than a mapping, or has a name twice; YAML
+            itself would use the last value.
     """
     import yaml
 
@@ -144,28 +160,28 @@ def read_mapping(path: Path) -> dict[str, Any]:
     try:
         root, content = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise SettingsError("this is not YAML", file=path, found=" ".join(str(error).split())) from error
+        raise SettingsError("this is not a YAML file", file=path, found=" ".join(str(error).split())) from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise SettingsError("the file does not hold a mapping", file=path, expected="NAME: value, one a line")
+        raise SettingsError("the file does not contain a mapping", file=path, expected="lines NAME: value")
     names = [name.value for name, _ in root.value]
     for name in names:
         if names.count(name) > 1:
-            raise SettingsError("the same name stands there twice", file=path, field=name, expected="each name once")
+            raise SettingsError("a name occurs twice", file=path, field=name, expected="each name once")
     return content
 
 
 def check_parameters(source: Path, values: Mapping[str, Sequence[Any]], *, file: Path) -> None:
-    """Make sure that a notebook reads these parameters; papermill itself only warns and goes on.
+    """Check that a notebook has the given parameters; papermill itself would only print a warning.
 
     Args:
         source: The notebook.
-        values: Parameter → values that it is to be given.
-        file: Where they were read, for the message.
+        values: Parameter → values for it.
+        file: The file with the values, for the message.
 
     Raises:
-        SettingsError: If it has no such parameter, or a number is wanted and text stands there.
+        SettingsError: If the notebook does not have a parameter, or the value of a number is text.
     """
     import papermill
 
@@ -173,16 +189,16 @@ def check_parameters(source: Path, values: Mapping[str, Sequence[Any]], *, file:
     for name, given in values.items():
         if name not in offered:
             raise SettingsError(
-                f"{source.stem} has no such parameter",
+                f"the notebook {source.stem} has no such parameter",
                 file=file,
                 field=str(name),
-                expected=", ".join(offered) or "no parameters at all",
-                remedy="see its cell tagged `parameters`",
+                expected=", ".join(offered) or "no parameters",
+                remedy="look at the cell of the notebook that is tagged `parameters`",
             )
         text = next((value for value in given if isinstance(value, str)), None)
         if text is not None and _is_number(offered[name]["default"]):
             raise SettingsError(
-                "this parameter is a number",
+                "this parameter must be a number",
                 file=file,
                 field=name,
                 found=repr(text),

@@ -1,8 +1,8 @@
-"""What a notebook needs beside the science: numbers that a test can read back, and exercises that check themselves.
+"""Helpers for notebooks: numbers that a test can read back, and exercises that check themselves.
 
-An exercise is three cells: a code cell tagged ``exercise`` with a stub that runs as it stands, a code cell that calls
-`check_answer`, and a markdown cell tagged ``solution`` whose ``<details>`` block hides one fenced piece of Python.
-`with_solutions` puts that piece in the stub's place, so that the solution a student reads is the one that is tested.
+An exercise consists of three cells: a code cell tagged ``exercise`` with a stub that runs unchanged, a code cell that
+calls `check_answer`, and a Markdown cell tagged ``solution`` whose ``<details>`` block contains one fenced block of
+Python. `with_solutions` replaces the stub with that block, so the tests run the solution that the student reads.
 """
 
 from __future__ import annotations
@@ -15,13 +15,17 @@ from typing import Any
 import nbformat
 
 MIME_TYPE = "application/vnd.lumbar.record+json"
-"""Recorded values travel in a notebook's outputs under this type, beside the text a reader sees."""
+"""MIME type of recorded values in the outputs of a notebook, beside the text that the reader sees."""
 
 _SOLUTION = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.DOTALL)
 
 
 def record(**values: float | int | str | bool) -> None:
-    """Keep named values in the notebook, as data: pytest and the course's summary read them with `recorded`."""
+    """Store named values in the outputs of the notebook; the tests and the summary of the course read them.
+
+    Args:
+        values: Name → value.
+    """
     from IPython.display import display
 
     text = ", ".join(
@@ -31,7 +35,7 @@ def record(**values: float | int | str | bool) -> None:
 
 
 def recorded(notebook: nbformat.NotebookNode) -> dict[str, Any]:
-    """All values that an executed notebook recorded; a later one of the same name replaces an earlier."""
+    """Return all values that an executed notebook recorded, name → value; a later value replaces an earlier one."""
     found: dict[str, Any] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
@@ -39,29 +43,31 @@ def recorded(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     return found
 
 
-def check_answer(exercise: str, holds: Callable[[], bool], hint: str) -> None:
-    """Say whether an exercise is solved, and record it; an unsolved one never stops the notebook.
+def check_answer(exercise: str, is_right: Callable[[], bool], hint: str) -> None:
+    """Print and record whether an exercise is solved; a wrong answer does not stop the notebook.
 
     Args:
-        exercise: Its name, as the heading above it says.
-        holds: Called without arguments; true if the answer is right. An error counts as "not yet".
-        hint: One sentence to help, shown while the answer is not right.
+        exercise: Name of the exercise, as in its heading.
+        is_right: Function without arguments that checks the answer. An error counts as a wrong answer.
+        hint: One sentence that helps; it is printed while the answer is wrong.
     """
     try:
-        solved = bool(holds())
+        solved = bool(is_right())
         reason = ""
     except Exception as error:  # a half-written answer may raise anything
-        untouched = isinstance(error, TypeError) and "NoneType" in str(error)  # the stub's None was computed with
+        untouched = isinstance(error, TypeError) and "NoneType" in str(
+            error
+        )  # the student has not replaced the None of the stub
         solved, reason = False, "" if untouched else f" (it raised {type(error).__name__}: {error})"
     print(f"{exercise}: correct, well done." if solved else f"{exercise}: not yet{reason}. Hint: {hint}")
     record(**{exercise: solved})
 
 
 def with_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """A copy of the notebook with each exercise's solution in its stub's place.
+    """Return a copy of the notebook in which each stub is replaced by the solution of its exercise.
 
     Raises:
-        ValueError: If an exercise has no solution cell after it, or the solution holds no fenced Python.
+        ValueError: If no solution cell follows an exercise, or a solution contains no fenced block of Python.
     """
     solved = copy.deepcopy(notebook)
     stub = None
@@ -74,7 +80,7 @@ def with_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         elif "solution" in tags:
             code = _SOLUTION.search(cell.source)
             if stub is None or code is None:
-                raise ValueError(f"cell {number} is tagged solution but follows no exercise or holds no fenced Python")
+                raise ValueError(f"the solution in cell {number} follows no exercise, or has no fenced block of Python")
             stub.source, stub = code.group(1), None
     if stub is not None:
         raise ValueError("the last exercise has no solution cell")

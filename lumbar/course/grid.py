@@ -1,4 +1,4 @@
-"""The values that a sweep gives a notebook's parameters: a YAML file ``PARAMETER: [value, value, …]``."""
+"""Read the parameter values of a sweep from a YAML file with lines ``PARAMETER: [value, value, …]``."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SCALARS = (str, int, float, bool, type(None))
 
 @dataclass(frozen=True)
 class Grid:
-    """Values of each parameter, in the order of the file."""
+    """The values of each parameter, in the order of the file."""
 
     offered: dict[str, list[Any]]
 
     @property
     def combinations(self) -> list[dict[str, Any]]:
-        """One value of each parameter, in all ways; the last parameter changes fastest."""
+        """All combinations of one value per parameter; the last parameter changes fastest."""
         return [dict(zip(self.offered, each, strict=True)) for each in itertools.product(*self.offered.values())]
 
     @property
@@ -32,10 +32,14 @@ class Grid:
 
 
 def read_grid(path: Path, notebook: Path) -> Grid:
-    """The grid in a YAML file.
+    """Return the grid in a YAML file.
+
+    Args:
+        path: The YAML file.
+        notebook: The notebook whose parameters it varies.
 
     Raises:
-        SettingsError: If it is no grid of parameters of this notebook.
+        SettingsError: If the file is not a grid of parameters of this notebook.
     """
     if not path.is_file():
         raise SettingsError("no such grid", file=path, expected="a YAML file of lines PARAMETER: [value, value, …]")
@@ -43,19 +47,19 @@ def read_grid(path: Path, notebook: Path) -> Grid:
     for name, given in read_mapping(path).items():
         values[str(name)] = each = given if isinstance(given, list) else [given]
         if not each:
-            raise SettingsError("this parameter has no values", file=path, field=name, expected="at least one")
-        for place, value in enumerate(each):
+            raise SettingsError("this parameter has no values", file=path, field=name, expected="at least one value")
+        for position, value in enumerate(each):
             if not _is_plain(value):
                 raise SettingsError(
-                    "this is no value of a parameter",
+                    "this cannot be the value of a parameter",
                     file=path,
                     field=name,
                     found=repr(value),
                     expected="a number, text, true or false, or a list of them",
                 )
-            if in_words(value) in map(in_words, each[:place]):
+            if as_text(value) in map(as_text, each[:position]):
                 raise SettingsError(
-                    "the same value stands there twice", file=path, field=name, found=value, expected="each value once"
+                    "a value occurs twice", file=path, field=name, found=value, expected="each value once"
                 )
     if not values:
         raise SettingsError("the grid is empty", file=path, expected="lines PARAMETER: [value, value, …]")
@@ -67,6 +71,6 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, SCALARS) or (isinstance(value, list) and all(isinstance(each, SCALARS) for each in value))
 
 
-def in_words(value: Any) -> str:
-    """A value as the table shows it."""
+def as_text(value: Any) -> str:
+    """Return a value as JSON text, for tables."""
     return json.dumps(value, ensure_ascii=False)

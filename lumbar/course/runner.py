@@ -1,4 +1,4 @@
-"""Hold the course: execute the notebooks one after another and leave them, a page of each, and a summary."""
+"""Run the course: execute the notebooks one after another, and write a page for each and a summary page."""
 
 from __future__ import annotations
 
@@ -20,14 +20,19 @@ NOTEBOOKS = paths.REPOSITORY / "notebooks"
 
 @dataclass(frozen=True)
 class Summary:
-    """What `run_course` did, in the order it was done."""
+    """The outcome of `run_course`.
+
+    Args:
+        out: Folder of the results.
+        lessons: The outcome of each notebook, in the order of execution.
+    """
 
     out: Path
     lessons: tuple[Executed, ...]
 
     @property
     def complete(self) -> bool:
-        """Whether each notebook ran through."""
+        """Whether all notebooks were executed without an error."""
         return all(lesson.complete for lesson in self.lessons)
 
     def __str__(self) -> str:
@@ -36,25 +41,25 @@ class Summary:
         ]
         total = sum(lesson.minutes for lesson in self.lessons)
         return "\n".join(
-            [f"The course, {total:.1f} minutes in all:", *rows, f"Open {self.out / 'index.html'} to read it."]
+            [f"The course took {total:.1f} minutes:", *rows, f"Open {self.out / 'index.html'} to read the notebooks."]
         )
 
 
 def notebooks(only: list[str] | None = None) -> list[Path]:
-    """The course's notebooks in order.
+    """Return the paths of the notebooks of the course, in order.
 
     Args:
-        only: Keep those whose names begin with one of these.
+        only: Select the notebooks whose names begin with one of these.
 
     Raises:
-        SettingsError: If one of `only` names no notebook, or there is none at all.
+        SettingsError: If there are no notebooks, or no name begins with one of `only`.
     """
     found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
     if not found:
         raise SettingsError(
             "there are no notebooks here",
             file=NOTEBOOKS,
-            remedy="clone the repository; an installed package comes without them",
+            remedy="clone the repository; the installed package does not contain them",
         )
     for prefix in only or ():
         if not any(path.name.startswith(prefix) for path in found):
@@ -65,10 +70,13 @@ def notebooks(only: list[str] | None = None) -> list[Path]:
 
 
 def find(notebook: str) -> Path:
-    """The notebook at a path, or the one of the course whose name begins like this.
+    """Return the path of a notebook.
+
+    Args:
+        notebook: A path, or the beginning of the name of a notebook of the course.
 
     Raises:
-        SettingsError: If there is none, or more than one begins so.
+        SettingsError: If there is no such notebook, the beginning fits several, or the file is not a notebook.
     """
     if Path(notebook).is_file():
         return _checked(Path(notebook).absolute())
@@ -76,7 +84,7 @@ def find(notebook: str) -> Path:
     found = [path for path in known if path.name.startswith(notebook)]
     if len(found) != 1:
         raise SettingsError(
-            "several notebooks begin like this" if found else "no such notebook",
+            "the names of several notebooks begin like this" if found else "no such notebook",
             field="notebook",
             found=notebook,
             expected=f"a path, or the beginning of one of {', '.join(path.stem for path in found or known)}",
@@ -86,19 +94,22 @@ def find(notebook: str) -> Path:
 
 def _checked(path: Path) -> Path:
     try:
-        fits = "cells" in json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError):  # no text, no JSON, or JSON that holds nothing
-        fits = False
-    if not fits:
-        raise SettingsError("this is no notebook", file=path, expected="a Jupyter notebook of format 4 (.ipynb)")
+        is_notebook = "cells" in json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError):  # not text, not JSON, or JSON of another kind
+        is_notebook = False
+    if not is_notebook:
+        raise SettingsError("this is not a notebook", file=path, expected="a Jupyter notebook of format 4 (.ipynb)")
     return path
 
 
 def read_profile(path: Path) -> dict[str, dict[str, Any]]:
-    """Parameters for each notebook from a YAML file ``notebook name: {PARAMETER: value}``.
+    """Return the parameters for each notebook from a YAML file with lines ``notebook name: {PARAMETER: value}``.
+
+    Returns:
+        Notebook name → parameter → value.
 
     Raises:
-        SettingsError: If the file is no such profile, or a notebook or one of its parameters does not exist.
+        SettingsError: If the file is not a profile, or a notebook or parameter that it names does not exist.
     """
     if not path.is_file():
         offered = ", ".join(str(profile) for profile in sorted((NOTEBOOKS / "profiles").glob("*.yaml")))
@@ -109,23 +120,25 @@ def read_profile(path: Path) -> dict[str, dict[str, Any]]:
         if not source.is_file():
             raise SettingsError("the profile names a notebook that does not exist", file=path, field=str(name))
         if not isinstance(parameters, dict):
-            raise SettingsError("a notebook needs a mapping", file=path, field=name, expected="{PARAMETER: value, …}")
+            raise SettingsError(
+                "the entry of a notebook must be a mapping", file=path, field=name, expected="{PARAMETER: value, …}"
+            )
         check_parameters(source, {parameter: [value] for parameter, value in parameters.items()}, file=path)
     return profile
 
 
 def run_course(out: Path, *, profile: Path | None = None, only: list[str] | None = None) -> Summary:
-    """Execute the notebooks headless; a failed one is reported and the others still run.
+    """Execute the notebooks without a browser; if one fails, the failure is reported and the others still run.
 
     Args:
         out: Folder for NN_name.ipynb (executed), NN_name.html, summary.json and index.html.
-        profile: YAML file of parameters, see `read_profile`; the notebooks' own defaults if left out.
-        only: Keep those whose names begin with one of these.
+        profile: YAML file of parameters, see `read_profile`; by default the notebooks' own values.
+        only: Select the notebooks whose names begin with one of these.
 
     Raises:
         SettingsError: If the profile or `only` names something that does not exist.
         RunError: If another process is at work in the folder.
-        OutputError: If the system will not have the results written.
+        OutputError: If the results cannot be written.
     """
     parameters = read_profile(profile) if profile else {}
     lessons = []
@@ -136,22 +149,30 @@ def run_course(out: Path, *, profile: Path | None = None, only: list[str] | None
             lessons.append(execute(source, out / source.name, parameters.get(source.stem, {}), folder=source.parent))
         summary = Summary(out, tuple(lessons))
         write_json(out / "summary.json", {"lessons": [asdict(each) for each in lessons], "complete": summary.complete})
-        write(out / "index.html", "course.html.j2", _content(summary))
+        write(out / "index.html", "course.html.j2", content(summary))
     return summary
 
 
+def content(summary: Summary) -> dict[str, Any]:
+    """Return the values that the template ``course.html.j2`` needs."""
+    rows = [
+        {
+            "name": each.name,
+            "complete": each.complete,
+            "state": each.state,
+            "minutes": each.minutes,
+            "headline": _headline(each),
+        }
+        for each in summary.lessons
+    ]
+    return {"notices": notices(synthetic=False), "lessons": rows}
+
+
 def _headline(lesson: Executed) -> str:
+    """Return the error of a notebook, or the numbers that it recorded, in one line."""
     if lesson.error:
         return lesson.error
     numbers = {name: value for name, value in lesson.recorded.items() if not isinstance(value, bool)}
     return ", ".join(
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in numbers.items()
     )
-
-
-def _content(summary: Summary) -> dict[str, Any]:
-    rows = [
-        {"name": each.name, "state": each.state, "minutes": each.minutes, "headline": _headline(each)}
-        for each in summary.lessons
-    ]
-    return {"notices": notices(synthetic=False), "lessons": rows}

@@ -1,9 +1,9 @@
-"""A notebook executed once for each combination of a grid of its parameters, and what came of them side by side.
+"""Execute a notebook for each combination of its parameters in a grid, and compare the results.
 
-The grid is a YAML file ``PARAMETER: [value, value, …]``; a single value stands still while the others vary. Each
-combination has a folder, 001, 002 and so on, with the executed notebook, its page, its record and the runs that it
-trained. Whoever executes a combination writes its record when it ends, so that a sweep which was stopped loses only
-what was under way, and of that not the finished epochs of its trainings.
+The grid is a YAML file with lines ``PARAMETER: [value, value, …]``; a single value stays constant while the others
+vary. Each combination has a folder, 001, 002 and so on, with the executed notebook, its page, its record and the runs
+that it trained. The record is written when a combination ends. A sweep that is stopped therefore loses only the
+combinations in progress, and keeps the finished epochs of their trainings.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lumbar.core import paths
 from lumbar.core.digests import digest_of_values
 from lumbar.core.errors import ClusterError, RunError, SettingsError
 from lumbar.course.execution import Executed, execute
-from lumbar.course.grid import Grid, in_words
+from lumbar.course.grid import Grid, as_text
 from lumbar.storage.claims import claim_folder
 from lumbar.storage.files import atomic_write, write_json, write_table
 from lumbar.storage.locks import exclusive_lock
@@ -37,26 +37,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Combination:
-    """All that a process needs to execute one: perhaps on another machine, which sees the same folders.
+    """One combination of parameters, with all that a process needs to execute it, perhaps on another machine.
 
-    Attributes:
-        folder: Where its results go.
-        source: The notebook as it was when the sweep began.
-        works_in: Folder in which the notebook's process works, that of the notebook.
-        parameters: Their values.
-        threads: That the notebook's process is to compute with; None leaves it the choice.
+    Args:
+        folder: Folder of its results.
+        source: Copy of the notebook, made when the sweep started.
+        notebook_folder: Folder of the original notebook, which is the current folder of the notebook's process.
+        parameters: Parameter → value.
+        threads: Number of threads that the notebook's process computes with; None for the default of TensorFlow.
     """
 
     folder: Path
     source: Path
-    works_in: Path
+    notebook_folder: Path
     parameters: dict[str, Any]
     threads: int | None
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What `sweep` leaves: its folder, the table, and the path of the figure (None where there is nothing to draw)."""
+    """The outcome of `sweep`.
+
+    Args:
+        out: Folder of the results.
+        table: One row per combination.
+        figure: Path of the figure; None if there is nothing to plot.
+    """
 
     out: Path
     table: pd.DataFrame
@@ -64,18 +70,20 @@ class Sweep:
 
     @property
     def failed(self) -> int:
-        """How many combinations did not run through."""
+        """Number of combinations whose notebook stopped with an error."""
         return int((self.table["state"] != "done").sum())
 
     def __str__(self) -> str:
-        # Yes or no, as of exercises, stands in sweep.csv.
-        hidden = [name for name in _recorded(self.table) if _is_yes_or_no(self.table[name])]
+        # Boolean values, such as those of exercises, are in sweep.csv only.
+        hidden = [name for name in _recorded(self.table) if _is_boolean(self.table[name])]
         shown = self.table.drop(columns=hidden if self.failed else [*hidden, "error"])
         lines = [shown.to_string(index=False, float_format="{:.4g}".format, na_rep="")]
         if self.failed:
-            lines.append(f"{self.failed} of {len(self.table)} combinations failed; the same command tries them again")
-        drawn = f" and {self.figure.name}" if self.figure else ""
-        return "\n".join([*lines, f"Executed notebooks, with sweep.csv{drawn}, are in {self.out}"])
+            lines.append(
+                f"{self.failed} of {len(self.table)} combinations failed; run the same command to try them again"
+            )
+        figure = f" and {self.figure.name}" if self.figure else ""
+        return "\n".join([*lines, f"The executed notebooks, with sweep.csv{figure}, are in {self.out}"])
 
 
 def sweep(
@@ -91,21 +99,21 @@ def sweep(
     """Execute the combinations that are missing or failed before, then compare all of them.
 
     Args:
-        notebook: Its path.
+        notebook: Path of the notebook.
         grid: Values of its parameters.
-        out: Folder for one folder a combination, sweep.csv and sweep.png; by default one below ``runs/sweeps/`` that
-            this grid and this notebook alone have.
-        workers: Processes that execute combinations side by side; each has its share of the cores.
-        scheduler: Address of a Dask cluster that executes them instead; its workers must see the folder of the notebook
-            and `out` under the same path.
-        metrics: Recorded numbers to draw; all that differ if left out.
-        progress: Show a bar over the combinations.
+        out: Folder for one folder per combination, sweep.csv and sweep.png; by default a folder below
+            ``runs/sweeps/`` whose name depends on the notebook and the grid.
+        workers: Number of processes that execute combinations at the same time, each with its share of the cores.
+        scheduler: Address of a Dask cluster that executes them instead. Its workers must see the folder of the
+            notebook and `out` under the same path.
+        metrics: Recorded numbers to plot; by default all that differ.
+        progress: Whether to show a progress bar over the combinations.
 
     Raises:
-        SettingsError: If there is no such number to draw.
-        RunError: If the folder holds another sweep, or another process is at work in it.
+        SettingsError: If no combination recorded a number in `metrics`.
+        RunError: If the folder contains another sweep, or another process is at work in it.
         ClusterError: If the cluster cannot do the work.
-        OutputError: If the system will not have the results written.
+        OutputError: If the results cannot be written.
     """
     digest = _digest(notebook, grid)
     out = (out or paths.runs() / "sweeps" / f"{notebook.stem}-{digest}").expanduser().absolute()
@@ -119,11 +127,11 @@ def sweep(
         _execute_missing(combinations, out, workers, scheduler, progress)
         table = _table(combinations, grid.varied)
         write_table(out / "sweep.csv", table)
-        return Sweep(out, table, _drawn(out / "sweep.png", table, grid.varied, metrics))
+        return Sweep(out, table, _plot(out / "sweep.png", table, grid.varied, metrics))
 
 
 def _digest(notebook: Path, grid: Grid) -> str:
-    """What makes a sweep this one: the grid, and the notebook without its outputs."""
+    """Return the fingerprint that identifies a sweep: of the grid, and of the notebook without its outputs."""
     import nbformat
 
     cells = [(cell.cell_type, cell.source) for cell in nbformat.read(notebook, as_version=4).cells]
@@ -131,12 +139,12 @@ def _digest(notebook: Path, grid: Grid) -> str:
 
 
 def _begin(out: Path, notebook: Path, grid: Grid, digest: str) -> None:
-    """Claim the folder, and copy the notebook to it: the sweep executes the copy, even if the original is edited."""
+    """Claim the folder and copy the notebook to it; the sweep executes the copy, even if the original is edited."""
     claim_folder(
         out / "sweep.json",
         {"notebook": str(notebook), "grid": grid.offered, "digest": digest},
         RunError(
-            "this folder holds a sweep of another grid or notebook",
+            "this folder contains a sweep of another grid or notebook",
             file=out,
             remedy="choose another --out, or remove the folder",
         ),
@@ -158,37 +166,37 @@ def _execute_missing(
         print(f"{done} of {len(combinations)} combinations were done before", flush=True)
     if not missing:
         return
-    with dask_cluster.at(scheduler, out) if scheduler else nullcontext():
-        ended = in_parallel(run_combination, missing, workers)
+    with dask_cluster.use_cluster(scheduler, out) if scheduler else nullcontext():
+        outcomes = in_parallel(run_combination, missing, workers)
         bar = {"desc": "combinations", "unit": "combination", "disable": not progress}
-        for _ in tqdm(ended, total=len(combinations), initial=done, **bar):
+        for _ in tqdm(outcomes, total=len(combinations), initial=done, **bar):
             pass
 
 
 def run_combination(combination: Combination) -> None:
-    """Execute one combination and write its record; what goes wrong in the notebook is part of that.
+    """Execute one combination and write its record, which includes an error in the notebook.
 
     Raises:
         ClusterError: If this machine does not see the folder of the notebook.
-        RunError: If somebody is still at it.
-        OutputError: If the system will not have the results written.
+        RunError: If another process is executing this combination.
+        OutputError: If the results cannot be written.
     """
-    if not combination.works_in.is_dir():
+    if not combination.notebook_folder.is_dir():
         raise ClusterError(
             "a worker does not see the folder of the notebook",
-            file=combination.works_in,
-            remedy="put it on a file system that all workers share",
+            file=combination.notebook_folder,
+            remedy="move it to a file system that all workers share",
         )
     environment = {"TF_NUM_INTRAOP_THREADS": str(combination.threads)} if combination.threads else {}
-    # Runs of its own: two combinations that train the same network at the same time would be in each other's way.
+    # Each combination has its own runs folder: two of them may train the same network at the same time.
     environment = environment | os.environ | {"LUMBAR_RUNS": str(combination.folder / "runs")}
-    # Held, as a Dask worker finishes what it has begun even if the sweep was stopped, and is called again meanwhile.
+    # The lock is needed because a Dask worker finishes its combination even if the sweep is stopped and started again.
     with exclusive_lock(combination.folder), _interruptible():
         executed = execute(
             combination.source,
             combination.folder / combination.source.name,
             combination.parameters,
-            folder=combination.works_in,
+            folder=combination.notebook_folder,
             environment=environment,
             progress=False,
         )
@@ -200,29 +208,30 @@ _stopped = threading.Event()
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """In a process of `in_parallel`, which leaves Ctrl-C to the main one, have it end a notebook: it may take hours."""
+    """Let Ctrl-C end the notebook in a worker of `in_parallel`, which would otherwise ignore it, perhaps for hours."""
     if multiprocessing.parent_process() is None or threading.current_thread() is not threading.main_thread():
         yield
         return
-    if _stopped.is_set():  # handed over before the main process knew
+    if _stopped.is_set():  # this combination was submitted before the main process received Ctrl-C
         raise KeyboardInterrupt
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
         _stopped.set()
         raise
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
 def _record(combination: Combination) -> dict[str, Any] | None:
+    """Return the record of a combination; None if it has not been executed."""
     path = combination.folder / "record.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _table(combinations: list[Combination], varied: list[str]) -> pd.DataFrame:
-    """One row a combination: its folder, the varied parameters, state, minutes, recorded values, error."""
+    """Return one row per combination: its folder, the varied parameters, state, minutes, recorded values, error."""
     import pandas as pd
 
     rows, values = [], {}
@@ -238,25 +247,32 @@ def _table(combinations: list[Combination], varied: list[str]) -> pd.DataFrame:
 
 
 def _shown(value: Any) -> Any:
-    return in_words(value) if isinstance(value, list) else "none" if value is None else value
+    return as_text(value) if isinstance(value, list) else "none" if value is None else value
 
 
 def _recorded(table: pd.DataFrame) -> list[str]:
+    """Return the names of the columns of recorded values."""
     columns = list(table)
     return columns[columns.index("minutes") + 1 : -1]
 
 
 def _numbers(table: pd.DataFrame) -> list[str]:
+    """Return the names of the columns of recorded numbers."""
     from pandas.api.types import is_numeric_dtype
 
-    return [name for name in _recorded(table) if is_numeric_dtype(table[name]) and not _is_yes_or_no(table[name])]
+    return [name for name in _recorded(table) if is_numeric_dtype(table[name]) and not _is_boolean(table[name])]
 
 
-def _is_yes_or_no(column: pd.Series) -> bool:
+def _is_boolean(column: pd.Series) -> bool:
     return all(str(value) in ("True", "False") for value in column.dropna())
 
 
-def _drawn(path: Path, table: pd.DataFrame, varied: list[str], metrics: Sequence[str] | None) -> Path | None:
+def _plot(path: Path, table: pd.DataFrame, varied: list[str], metrics: Sequence[str] | None) -> Path | None:
+    """Plot the metrics over the varied parameters; return the path of the figure, or None if there is nothing to plot.
+
+    Raises:
+        SettingsError: If no combination recorded a number in `metrics`.
+    """
     recorded = _numbers(table)
     for name in metrics or ():
         if name not in [*recorded, "minutes"]:

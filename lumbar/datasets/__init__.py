@@ -1,11 +1,11 @@
-"""Data sets on disk: one small reader for each public layout, all giving the same landmark table.
+"""Read data sets from disk: one small reader per public layout, all of which return the same landmark table.
 
 >>> dataset = lumbar.datasets.load("data/my-patients")  # doctest: +SKIP
 >>> dataset.table.head()  # doctest: +SKIP
 >>> prepared = lumbar.datasets.prepare(dataset)  # doctest: +SKIP
 
-`loading` finds the reader of a folder, `preparation` makes its images ready for a network, `inspection` looks for
-faults, and `download` fetches public sets.
+`loading` finds the reader of a folder, `preparation` prepares the images for a network, and `inspection` looks for
+errors. `lumbar.download` downloads public sets.
 """
 
 from lumbar.datasets.dataset import Dataset, Reader

@@ -1,14 +1,14 @@
-"""BUU-LSPINE (Burapha University): X-ray pictures from the front and from the side, with the ends of each endplate.
+"""Read BUU-LSPINE (Burapha University): frontal and lateral radiographs with the two ends of each endplate.
 
-Folders `AP/` and `LA/`, or all files in one: beside each `<number>-<sex>-<age>Y<0 or 1>.jpg` stands a CSV without a
-header, rows x1, y1, x2, y2, class, from L1's upper endplate down to L5's lower one and, from the side, S1's upper one.
-Y0 is the view from the front (AP), Y1 the one from the side (LA); from the side the patient looks to the left and the
-first end is the anterior one. File names and order of the ends as public code reads them, the pictures' layout as the
-set's authors describe it (Klinwichit et al., Applied Sciences 13, 8646, 2023).
+The files lie in `AP/` and `LA/`, or all in one folder. Each `<number>-<sex>-<age>Y<0 or 1>.jpg` has a CSV of the same
+name without a header. Its rows are x1, y1, x2, y2, class, from the upper endplate of L1 to the lower one of L5 and, in
+lateral views, the upper one of S1. Y0 is the frontal view (AP), Y1 the lateral one (LA). In lateral views the patient
+faces left, and the first end is the anterior one. File names and the order of the ends follow public code; the layout
+follows the authors of the set (Klinwichit et al., Applied Sciences 13, 8646, 2023).
 
-A level's point lies between the lower endplate of the vertebra above and the upper one of that below: from the side
-half-way between their posterior ends, which is on the posterior margin of the disc; from the front in the middle of
-all four ends, the centre of the disc. From the front S1 is not marked, so L5/S1 is missing there.
+The point of a level lies between the lower endplate of the vertebra above and the upper endplate of the vertebra below.
+In lateral views it is the midpoint of their posterior ends, on the posterior margin of the disc. In frontal views it is
+the mean of all four ends, the centre of the disc. S1 is not marked in frontal views, so L5/S1 is missing there.
 """
 
 from __future__ import annotations
@@ -25,49 +25,57 @@ import pandas as pd
 from lumbar import landmarks
 from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader
-from lumbar.datasets.headers import look
+from lumbar.datasets.headers import read_image_headers
 
 VIEWS = {"AP": "coronal", "LA": "sagittal"}
-"""View by folder; the last digit of a file's name says it too."""
+"""View of each folder; the last digit of a file's name states it too."""
 
 ENDPLATES = {"coronal": 10, "sagittal": 11}
+"""Number of endplates that are marked in each view."""
 
 _NAME = re.compile(r"^(?P<patient>\d+)-[FM]-\d+Y(?P<view>[01])$", re.IGNORECASE)
 _BY_DIGIT = {"0": "coronal", "1": "sagittal"}
 
 
 def read(root: Path) -> Dataset:
-    """The landmark table of the unpacked set, unchecked.
+    """Read the landmark table of the unpacked set, without checking it.
+
+    Args:
+        root: Folder of the set.
 
     Raises:
-        DatasetError: If not one of the tables of endplates can be read.
+        DatasetError: If none of the tables of endplates can be read.
     """
     rows: list[dict] = []
     faults: list[str] = []
-    turned = 0
+    reversed_ends = 0
     for table, view in tables(root):
         try:
             ends, classes = _endplates(table, ENDPLATES[view])
         except (OSError, ValueError, csv.Error) as error:
             faults.append(f"{table.relative_to(root)}: {error}")
             continue
-        turned += int((ends[:, 1, 0] <= ends[:, 0, 0]).sum()) if view == "sagittal" else 0
+        reversed_ends += int((ends[:, 1, 0] <= ends[:, 0, 0]).sum()) if view == "sagittal" else 0
         rows += _rows(table, root, view, level_points(ends, view), classes)
     if not rows:
-        raise DatasetError("not one table of endplates can be read", file=root, found=faults[0])
+        raise DatasetError("none of the tables of endplates can be read", file=root, found=faults[0])
     found = pd.DataFrame(rows)
-    sizes = look(root, found["image"].unique().tolist()).drop(columns="view")
+    sizes = read_image_headers(root, found["image"].unique().tolist()).drop(columns="view")
     found = found.join(sizes, on="image")
-    notes = ["points: from the side the disc's posterior margin, from the front its centre; spacings are not known"]
+    notes = [
+        "points are posterior disc margins in lateral views, disc centres in frontal views; pixel spacings are unknown"
+    ]
     if faults:
         notes.append(f"{len(faults)} tables cannot be read and are left out; the first is {faults[0]}")
-    if turned:
-        notes.append(f"{turned} endplates seen from the side have their anterior end right of the posterior one: look")
+    if reversed_ends:
+        notes.append(
+            f"{reversed_ends} endplates in lateral views have their anterior end right of the posterior one: check them"
+        )
     return Dataset(root.name, root, found, tuple(notes))
 
 
 def tables(root: Path) -> Iterator[tuple[Path, str]]:
-    """The tables of endplates in a folder, and the view each belongs to."""
+    """Yield the tables of endplates in a folder, each with its view."""
     for folder, view in VIEWS.items():
         yield from ((table, view) for table in sorted((root / folder).glob("*.csv")))
     for table in sorted(root.glob("*.csv")):
@@ -77,10 +85,10 @@ def tables(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def level_points(ends: np.ndarray, view: str) -> np.ndarray:
-    """The points of the five levels.
+    """Compute the points of the five levels from the ends of the endplates.
 
     Args:
-        ends: (endplates, 2, 2), native pixels: for each endplate, from L1's upper one down, its two ends.
+        ends: (endplates, 2, 2), native pixels: the two ends of each endplate, from the upper one of L1 downwards.
         view: "sagittal" (the first end is the anterior one) or "coronal".
 
     Returns:
@@ -94,7 +102,7 @@ def level_points(ends: np.ndarray, view: str) -> np.ndarray:
 
 
 def _endplates(table: Path, expected: int) -> tuple[np.ndarray, list[str]]:
-    """Ends, (endplates, 2, 2), and class of each endplate, as it stands."""
+    """Read the ends, (endplates, 2, 2), native pixels, and the class of each endplate."""
     with table.open(newline="", encoding="utf-8-sig") as lines:
         rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
     if len(rows) != expected or any(len(row) != 5 for row in rows):
@@ -109,7 +117,7 @@ def _endplates(table: Path, expected: int) -> tuple[np.ndarray, list[str]]:
 def _rows(table: Path, root: Path, view: str, points: np.ndarray, classes: list[str]) -> Iterator[dict]:
     name = _NAME.match(table.stem)
     image = table.with_suffix(".jpg")
-    of_picture = {
+    of_image = {
         "image": image.relative_to(root).as_posix(),
         "patient": f"buu {name['patient'] if name else table.stem}",
         "source": "buu",
@@ -120,12 +128,12 @@ def _rows(table: Path, root: Path, view: str, points: np.ndarray, classes: list[
     classes = [*classes, ""]
     for number, (level, (x, y)) in enumerate(zip(landmarks.LEVELS, points, strict=True)):
         around = {"class_above": classes[2 * number + 1], "class_below": classes[2 * number + 2]}
-        yield of_picture | {"level": level, "x": x, "y": y} | around
+        yield of_image | {"level": level, "x": x, "y": y} | around
 
 
 READER = Reader(
     layout="BUU-LSPINE",
-    looks_for="AP/ or LA/ with a CSV of endplates beside each JPEG",
+    looks_for="AP/ or LA/ with a CSV of endplates for each JPEG",
     recognises=lambda root: root.is_dir() and next(tables(root), None) is not None,
     read=read,
 )

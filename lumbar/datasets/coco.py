@@ -1,9 +1,10 @@
-"""Keypoints in COCO's JSON, as annotation tools export them: images, annotations and categories.
+"""Read keypoints in COCO's JSON format, as annotation tools export them: images, annotations and categories.
 
-The keypoints of a category are named like the levels (`L1/L2`; also L1-L2, L1_L2 or l1l2); those of axial pictures
-like the patient's side, with the level before it or in the image's own `level` (`L4/L5 left`, or `left`). Of each
-(x, y, v) the visibility v = 0 means that the point was not marked. Coordinates are read as pixels whose centres are
-whole numbers. An image may say more of itself than COCO asks for: patient, source, view, contrast, level, frame.
+The keypoints of a category are named after the levels (`L1/L2`; also L1-L2, L1_L2 or l1l2). Those of axial images are
+named after the patient's side, with the level before it (`L4/L5 left`) or in the entry `level` of the image (`left`).
+A keypoint is (x, y, v), and visibility v = 0 means that it is not marked. Coordinates are read as pixels whose centres
+are integers. The entry of an image may also have patient, source, view, contrast, level and frame, which COCO does not
+define.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pandas as pd
 from lumbar import landmarks
 from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader
-from lumbar.datasets.headers import look
+from lumbar.datasets.headers import read_image_headers
 
 LEVELS = {level.replace("/", "").lower(): level for level in landmarks.LEVELS}
 _KEYPOINT = re.compile(f"^(?P<level>{'|'.join(LEVELS)})?(?P<side>{'|'.join(landmarks.SIDES)})?$")
@@ -30,10 +31,13 @@ _MARKS = (b'"images"', b'"annotations"', b'"categories"', b'"keypoints"')
 
 
 def read(place: Path) -> Dataset:
-    """The landmark table of a JSON file, or of all those in a folder and its `annotations/`, unchecked.
+    """Read the landmark table of a JSON file, or of all in a folder and its `annotations/`, without checking it.
+
+    Args:
+        place: The file or the folder.
 
     Raises:
-        DatasetError: If a file is not what COCO says, or no keypoint is named like a level.
+        DatasetError: If a file does not follow the COCO format, or no keypoint is named after a level.
     """
     files = [place] if place.is_file() else list(_files(place))
     root = place if place.is_dir() else place.parent
@@ -47,14 +51,14 @@ def read(place: Path) -> Dataset:
             rows += _rows(content, root, bases, notes)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise DatasetError(
-                "the annotations are not as COCO has them",
+                "the annotations do not follow the COCO format",
                 file=file,
                 found=f"{type(error).__name__}: {error}",
-                expected="images, annotations with keypoints [x, y, v, …], categories with names of keypoints",
+                expected="images, annotations with keypoints [x, y, v, …], and categories with names of keypoints",
             ) from error
     if not rows:
         raise DatasetError(
-            "no keypoint is named like a level",
+            "no keypoint is named after a level",
             file=files[0],
             found=notes[0] if notes else "no annotation with keypoints",
             expected=", ".join(landmarks.LEVELS),
@@ -70,7 +74,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _is_coco(file: Path) -> bool:
-    """Whether the words that COCO's keypoints need stand in a JSON file; it is not parsed for that."""
+    """Whether a JSON file contains the keys of COCO keypoints; the file is searched, not parsed."""
     if file.suffix.lower() != ".json":
         return False
     try:
@@ -81,7 +85,7 @@ def _is_coco(file: Path) -> bool:
 
 
 def _bases(root: Path) -> list[str]:
-    """Folders, relative to the root, in which the pictures may lie."""
+    """Return the folders, relative to the root, that may hold the images."""
     folders = ["", "images", *(f"images/{name}" for name in _subfolders(root / "images")), *_subfolders(root)]
     return [folder for folder in dict.fromkeys(folders) if (root / folder).is_dir()]
 
@@ -91,13 +95,13 @@ def _subfolders(folder: Path) -> list[str]:
 
 
 def _rows(content: dict[str, Any], root: Path, bases: list[str], notes: list[str]) -> list[dict]:
-    """One row for each keypoint of each annotation, with what its image says of itself."""
+    """Return one row for each keypoint of each annotation, with what the entry of its image states."""
     images = {image["id"]: image for image in content["images"]}
     named = {each["id"]: _named(each.get("keypoints") or ()) for each in content["categories"]}
-    strange = sorted({name for each in content["categories"] for name in _strange(each.get("keypoints") or ())})
-    if strange:
-        notes.append(f"keypoints that are no levels are left out: {', '.join(strange)}")
-    places: dict[str, str] = {}
+    unknown = sorted({name for each in content["categories"] for name in _unknown(each.get("keypoints") or ())})
+    if unknown:
+        notes.append(f"keypoints that are not named after a level are left out: {', '.join(unknown)}")
+    found: dict[str, str] = {}
     rows, seen, unplaced = [], set(), 0
     for annotation in content["annotations"]:
         if not annotation.get("keypoints"):
@@ -105,7 +109,7 @@ def _rows(content: dict[str, Any], root: Path, bases: list[str], notes: list[str
         image = images[annotation["image_id"]]
         triples = np.asarray(annotation["keypoints"], float).reshape(-1, 3)
         name = str(image["file_name"])
-        of_image = {"image": places.get(name) or places.setdefault(name, _found(name, root, bases))}
+        of_image = {"image": found.get(name) or found.setdefault(name, _find_image(name, root, bases))}
         of_image |= {key: None if image.get(key) is None else str(image[key]) for key in _TEXT}
         of_image |= {key: None if image.get(key) is None else float(image[key]) for key in ("width", "height")}
         if image.get("frame") is not None:
@@ -119,28 +123,28 @@ def _rows(content: dict[str, Any], root: Path, bases: list[str], notes: list[str
             rows.append(of_image | {"level": level, "side": side, "x": point[0], "y": point[1]})
             seen.add(annotation["image_id"])
     if unplaced:
-        notes.append(f"{unplaced} axial points are left out: neither keypoint nor image says their level")
+        notes.append(f"{unplaced} axial points are left out: neither keypoint nor image states their level")
     if rows and len(images) > len(seen):
         notes.append(f"{len(images) - len(seen)} of {len(images)} images have no keypoints and are left out")
     return rows
 
 
 def _named(keypoints: list[str]) -> list[tuple[str, str] | None]:
-    """(level, side) of each keypoint of a category; None of one that is neither."""
+    """Return (level, side) for each keypoint of a category; None for a keypoint that is named after neither."""
     matches = [_KEYPOINT.match(re.sub(r"[^a-z0-9]", "", str(name).lower())) for name in keypoints]
     return [(LEVELS.get(m["level"], ""), m["side"] or "") if m and m[0] else None for m in matches]
 
 
-def _strange(keypoints: list[str]) -> list[str]:
+def _unknown(keypoints: list[str]) -> list[str]:
     return [str(name) for name, known in zip(keypoints, _named(keypoints), strict=True) if known is None]
 
 
 def _shown(
     named: list[tuple[str, str] | None], triples: np.ndarray, view: str | None
 ) -> list[tuple[tuple[str, str], np.ndarray]]:
-    """The keypoints that the picture shows: of an axial one those with a side, of its own level; of others the levels.
+    """Return the keypoints that an image shows: those with a side if it is axial, otherwise the levels.
 
-    A category may name both; those of the other plane are not marked then.
+    A category may have both kinds; in each image those of the other plane are not marked.
     """
     if len(named) != len(triples):
         raise ValueError(f"{len(triples)} keypoints in an annotation, {len(named)} names in its category")
@@ -157,21 +161,21 @@ def _level(name: str | None) -> str:
     return LEVELS.get(re.sub(r"[^a-z0-9]", "", str(name or "").lower()), "")
 
 
-def _found(name: str, root: Path, bases: list[str]) -> str:
-    """The picture's path below the root: in the first folder that has it, else as the file says."""
-    there = (f"{base}/{name}".lstrip("/") for base in bases if ".." not in Path(name).parts)
-    return next((path for path in there if (root / path).is_file()), name)
+def _find_image(name: str, root: Path, bases: list[str]) -> str:
+    """Return the path of an image below the root: in the first folder that has it, else as the annotations state it."""
+    candidates = (f"{base}/{name}".lstrip("/") for base in bases if ".." not in Path(name).parts)
+    return next((path for path in candidates if (root / path).is_file()), name)
 
 
 def _completed(table: pd.DataFrame, root: Path, notes: list[str]) -> pd.DataFrame:
-    """What the images do not say of themselves: from the pictures' headers, or assumed and noted."""
-    headers = look(root, table["image"].unique().tolist()).reindex(table["image"]).set_axis(table.index)
+    """Fill the columns that the annotations lack from the headers of the images, or by assumptions with a note."""
+    headers = read_image_headers(root, table["image"].unique().tolist()).reindex(table["image"]).set_axis(table.index)
     shown = headers["view"].where(headers["view"] != "", table["side"].map({"": ""}).fillna("axial"))
     assumed = table["view"].isna() & (shown == "")
     if assumed.any():
-        notes.append("the plane is not said: taken for sagittal")
+        notes.append("images of unstated plane are assumed to be sagittal")
     if table["patient"].isna().any():
-        notes.append("patients are not said: each picture is taken for a patient of its own, named like the file")
+        notes.append("patients are not stated: each picture counts as a patient of its own, named after the file")
     return table.assign(
         patient=table["patient"].fillna(table["image"].map(lambda image: str(Path(image).with_suffix("")))).astype(str),
         source=table["source"].fillna(root.name),

@@ -1,7 +1,7 @@
-"""The text of a table as people's programs write it: which bytes stand for which letters, and what parts the cells.
+"""Read the text of a CSV file whatever its encoding, separator and decimal mark.
 
-A spreadsheet in Germany or France saves semicolons, decimal commas and Windows-1252, and calls it CSV. What can be told
-for certain is read and said; what cannot is refused.
+A spreadsheet program in Germany or France saves semicolons, decimal commas and Windows-1252 as CSV. A file is read,
+with a note, if its format is certain, and refused otherwise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 from lumbar.core.errors import DatasetError
 
 LARGEST_TABLE = 2**29
-"""Bytes; the largest public table has a hundredth of this."""
+"""Largest table that is read, bytes; a hundred times as large as the largest public table."""
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", None),
@@ -26,20 +26,20 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
     (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
 )
-"""Byte order marks, which encoding they announce, and what to call it; the order matters."""
+"""Byte order marks, the encodings that they announce, and the names of these; tried in this order."""
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 
 @dataclass(frozen=True)
 class CsvText:
-    """A table's text.
+    """The text of a CSV file.
 
     Args:
-        text: All of it.
-        separator: What stands between cells: "," or ";" or a tab.
-        header: The names of the columns.
-        notes: What was found that is not as it should be, and read all the same.
+        text: The whole text.
+        separator: The character between cells: ",", ";" or a tab.
+        header: Names of the columns.
+        notes: What is unusual about the file, in plain sentences.
     """
 
     text: str
@@ -49,14 +49,14 @@ class CsvText:
 
 
 def read_text(file: Path, wanted: tuple[str, ...]) -> CsvText:
-    """Read a table's text.
+    """Read the text of a CSV file.
 
     Args:
-        file: The table.
-        wanted: Columns it must have; what parts the cells is known by finding them.
+        file: The file.
+        wanted: Columns that it must have; the separator is the one with which they are found.
 
     Raises:
-        DatasetError: If the file is no text, too large, or lacks a column.
+        DatasetError: If the file is not text, is too large, or lacks a column.
     """
     try:
         size = file.stat().st_size
@@ -81,25 +81,26 @@ def read_text(file: Path, wanted: tuple[str, ...]) -> CsvText:
     header = headers[separator]
     twice = [column for column in wanted if header.count(column) > 1]
     if twice:
-        raise DatasetError("the table has two columns of one name", file=file, field=", ".join(twice))
+        raise DatasetError("the table has two columns with the same name", file=file, field=", ".join(twice))
     if separator != ",":
-        notes = (*notes, f"{file.name} has {_SEPARATORS[separator]} between its cells; read so")
+        notes = (*notes, f"{file.name} uses {_SEPARATORS[separator]} as separators and was read accordingly")
     return CsvText(text, separator, header, notes)
 
 
 def _decoded(file: Path, content: bytes) -> tuple[str, tuple[str, ...]]:
     for mark, encoding, name in _MARKS:
         if content.startswith(mark):
-            text, notes = _decode(file, content, encoding), (f"{file.name} is {name}; read so",) if name else ()
+            text = _decode(file, content, encoding)
+            notes = (f"{file.name} is encoded in {name} and was read accordingly",) if name else ()
             break
     else:
         try:
             text, notes = content.decode("utf-8"), ()
         except UnicodeDecodeError:
             text = _decode(file, content, "cp1252")
-            notes = (f"{file.name} is not UTF-8; read as Windows-1252: if letters look wrong, save it as UTF-8",)
+            notes = (f"{file.name} is not UTF-8 and was read as Windows-1252: if letters look wrong, save it as UTF-8",)
     if "\0" in text:
-        raise DatasetError("the table is no text", file=file, found="null characters", remedy="save it as CSV, UTF-8")
+        raise DatasetError("the table is not text", file=file, found="null characters", remedy="save it as CSV, UTF-8")
     return text, notes
 
 
@@ -107,7 +108,7 @@ def _decode(file: Path, content: bytes, encoding: str) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DatasetError("the table is no text", file=file, found=error, remedy="save it as CSV, UTF-8") from error
+        raise DatasetError("the table is not text", file=file, found=error, remedy="save it as CSV, UTF-8") from error
 
 
 def _header(text: str, separator: str) -> tuple[str, ...]:
@@ -118,15 +119,20 @@ def _header(text: str, separator: str) -> tuple[str, ...]:
 
 
 def as_numbers(file: Path, column: pd.Series, separator: str) -> pd.Series:
-    """A column of numbers; a cell that is none stays the text it is.
+    """Convert a column to numbers; a cell that is not a number stays text.
 
-    A decimal comma is understood where the cells are parted by something else. A column with both commas and points is
-    refused: 1,234 may then be a thousand or a little more than one.
+    Decimal commas are accepted unless the separator is a comma. A column with both commas and points is refused,
+    because 1,234 may be either a thousand or slightly more than one.
+
+    Args:
+        file: The file, for the message.
+        column: The column, as pandas read it.
+        separator: See `CsvText`.
 
     Raises:
-        DatasetError: For such a column.
+        DatasetError: If the column has both decimal commas and points.
     """
-    if pd.api.types.is_bool_dtype(column):  # True is no coordinate, though it would count as 1
+    if pd.api.types.is_bool_dtype(column):  # pandas would convert True to 1
         return column.map(str)
     if separator == "," or pd.api.types.is_numeric_dtype(column):
         return column
@@ -141,7 +147,7 @@ def as_numbers(file: Path, column: pd.Series, separator: str) -> pd.Series:
             file=file,
             field=column.name,
             found=examples,
-            remedy="write its numbers in one way",
+            remedy="use one decimal mark in the whole column",
         )
     numbers = pd.to_numeric(cells.str.replace(",", ".", regex=False), errors="coerce")
     return numbers if numbers[column.notna()].notna().all() else numbers.astype(object).where(numbers.notna(), column)

@@ -1,4 +1,4 @@
-"""What a reader gives: a landmark table, the folder its pictures lie in, and remarks for a person."""
+"""What the reader of a data set returns: a landmark table, the folder of its images, and notes for the user."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Dataset:
     """A data set on disk.
 
     Args:
-        name: What to call it, for figures and reports.
-        root: Its folder; `image` in the table is a path below it.
-        table: Landmark table, see `lumbar.landmarks.SCHEMA`; extra columns are kept.
-        notes: What a person should know, e.g. how many pictures the table names that are not there.
+        name: Name for figures and reports.
+        root: Folder of the data set; the column `image` of the table is relative to it.
+        table: Landmark table, see `lumbar.landmarks.SCHEMA`; further columns are kept.
+        notes: What the user should know, e.g. how many images of the table are missing, in plain sentences.
     """
 
     name: str
@@ -33,27 +33,30 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
     def path(self, image: str) -> Path:
-        """Where the picture of this name lies.
+        """Return the path of an image.
+
+        Args:
+            image: Value of the table's column `image`.
 
         Raises:
-            DatasetError: If the name would lead out of the data set's folder.
+            DatasetError: If the path would lead out of the data set's folder.
         """
         return inside(self.root, image)
 
 
 @dataclass(frozen=True)
 class Reader:
-    """How one layout is recognised and read.
+    """How data sets of one layout are recognised and read.
 
     Args:
-        layout: The layout's name.
-        looks_for: What must stand in the folder, for the message to someone whose folder lacks it.
-        recognises: Whether a folder is of this layout.
-        read: The whole table as it stands, unchecked, whether the pictures are there or not. Width and height of a
-            picture whose header alone would say them are NaN if it is absent or unreadable.
-        table: Name of the file that a person may give in place of the folder; "" if it has no name of its own.
-        any_name: Whether the layout's table may have any name: such a table is recognised and read as a file too, and
-            its folder only if it is of no other layout.
+        layout: Name of the layout.
+        looks_for: The files that the folder must have, for the message to a user whose folder lacks them.
+        recognises: Function that returns whether a folder has this layout.
+        read: Function that returns the whole table, unchecked, including the rows of missing images. Width and height
+            are NaN if only the image's header states them and the image is missing or unreadable.
+        table: Name of the file that the user may give in place of the folder; "" if it has no fixed name.
+        any_name: Whether the table of the layout may have any name. Such a table is recognised and read as a file too;
+            its folder is only recognised if it has no other layout.
     """
 
     layout: str
@@ -65,27 +68,31 @@ class Reader:
 
 
 def inside(root: Path, image: str) -> Path:
-    """The path of `image` below `root`; a table is a stranger's file and must not name others.
+    """Return the path of an image inside a folder. An untrusted table must not refer to files outside.
+
+    Args:
+        root: The folder.
+        image: Path relative to it.
 
     Raises:
-        DatasetError: If the name is empty, absolute, climbs out with "..", or a link on its way leads out.
+        DatasetError: If the path is empty, absolute, or leads out of the folder through ".." or a link.
     """
     name = str(image).replace("\\", "/")
     if not _PLAIN.fullmatch(name) and _climbs_out(str(image)):
         raise _outside(root, image, "a path below the folder")
     path = root / name
     try:
-        # Of most pictures only the folder is followed, once for all of them.
+        # For most images only the folder is resolved, once for all images in it.
         within = path.resolve().is_relative_to(root.resolve()) if path.is_symlink() else _within(root, path.parent)
-    except (OSError, RuntimeError, ValueError):  # too long, links in a circle, no name for a file
+    except (OSError, RuntimeError, ValueError):  # too long, circular links, not a file name
         within = False
     if not within:
-        raise _outside(root, image, "a file below the folder, also where links lead to")
+        raise _outside(root, image, "a file below the folder, after following links")
     return path
 
 
 _PLAIN = re.compile(r"\w[\w. -]*(?:/\w[\w. -]*)*")
-"""Names that need no closer look; a closer look takes as long as reading a header."""
+"""Names that need no further check; the check takes as long as reading a header."""
 
 
 def _climbs_out(image: str) -> bool:
@@ -110,19 +117,20 @@ def _outside(root: Path, image: str, expected: str) -> DatasetError:
 
 
 def read_csv(file: Path, *, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
-    """A table with these columns; an empty cell is "" among the texts and NaN among the numbers.
+    """Read a CSV file; an empty cell becomes "" in columns of text and NaN in columns of numbers.
 
     Args:
-        file: Comma-separated, UTF-8; what else spreadsheets write is understood, see `lumbar.datasets.csv_text`.
-        text: Columns to read as text, exactly as they stand.
-        numbers: Columns to read as numbers; one that holds anything else stays text, for the schema to name the rows.
+        file: The file: comma-separated, UTF-8, or a variant that spreadsheets write, see `lumbar.datasets.csv_text`.
+        text: Columns to read as text, unchanged.
+        numbers: Columns to read as numbers; a column with anything else stays text, so that the schema can name the
+            rows.
 
     Returns:
-        DataFrame of all the file's columns; its index counts the rows from 0. What a person should know of the file is
-        in ``attrs["notes"]``, a tuple of sentences for the data set's notes.
+        DataFrame of all columns of the file; the index counts the rows from 0. ``attrs["notes"]`` is a tuple of notes
+        for the user.
 
     Raises:
-        DatasetError: If the file is no table, has no rows, or lacks one of the columns.
+        DatasetError: If the file is not a table, has no rows, or lacks one of the columns.
     """
     given = read_text(file, (*text, *numbers))
     try:

@@ -1,13 +1,14 @@
-"""Volumes with disc labels as the Spinal Cord Toolbox and TotalSpineSeg write them.
+"""Read volumes with the disc labels that the Spinal Cord Toolbox and TotalSpineSeg write.
 
-A label is a single voxel on the posterior tip of its disc, 21 for L1/L2 to 25 for L5/S1. Where the files lie:
+A label is a single voxel at the posterior tip of its disc, from 21 for L1/L2 to 25 for L5/S1. The layouts are:
 
 - BIDS: `sub-X/anat/sub-X_T2w.nii.gz` and, in `derivatives/labels/sub-X/anat/`, `sub-X_T2w_label-discs_dlabel.nii.gz` or
   `sub-X_T2w_labels-disc-manual.nii.gz`;
-- one folder: `scan.nii.gz` and beside it one of those names, or `scan_step1_levels.nii.gz` (``sct_deepseg``);
-- TotalSpineSeg: `step1_levels/scan.nii.gz`, the volume beside that folder or above it, or `input/scan_0000.nii.gz`.
+- one folder: `scan.nii.gz` and one of those names, or `scan_step1_levels.nii.gz` (``sct_deepseg``);
+- TotalSpineSeg: `step1_levels/scan.nii.gz`, with the volume beside that folder, one folder above, or in
+  `input/scan_0000.nii.gz`.
 
-Sources: the toolbox's labelling conventions; TotalSpineSeg's inference and extract_levels.
+Sources: the labelling conventions of the toolbox; TotalSpineSeg's inference and extract_levels.
 """
 
 from __future__ import annotations
@@ -20,17 +21,16 @@ import numpy as np
 
 from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader
-from lumbar.datasets.volumes import Found, Pair, read_points
-from lumbar.imaging.volume.reading import read_grid, read_labels
+from lumbar.datasets.volumes import Pair, VolumePoints, read_matching_labels, read_points
 
 VERSION = 1
-"""Raised whenever the same labels give other points than before, so that no cache is trusted wrongly."""
+"""Increased whenever the same labels give different points than before, which invalidates caches."""
 
 DISCS = (21, 22, 23, 24, 25)
-"""Labels of the discs at `lumbar.landmarks.LEVELS`."""
+"""Labels of the discs, in the order of `lumbar.landmarks.LEVELS`."""
 
 FURTHEST_MM = 5.0
-"""Voxels of one label may lie this far apart, mm; beyond it they are no point."""
+"""Largest distance of a label's voxels from their centre, mm; larger labels are segmentations, not points."""
 
 _NAME = re.compile(
     r"(?P<scan>.+)_(?:labels-disc(?:-manual)?|label-discs?(?:_desc-[A-Za-z0-9]+)?_dlabel|step1_levels)\.nii(?:\.gz)?"
@@ -45,10 +45,13 @@ _CONTRAST = re.compile(r"_(T1|T2)w(?:_|\.|$)")
 
 
 def read(root: Path) -> Dataset:
-    """The landmark table of a folder of volumes and label files, unchecked.
+    """Read the landmark table of a folder of volumes and label files, without checking it.
+
+    Args:
+        root: The folder.
 
     Raises:
-        DatasetError: If labels lie on another grid than their volume or cannot be read.
+        DatasetError: If labels cannot be read, or are on another grid than their volume.
     """
     pairs = [Pair(_image(root, file), file) for file in _label_files(root)]
     points, notes = read_points("disc-labels", root, pairs, find, version=VERSION)
@@ -64,22 +67,19 @@ def read(root: Path) -> Dataset:
     return Dataset(root.name, root, table, notes)
 
 
-def find(pair: Pair) -> Found:
-    """The labelled voxels of a volume.
+def find(pair: Pair) -> VolumePoints:
+    """Find the labelled voxels of a volume.
+
+    Args:
+        pair: The volume and its label file.
 
     Raises:
         ScanError: If labels or volume cannot be read.
-        DatasetError: If they do not lie on the same grid, or a label is no point.
+        DatasetError: If they are on different grids, or a label is not a point.
     """
-    grid, labels = read_labels(pair.labels)
-    if not grid.same_as(read_grid(pair.image)):
-        raise DatasetError(
-            "the labels lie on another grid than their volume",
-            file=pair.labels,
-            found=f"{' × '.join(map(str, grid.shape))} voxels from {grid.origin.round(2).tolist()} mm",
-            expected=f"the voxels of {pair.image.name}",
-            remedy="write the labels on the volume's own grid (TotalSpineSeg: without --iso)",
-        )
+    grid, labels = read_matching_labels(
+        pair, remedy="write the labels on the volume's grid (TotalSpineSeg: without --iso)"
+    )
     marked = np.argwhere((labels >= DISCS[0]) & (labels <= DISCS[-1]))
     values = labels[tuple(marked.T)]
     points = np.full((len(DISCS), 3), np.nan)
@@ -91,14 +91,14 @@ def find(pair: Pair) -> Found:
         apart = np.linalg.norm((voxels - points[order]) @ grid.steps, axis=1).max()
         if apart > FURTHEST_MM:
             raise DatasetError(
-                "a label is no point",
+                "a label is not a point",
                 file=pair.labels,
                 field=f"label {disc}",
                 found=f"{len(voxels)} voxels, up to {2 * apart:.0f} mm apart",
-                expected="one voxel a disc",
-                remedy="give the file of single voxels, not a segmentation",
+                expected="one voxel per disc",
+                remedy="use the file of single voxels, not a segmentation",
             )
-    return Found.in_volume(grid, points)
+    return VolumePoints.in_volume(grid, points)
 
 
 def _label_files(root: Path) -> list[Path]:
@@ -107,7 +107,7 @@ def _label_files(root: Path) -> list[Path]:
 
 
 def _image(root: Path, labels: Path) -> Path:
-    """The volume that a file of labels belongs to; where it should be, if it is not there."""
+    """Return the volume that a label file belongs to, or the path where it should be if it is missing."""
     candidates = list(_candidates(root, labels))
     return next((file for file in candidates if file.is_file()), candidates[0])
 
@@ -127,7 +127,7 @@ def _candidates(root: Path, labels: Path) -> Iterator[Path]:
 
 
 def _patient(name: str) -> str:
-    """The subject of a BIDS name, else the name without its ending."""
+    """Return the subject of a BIDS name, or else the name without its ending."""
     subject = re.match(r"sub-[^_.]+", name)
     return subject[0] if subject else re.sub(r"(_0000)?\.nii(\.gz)?$", "", name)
 

@@ -1,4 +1,4 @@
-"""Where the posterior margin of a disc lies in a mask: the point that people mark in a mid-sagittal picture."""
+"""Find the posterior margin of a disc in a mask: the point that people mark in a mid-sagittal image."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from scipy import ndimage
 from lumbar.landmarks import MARGIN_INSIDE_MM
 
 SMALLEST_DISC_PIXELS = 10
-"""A label of fewer pixels is a remnant, not a disc."""
+"""Labels of fewer pixels are remnants, not discs."""
 
 _STEP_MM = 0.1
 _BESIDE_MM = (-1.0, 0.0, 1.0)
 
 
 def posterior_margin(disc: np.ndarray, canal: np.ndarray, pixel_width: float, pixel_height: float) -> np.ndarray:
-    """The middle of a disc's border to the spinal canal.
+    """Find the middle of a disc's border with the spinal canal.
 
-    The disc's long axis is that of its pixels' scatter, directed to the nearest of the canal. A line fitted through the
-    two thirds of the disc that lie on that side is its mid-height; where the line leaves the disc, to a fraction of a
-    pixel, is its edge, and the point lies `MARGIN_INSIDE_MM` in front of it, as in the public labels.
+    The long axis of the disc is the first principal component of its pixels, directed towards the nearest pixel of the
+    canal. A line fitted through the posterior two thirds of the disc is its mid-height. The edge of the disc is where
+    this line leaves it, to a fraction of a pixel. The point lies `MARGIN_INSIDE_MM` in front of the edge, as in the
+    public labels.
 
     Args:
-        disc: Which pixels of a sagittal slice are the disc, boolean, (rows, columns).
-        canal: Which are the spinal canal, the same shape.
-        pixel_width: Distance of the columns, mm.
-        pixel_height: Distance of the rows, mm.
+        disc: The disc's pixels in a sagittal slice, boolean, (rows, columns).
+        canal: The spinal canal's pixels, the same shape.
+        pixel_width: Distance between columns, mm.
+        pixel_height: Distance between rows, mm.
 
     Returns:
         (x, y) in native pixels, shape (2,), float64; NaN if there is no disc or no canal.

@@ -1,7 +1,7 @@
-"""Sizes of many pictures, from their headers: on all cores, and kept, so that a large set is looked through once.
+"""Read the sizes of many images from their headers, on all cores, and cache them, so that a large set is read once.
 
-The cache is one small table for each data set, written anew every `NOTED_EVERY` seconds: an interrupted reading goes on
-where it stood, and a file that has changed since (by its size or its time) is read again.
+The cache is one small table per data set. It is written every `NOTED_EVERY` seconds, so that an interrupted reading
+resumes where it stopped. A file whose size or modification time has changed is read again.
 """
 
 from __future__ import annotations
@@ -22,46 +22,49 @@ from lumbar.imaging.header import read_header
 from lumbar.storage.files import write_table
 
 COLUMNS = ("width", "height", "pixel_width", "pixel_height", "view")
+"""Columns of `read_image_headers`."""
 
 WORTH_A_PROCESS = 50_000
-"""Fewer headers are read sooner in this process than others take to start (a header takes about 0.05 ms)."""
+"""Number of headers from which further processes are faster; a header takes about 0.05 ms."""
 
 WORTH_KEEPING = 1000
-"""Fewer headers are read anew each time, and leave no cache."""
+"""Number of images from which a data set gets a cache."""
 
 NOTED_EVERY = 15.0
-"""Seconds after which the cache is written: as much work is done again after a kill."""
+"""Seconds between two writings of the cache, and thus the most work that a kill can lose."""
 
 CHUNK = 250
-"""Headers handed to a process at a time."""
+"""Number of headers that a process gets at a time."""
 
 _VERSION = 1
 _STATE = ("image", "bytes", "modified")
 _NOTHING = (None,) * len(COLUMNS)
 
 
-def look(root: Path, images: Sequence[str], *, workers: int | None = None, progress: bool = True) -> pd.DataFrame:
-    """What pictures say of themselves.
+def read_image_headers(
+    root: Path, images: Sequence[str], *, workers: int | None = None, progress: bool = True
+) -> pd.DataFrame:
+    """Read size, pixel spacing and view of many images from their headers.
 
     Args:
         root: The data set's folder.
         images: Paths below it, each once.
-        workers: Processes; one a core if left out.
-        progress: Show a progress bar, if there are many.
+        workers: Number of processes; by default one per core.
+        progress: Show a progress bar if there are many images.
 
     Returns:
-        DataFrame indexed by image with the columns width, height (NaN if the picture is absent or unreadable),
-        pixel_width, pixel_height (mm, NaN if the file does not say) and view ("" if the file does not say).
+        DataFrame indexed by image with the columns width, height (pixels; NaN if the image is missing or unreadable),
+        pixel_width, pixel_height (mm; NaN if the file does not state them) and view ("" if the file does not state it).
 
     Raises:
-        DatasetError: If a name leads out of the folder.
+        DatasetError: If a path leads out of the folder.
     """
     paths, states = _states(root, images)
     cache = _cache_file(root) if len(images) >= WORTH_KEEPING else None
     kept = _kept(cache)
     known = {image: kept[image, *state] for image, state in states.items() if (image, *state) in kept}
     waiting = [image for image in states if image not in known]
-    results = in_parallel(_header, [paths[image] for image in waiting], workers, chunk=CHUNK, worth=WORTH_A_PROCESS)
+    results = in_parallel(_header, [paths[image] for image in waiting], workers, chunk=CHUNK, min_items=WORTH_A_PROCESS)
     shown = tqdm(results, "headers", len(waiting), unit="picture", disable=not progress or len(waiting) < WORTH_KEEPING)
     noted = time.monotonic()
     try:
@@ -79,7 +82,7 @@ def look(root: Path, images: Sequence[str], *, workers: int | None = None, progr
 
 
 def _states(root: Path, images: Sequence[str]) -> tuple[dict[str, Path], dict[str, tuple[int, int]]]:
-    """Paths of the pictures that are there, and their size and time."""
+    """Return the paths of the existing images, and their sizes in bytes and modification times."""
     paths, states = {}, {}
     for image in images:
         path = inside(root, image)
@@ -105,19 +108,19 @@ def _cache_file(root: Path) -> Path:
 
 
 def _kept(cache: Path | None) -> dict[tuple[str, int, int], tuple]:
-    """What was read before, by name, size and time of the picture."""
+    """Return the cached headers, by name, size and modification time of the image."""
     if cache is None or not cache.is_file():
         return {}
     try:
         table = pd.read_csv(cache, dtype={"image": str, "view": str}, keep_default_na=False, na_values=[""])
         rows = table[[*_STATE, *COLUMNS]].itertuples(index=False, name=None)
         return {row[: len(_STATE)]: row[len(_STATE) :] for row in rows}
-    except (OSError, ValueError, KeyError):  # damaged: everything is read again
+    except (OSError, ValueError, KeyError):  # a damaged cache is ignored
         return {}
 
 
 def _keep(cache: Path | None, states: dict[str, tuple[int, int]], known: dict[str, tuple]) -> None:
-    """Write what is known, except of pictures that could not be read: those are tried again the next time."""
+    """Write the cache, without the images that could not be read: these are tried again the next time."""
     if cache is None:
         return
     rows = [(image, *states[image], *header) for image, header in known.items() if header[0] is not None]
@@ -125,14 +128,18 @@ def _keep(cache: Path | None, states: dict[str, tuple[int, int]], known: dict[st
         cache.parent.mkdir(parents=True, exist_ok=True)
         write_table(cache, pd.DataFrame(rows, columns=[*_STATE, *COLUMNS]))
     except (OSError, OutputError):
-        pass  # a cache that cannot be kept costs time, nothing else
+        pass  # a missing cache only costs time
 
 
 def refuse_unreadable(root: Path, images: Sequence[str]) -> None:
-    """Say what is wrong with pictures whose size is not known.
+    """Raise an error if any of these images, whose sizes are unknown, cannot be read.
+
+    Args:
+        root: The data set's folder.
+        images: Paths below it.
 
     Raises:
-        DatasetError: If one of them cannot be read: the first is told in full, the others counted.
+        DatasetError: If an image cannot be read; the message describes the first and counts the others.
     """
     faults = []
     for image in images:
@@ -148,5 +155,5 @@ def refuse_unreadable(root: Path, images: Sequence[str]) -> None:
             field=first.field,
             found=first.found,
             expected=first.expected,
-            remedy="`python -m lumbar check` lists them all; copy them anew, or remove them to do without their points",
+            remedy="`python -m lumbar check` lists them all; copy them again, or delete them to leave their points out",
         ) from first

@@ -1,7 +1,7 @@
-"""Look through a data set before it is used: what it is, what is in it, and what is wrong with it, row by row.
+"""Inspect a data set before it is used: its layout, its contents, and what is wrong with it, row by row.
 
-The engine of ``python -m lumbar check PATH``. Nothing is changed, and everything is looked at: a data set with a
-thousand faults gives one page, not the first error.
+``python -m lumbar check PATH`` prints the result. The inspection changes nothing and checks everything: a data set with
+a thousand errors gives one page, not only the first error.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from lumbar.imaging import identity
 
 COLUMNS = ("row", "image", "column", "problem")
 _SHOWN = 3
-_TOLD = ("width", "height", "pixel_width", "pixel_height", "view")
+_STATED = ("width", "height", "pixel_width", "pixel_height", "view")
 
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """What was found.
+    """The result of inspecting a data set.
 
     Args:
-        path: What was looked at.
-        layout: Name of the layout, "" if we know none like it.
-        summary: Lines (name, value) on what the data set holds.
-        problems: DataFrame of row (of the table, from 0; -1 for none in particular), image, column, problem.
-        notes: What the reader had to say.
-        refusal: Why the data set cannot be read at all, "" if it can.
+        path: The folder or file that was inspected.
+        layout: Name of the layout; "" if it is unknown.
+        summary: Lines (name, value) about the contents of the data set.
+        problems: DataFrame of row (of the table, from 0; -1 for the whole table), image, column, problem.
+        notes: Notes of the reader, and warnings about the images with their counts.
+        refusal: Why the data set cannot be read at all; "" if it can.
     """
 
     path: Path
@@ -64,7 +64,7 @@ class Inspection:
         lines = [f"{len(self.problems)} problem(s):"]
         for problem, rows in self.problems.groupby("problem", sort=False):
             lines.append(f"  {problem}: {len(rows)} time(s)")
-            # The table's header is line 1 of its file, row 0 is line 2.
+            # The header of the table is line 1 of its file, so row 0 is line 2.
             shown = [
                 ", ".join(
                     part
@@ -79,27 +79,27 @@ class Inspection:
 
 
 def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
-    """Look through a data set.
+    """Inspect a data set.
 
     Args:
-        path: Its folder.
-        progress: Whether to show a progress bar while the pictures are opened.
+        path: The folder of the data set, or the table in it.
+        progress: Show a progress bar while the images are opened.
 
     Returns:
-        The findings; a folder that is no data set gives one whose `refusal` says why.
+        The result; if the folder is not a data set, its `refusal` says why.
     """
     layout = ""
     try:
         reader, root = find_reader(path)
         layout = reader.layout
         dataset = reader.read(root)
-        pictures = _look_at_pictures(dataset, progress=progress)
+        pictures = _look_at_images(dataset, progress=progress)
     except DatasetError as error:
         return Inspection(Path(path), layout, (), pd.DataFrame(columns=COLUMNS), refusal=str(error))
     found = [
         _table_problems(dataset, pictures),
         _order_problems(dataset.table, pictures),
-        _picture_problems(dataset, pictures),
+        _image_problems(dataset, pictures),
     ]
     problems = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
     remarks = pictures["remarks"].explode().dropna().value_counts(sort=False)
@@ -107,17 +107,19 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
     return Inspection(Path(path), layout, _summary(dataset, pictures), problems, notes)
 
 
-def _look_at_pictures(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
-    """What each picture of the table says of itself: `_TOLD` (missing if it does not say), fault ("" if none), remarks.
+def _look_at_images(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
+    """Read every image of the table and return what its file states.
 
-    The index is `landmarks.picture`.
+    Returns:
+        DataFrame indexed by `landmarks.image_names`, with the columns image, `_STATED` (missing if the file does not
+        state it), fault ("" if there is none), remarks and orientation.
     """
     rows, identities = [], []
-    names = landmarks.picture(dataset.table)
+    names = landmarks.image_names(dataset.table)
     first = dataset.table[~names.duplicated()]
-    several = zip(names.unique(), first["image"], landmarks.frames(first), strict=True)
-    for name, image, frame in tqdm(several, "pictures", len(first), disable=not progress, leave=False):
-        file, row = dataset.path(image), {"picture": name, "image": image, "fault": ""}
+    each_once = zip(names.unique(), first["image"], landmarks.frames(first), strict=True)
+    for name, image, frame in tqdm(each_once, "pictures", len(first), disable=not progress, leave=False):
+        file, row = dataset.path(image), {"name": name, "image": image, "fault": ""}
         if not file.is_file():
             row["fault"] = "the picture is not there"
         else:
@@ -133,19 +135,19 @@ def _look_at_pictures(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
             except ScanError as error:
                 row["fault"] = f"the picture cannot be read ({error.problem})"
         rows.append(row)
-    told = pd.DataFrame(rows, columns=["picture", "image", *_TOLD, "fault", "remarks", "orientation"]).set_index(
-        "picture"
+    stated = pd.DataFrame(rows, columns=["name", "image", *_STATED, "fault", "remarks", "orientation"]).set_index(
+        "name"
     )
     for image, clash in identity.clashes(identities):
-        told.loc[(told["image"] == image) & (told["fault"] == ""), "fault"] = clash
-    return told
+        stated.loc[(stated["image"] == image) & (stated["fault"] == ""), "fault"] = clash
+    return stated
 
 
 def _table_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
     found = landmarks.problems(dataset.table)
     images = dataset.table["image"].reindex(found["row"]).fillna("").to_numpy()
-    # Where the size comes from the picture, one that cannot be opened has none: said once, of the picture.
-    closed = landmarks.picture(dataset.table).map(pictures["width"].isna()).reindex(found["row"], fill_value=False)
+    # An image that cannot be opened has no size either; only the first of these problems is reported.
+    closed = landmarks.image_names(dataset.table).map(pictures["width"].isna()).reindex(found["row"], fill_value=False)
     unknown = closed.to_numpy(dtype=bool) & found["column"].isin(("width", "height")).to_numpy()
     return found.assign(image=images).loc[~unknown, list(COLUMNS)]
 
@@ -155,23 +157,21 @@ def _order_problems(table: pd.DataFrame, pictures: pd.DataFrame) -> pd.DataFrame
     return _problems(table, rows, "y", "the level lies above the one it should lie below")
 
 
-def _picture_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
-    table, names = dataset.table, landmarks.picture(dataset.table)
+def _image_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
+    table, names = dataset.table, landmarks.image_names(dataset.table)
     seen, first = pictures.reindex(names).set_axis(table.index), ~names.duplicated()
     found = [
         _problems(table, table.index[(seen["fault"] == fault) & first], "image", fault)
         for fault in sorted(set(pictures["fault"]) - {""})
     ]
-    for column in _TOLD:
+    for column in _STATED:
         if column == "view":
             same = table[column] == seen[column]
         else:
             stated = pd.to_numeric(table[column], errors="coerce")
             same = np.isclose(stated, pd.to_numeric(seen[column]), rtol=1e-4, atol=0) | stated.isna()
         differs = seen[column].notna() & ~same & first
-        found.append(
-            _problems(table, table.index[differs], column, f"the picture has another {column} than the table says")
-        )
+        found.append(_problems(table, table.index[differs], column, f"the picture's {column} differs from the table"))
     return pd.concat(found, ignore_index=True)
 
 
@@ -181,31 +181,31 @@ def _problems(table: pd.DataFrame, rows: pd.Index, column: str, problem: str) ->
 
 
 def _summary(dataset: Dataset, pictures: pd.DataFrame) -> tuple[tuple[str, str], ...]:
-    table, names = dataset.table, landmarks.picture(dataset.table)
-    per_picture = table[~names.duplicated()]
+    table, names = dataset.table, landmarks.image_names(dataset.table)
+    per_image = table[~names.duplicated()]
     missing = pd.to_numeric(table["x"], errors="coerce").isna() | pd.to_numeric(table["y"], errors="coerce").isna()
     absent = int(pictures["width"].isna().sum())
     fewer = table[table["view"] != "axial"].groupby(names)["level"].nunique().lt(len(landmarks.LEVELS)).sum()
     return (
         ("pictures", f"{len(pictures)}" + (f", {len(pictures) - absent} of them can be opened" if absent else "")),
         ("patients", str(table["patient"].nunique())),
-        ("sources", _counts(per_picture["source"])),
-        ("views", _counts(per_picture["view"])),
-        ("contrasts", _counts(per_picture["contrast"])),
-        ("sizes", _sizes(per_picture)),
+        ("sources", _counts(per_image["source"])),
+        ("views", _counts(per_image["view"])),
+        ("contrasts", _counts(per_image["contrast"])),
+        ("sizes", _sizes(per_image)),
         ("points", f"{len(table)}, {int(missing.sum())} of them missing (not visible or not marked)"),
         ("levels", _counts(table["level"]) + (f"; {fewer} picture(s) without all five" if fewer else "")),
     )
 
 
 def _counts(values: pd.Series) -> str:
-    """The values with how often each occurs; long lists are cut."""
+    """Return each value with its count; long lists are cut."""
     counts = values.replace("", "unknown").value_counts(sort=False).sort_index()
     shown = ", ".join(f"{value} {count}" for value, count in counts.head(8).items())
     return shown + (f" and {len(counts) - 8} more" if len(counts) > 8 else "")
 
 
-def _sizes(per_picture: pd.DataFrame) -> str:
-    sizes = per_picture[["width", "height"]].apply(pd.to_numeric, errors="coerce")
+def _sizes(per_image: pd.DataFrame) -> str:
+    sizes = per_image[["width", "height"]].apply(pd.to_numeric, errors="coerce")
     low, high = sizes.min(), sizes.max()
     return f"{low['width']:g} to {high['width']:g} wide, {low['height']:g} to {high['height']:g} high"

@@ -1,8 +1,8 @@
-"""The "Lumbar Coordinate Pretraining Dataset" of Kaggle, in the layout in which it is unpacked.
+"""Read Kaggle's "Lumbar Coordinate Pretraining Dataset" as it is unpacked.
 
-`coords_pretrain.csv` has the columns filename, source, x, y, level, relative_x, relative_y; the pictures lie in
-`data/processed_<source>_jpgs/<filename>`. x and y are whole pixels of the 256×256 picture, relative_x is x / 256.
-The points sit on the posterior margin of the discs, in mid-sagittal pictures. The pixel spacing is not known.
+`coords_pretrain.csv` has the columns filename, source, x, y, level, relative_x, relative_y; the images are
+`data/processed_<source>_jpgs/<filename>`. x and y are whole pixels of the 256×256 image, and relative_x is x / 256. The
+points lie on the posterior margin of the discs, in mid-sagittal images. The pixel spacing is unknown.
 """
 
 from __future__ import annotations
@@ -24,42 +24,49 @@ TABLE = "coords_pretrain.csv"
 IMPROVED = "coords_rsna_improved.csv"
 
 CONTRASTS = {"lsd": "T2", "spider": "T2", "osf": "T1", "tseg": "CT"}
-"""Contrast of each source's pictures; a SPIDER file name says its own."""
+"""Contrast of each source; a file name of SPIDER states its own."""
 
 _SEQUENCE = re.compile(r"^(?P<patient>.+?)_(?P<contrast>t1|t2)(?:_space)?$", re.IGNORECASE)
 
 
 def read(root: Path) -> Dataset:
-    """The landmark table of the unpacked set, unchecked.
+    """Read the landmark table of the unpacked set, without checking it.
+
+    Args:
+        root: Folder of the set.
 
     Raises:
-        DatasetError: If the table cannot be read, lacks a column, or names a picture outside of the folder.
+        DatasetError: If the table cannot be read, lacks a column, or names an image outside the folder.
     """
     given = read_csv(root / TABLE, text=("filename", "source", "level"), numbers=("x", "y"))
     names = given[["source", "filename"]].drop_duplicates()
-    pictures = pd.DataFrame([_picture(root, *name) for name in names.itertuples(index=False)], index=names.index)
-    points = given.merge(names.join(pictures), on=["source", "filename"], how="left", validate="many_to_one")
+    images = pd.DataFrame([_image(root, *name) for name in names.itertuples(index=False)], index=names.index)
+    points = given.merge(names.join(images), on=["source", "filename"], how="left", validate="many_to_one")
     table = points[["image", "patient", "source", "view", "contrast", "level"]].assign(
         side="", x=points["x"], y=points["y"], width=points["width"], height=points["height"]
     )
-    notes = [*given.attrs["notes"], "points are whole pixels of 256×256 pictures; the pixel spacing is not known"]
+    notes = [*given.attrs["notes"], "points are whole pixels of 256×256 pictures; the pixel spacing is unknown"]
     other = (table["width"] != SIZE) | (table["height"] != SIZE)
     if other.any():
-        table = _onto_pictures(table, other, root)
-        notes.append(f"{table.loc[other, 'image'].nunique()} picture(s) are not 256×256: points stretched onto them")
-    strange = sorted(set(given["source"]) - set(CONTRASTS))
-    if strange:
-        notes.append(f"unknown source(s) {', '.join(strange)}: the contrast is not known")
+        table = _rescaled(table, other, root)
+        notes.append(f"{table.loc[other, 'image'].nunique()} picture(s) are not 256×256: their points are rescaled")
+    unknown = sorted(set(given["source"]) - set(CONTRASTS))
+    if unknown:
+        notes.append(f"unknown source(s) {', '.join(unknown)}: the contrast is unknown")
     if (root / IMPROVED).is_file():
-        notes.append(f"{IMPROVED} beside it holds points of the RSNA 2024 pictures: name that file to read them")
+        notes.append(f"{IMPROVED} beside it holds points for the pictures of RSNA 2024: name that file to read them")
     return Dataset(root.name, root, table.assign(pixel_width=np.nan, pixel_height=np.nan), tuple(notes))
 
 
 def identity(source: str, filename: str) -> tuple[str, str]:
-    """(patient, contrast) of a picture: `1_t1.jpg` and `1_t2.jpg` of SPIDER show one person, patient "spider 1".
+    """Return (patient, contrast) of an image: `1_t1.jpg` and `1_t2.jpg` of SPIDER show one patient, "spider 1".
 
-    In the other sources each file is a person of its own. The source is part of the name, because the sources count
-    their patients from the same numbers.
+    In the other sources, each file is a patient of its own. The source is part of the patient's name, because several
+    sources use the same numbers.
+
+    Args:
+        source: Name of the source.
+        filename: Name of the image file.
     """
     stem = Path(filename).stem
     match = _SEQUENCE.match(stem) if source == "spider" else None
@@ -68,7 +75,7 @@ def identity(source: str, filename: str) -> tuple[str, str]:
     return f"{source} {stem}", CONTRASTS.get(source, "")
 
 
-def _picture(root: Path, source: str, filename: str) -> dict[str, str | int]:
+def _image(root: Path, source: str, filename: str) -> dict[str, str | int]:
     image = f"data/processed_{source}_jpgs/{filename}"
     file = inside(root, image)
     width, height = _size(file)
@@ -84,18 +91,18 @@ def _picture(root: Path, source: str, filename: str) -> dict[str, str | int]:
 
 
 def _size(file: Path) -> tuple[int, int]:
-    """Width and height as the file's header says; 256×256, as published, if it is absent or unreadable."""
+    """Return the width and height that the file's header states, or 256×256, as published, without a readable file."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large sizes, which the reader of the pixels checks
-            with Image.open(file, formats=FORMATS) as picture:
-                return picture.size
-    except Exception:  # a damaged file may raise anything; who reads its pixels will say so
+            warnings.simplefilter("ignore")  # about large sizes, which `lumbar.imaging.read` checks
+            with Image.open(file, formats=FORMATS) as image:
+                return image.size
+    except Exception:  # a damaged file may raise anything; `lumbar.imaging.read` reports it
         return SIZE, SIZE
 
 
-def _onto_pictures(table: pd.DataFrame, other: pd.Series, root: Path) -> pd.DataFrame:
-    """Points of pictures that were stored at another size, from the 256 frame to those pictures' own pixels."""
+def _rescaled(table: pd.DataFrame, other: pd.Series, root: Path) -> pd.DataFrame:
+    """Map the points of images of another size from the 256 frame to native pixels."""
     try:
         table = table.astype({"x": float, "y": float})
     except ValueError as error:
@@ -107,7 +114,7 @@ def _onto_pictures(table: pd.DataFrame, other: pd.Series, root: Path) -> pd.Data
 
 READER = Reader(
     layout="Lumbar Coordinate Pretraining Dataset",
-    looks_for=f"{TABLE} beside data/processed_<source>_jpgs/",
+    looks_for=f"{TABLE} and data/processed_<source>_jpgs/",
     recognises=lambda root: (root / TABLE).is_file(),
     read=read,
     table=TABLE,

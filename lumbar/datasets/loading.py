@@ -1,4 +1,4 @@
-"""Find the reader of a data set, read it, and check what it says."""
+"""Find the reader for a data set, read the data set, and check its table."""
 
 from __future__ import annotations
 
@@ -27,52 +27,55 @@ READERS = (
     coco.READER,
     own_csv.READER,
 )
-"""The layouts we can read."""
+"""Readers of all known layouts."""
 
 COMPANIONS = {rsna.SERIES, rsna.GRADES, spider.OVERVIEW, spider.GRADINGS}
-"""Tables that belong to a layout without holding its points; naming one means the folder."""
+"""Tables of a layout that do not hold its points; a user who names one means its folder."""
 
 
 def load(path: str | Path) -> Dataset:
     """Read a data set, whatever its layout.
 
     Args:
-        path: The data set's folder (or the table in it).
+        path: The data set's folder, or the table in it.
 
     Returns:
-        The data set. Its table keeps `landmarks.SCHEMA`; points of pictures that are not there are left out, points of
-        pictures whose levels stand in the wrong order are missing (NaN), and the notes say how many.
+        The data set. Its table keeps `landmarks.SCHEMA`. Rows of missing images are left out; the points of images with
+        levels in the wrong order are set to missing (NaN); the notes count both.
 
     Raises:
-        DatasetError: If the folder is of no layout we know, none of its pictures is there, some of those that are there
-            cannot be read, or all are upside down.
-        TableError: If the table breaks the schema.
+        DatasetError: If the layout is unknown, all images are missing, an existing image cannot be read, or the levels
+            are in the wrong order in every image.
+        TableError: If the table does not keep the schema.
     """
     reader, root = find_reader(path)
     dataset = reader.read(root)
-    there = present(dataset)
-    if not there.any():
+    exists = present(dataset)
+    if not exists.any():
         raise DatasetError(
-            "the table is there, but none of the pictures it names",
+            "the table was found, but none of the pictures that it names",
             file=root,
             expected=f"for example {dataset.table['image'].iloc[0]}",
             remedy=f"unpack the pictures too: {reader.looks_for}",
         )
-    notes = dataset.notes + (() if there.all() else (_absent(dataset, there),))
-    table = dataset.table[there].reset_index(drop=True)
+    notes = dataset.notes + (() if exists.all() else (_missing(dataset, exists),))
+    table = dataset.table[exists].reset_index(drop=True)
     refuse_unreadable(dataset.root, table.loc[table["width"].isna(), "image"].unique())
     table, further = _without_misordered(dataset, landmarks.check(table))
     return dataclasses.replace(dataset, table=table, notes=(*notes, *further))
 
 
 def find_reader(path: str | Path) -> tuple[Reader, Path]:
-    """The reader for a data set, and what to give it: the folder, or a table that may have any name.
+    """Find the reader for a data set, and the path to give to it.
 
     Args:
-        path: The data set's folder, or the table in it: a folder that holds several data sets is no answer.
+        path: The data set's folder, or the table in it; the table is needed if the folder holds several data sets.
+
+    Returns:
+        The reader, and the folder; or the table itself if it may have any name.
 
     Raises:
-        DatasetError: If there is no such folder, no reader recognises it, or several do.
+        DatasetError: If the path does not exist, no reader recognises it, or several do.
     """
     path = Path(path).expanduser()
     if not path.exists():
@@ -90,10 +93,10 @@ def find_reader(path: str | Path) -> tuple[Reader, Path]:
                 return reader, path
         if path.suffix.lower() in (".csv", ".json") and path.name not in COMPANIONS:
             raise DatasetError(
-                "this file is no table of points that we can read",
+                "this file is not a table of points that we can read",
                 file=path,
                 expected=own_csv.READER.looks_for,
-                remedy="name the folder, or give the columns these names",
+                remedy="name the folder instead, or give the columns these names",
             )
     root = path.parent if path.is_file() else path
     found = [reader for reader in READERS if reader.recognises(root)]
@@ -105,69 +108,69 @@ def find_reader(path: str | Path) -> tuple[Reader, Path]:
             "the folder holds more than one data set",
             file=root,
             found=", ".join(f"{reader.table or reader.looks_for} ({reader.layout})" for reader in found),
-            remedy="name the table in place of the folder",
+            remedy="name the table instead of the folder",
         )
     raise DatasetError(
         "this is not a data set we can read",
         file=root,
         found=_contents(root),
         expected="\n    or ".join(f"{reader.looks_for} ({reader.layout})" for reader in READERS),
-        remedy="give the folder in which that file stands",
+        remedy="name the folder that contains one of these",
     )
 
 
 def present(dataset: Dataset) -> pd.Series:
-    """For each row of the table whether its picture is there, a boolean Series."""
+    """Return whether the image of each row of the table exists, a boolean Series."""
     return dataset.table["image"].map(
         {image: dataset.path(image).is_file() for image in dataset.table["image"].unique()}
     )
 
 
 def _without_misordered(dataset: Dataset, table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Set the points of images to missing whose levels stand in the wrong order: wrong points are worse than none.
+    """Set the points of images with levels in the wrong order to missing: wrong points are worse than none.
 
-    An image that is stored upside down or on its side, and says so, is judged as it is shown upright.
+    An image that is stored upside down or on its side, and whose file states so, is judged as it is displayed.
     """
-    names, upright = landmarks.picture(table), table["view"] != "axial"
+    names, upright = landmarks.image_names(table), table["view"] != "axial"
     suspect = names.isin(names.loc[landmarks.misordered(table)])
-    turned = _orientations(dataset, table[suspect])
-    wrong = suspect & names.isin(names.loc[landmarks.misordered(table[suspect], turned)])
+    stated = _orientations(dataset, table[suspect])
+    wrong = suspect & names.isin(names.loc[landmarks.misordered(table[suspect], stated)])
     if not wrong.any():
         return table, ()
     concerned = names[wrong].unique()
     if wrong[upright].all():
         raise DatasetError(
-            "in every picture the levels stand in the wrong order",
+            "the levels are in the wrong order in every picture",
             file=dataset.root,
             field="level, y",
             found="a level above the one it should lie below",
-            expected="y grows from L1/L2 to L5/S1, from the top of the picture down",
-            remedy="the pictures are upside down or the levels' names the wrong way round; mend the table",
+            expected="y increases from L1/L2 to L5/S1, from the top of the picture downwards",
+            remedy="correct the table: the pictures are upside down, or the names of the levels are reversed",
         )
     note = (
         f"{len(concerned)} picture(s) have levels in the wrong order ({concerned[0]}"
-        f"{', …' if len(concerned) > 1 else ''}): their points count as missing"
+        f"{', …' if len(concerned) > 1 else ''}): their points are treated as missing"
     )
     return table.assign(**{axis: table[axis].mask(wrong) for axis in ("x", "y")}), (note,)
 
 
 def _orientations(dataset: Dataset, table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return name of an image → directions of its rows and columns, for the images that state them."""
-    first = table[~landmarks.picture(table).duplicated()]
+    """Return the directions of rows and columns by the name of the image, for the images that state them."""
+    first = table[~landmarks.image_names(table).duplicated()]
     found = {}
-    for name, image, frame in zip(landmarks.picture(first), first["image"], landmarks.frames(first), strict=True):
-        with suppress(ScanError):  # reported where the image is needed
+    for name, image, frame in zip(landmarks.image_names(first), first["image"], landmarks.frames(first), strict=True):
+        with suppress(ScanError):  # reported where the image is used
             found[name] = imaging.read(dataset.path(image), frame=frame).orientation
     return {name: orientation for name, orientation in found.items() if orientation is not None}
 
 
-def _absent(dataset: Dataset, there: pd.Series) -> str:
-    pictures = dataset.table.assign(there=there).drop_duplicates("image")
-    counts = pictures.loc[~pictures["there"], "source"].value_counts().sort_index()
+def _missing(dataset: Dataset, exists: pd.Series) -> str:
+    images = dataset.table.assign(exists=exists).drop_duplicates("image")
+    counts = images.loc[~images["exists"], "source"].value_counts().sort_index()
     sources = ", ".join(f"{source} {count}" for source, count in counts.items())
     return (
-        f"{counts.sum()} of {len(pictures)} pictures are not there ({sources}): "
-        f"their {(~there).sum()} points are left out"
+        f"{counts.sum()} of {len(images)} pictures are not there ({sources}): "
+        f"their {(~exists).sum()} points are left out"
     )
 
 

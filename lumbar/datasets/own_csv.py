@@ -1,13 +1,13 @@
-"""Anybody's own CSV: a line for each point, with at least the columns image, level, x and y.
+"""Read the user's own CSV: one line per point, with at least the columns image, level, x and y.
 
     image,level,x,y
     scans/001.png,L1/L2,131,70
     scans/001.png,L2/L3,128,100
 
-image is the path of the picture from the table's folder; x and y are its pixels, the centre of the first at (0, 0). An
-empty x and y is a point that is missing. The other columns of a landmark table may be there too: patient, source, view,
-contrast, side, width, height, pixel_width, pixel_height. What is not said is taken from the pictures themselves, or
-assumed, and the notes say so. Further columns travel along.
+image is the path of the image relative to the folder of the table. x and y are native pixels; the centre of the first
+pixel is (0, 0). If x and y are empty, the point is missing. The table may have the other columns of a landmark table:
+patient, source, view, contrast, side, width, height, pixel_width, pixel_height. Columns that it lacks are read from the
+images or assumed; the notes list the assumptions. Further columns are kept.
 """
 
 from __future__ import annotations
@@ -23,25 +23,30 @@ from lumbar.core.errors import DatasetError
 from lumbar.datasets import kaggle, phantom_study, rsna
 from lumbar.datasets.csv_text import read_text
 from lumbar.datasets.dataset import Dataset, Reader, read_csv
-from lumbar.datasets.headers import look
+from lumbar.datasets.headers import read_image_headers
 
 NEEDED = ("image", "level", "x", "y")
+"""Columns that the table must have."""
+
 NUMBERS = ("x", "y", "width", "height", "pixel_width", "pixel_height", "frame")
 EXAMPLE = "image,level,x,y / scans/001.png,L1/L2,131,70 / scans/001.png,L2/L3,128,100"
 
 RECOGNISED_BY = 2
-"""How many of the needed columns a table must have for us to think that it is meant, and to name those it lacks."""
+"""Number of needed columns by which a CSV is recognised; reading it then names those that it lacks."""
 
 _OTHERS = {kaggle.TABLE, kaggle.IMPROVED, phantom_study.TABLE, rsna.LABELS, rsna.SERIES, rsna.GRADES}
-"""Tables that belong to other layouts."""
+"""Tables of other layouts."""
 
 
 def read(place: Path) -> Dataset:
-    """The landmark table of a file, or of the only such file in a folder, unchecked.
+    """Read the landmark table of a file, or of the only such file in a folder, without checking it.
+
+    Args:
+        place: The file or the folder.
 
     Raises:
-        DatasetError: If the table cannot be read, lacks a column, or names a picture outside of the folder; or if a
-            folder holds several.
+        DatasetError: If the table cannot be read, lacks a column or names an image outside the folder, or if the
+            folder holds several tables.
     """
     file = _only(place) if place.is_dir() else place
     root = file.parent
@@ -63,24 +68,24 @@ def read(place: Path) -> Dataset:
 
 
 def _completed(table: pd.DataFrame, root: Path, notes: list[str]) -> pd.DataFrame:
-    """The table with all columns of a landmark table."""
-    headers = look(root, table["image"].unique().tolist()).reindex(table["image"]).set_axis(table.index)
+    """Add the columns of a landmark table that the table lacks."""
+    headers = read_image_headers(root, table["image"].unique().tolist()).reindex(table["image"]).set_axis(table.index)
     if "patient" not in table:
-        notes.append("no column patient: each picture is taken for a patient of its own, named like the file")
+        notes.append("no column patient: each picture counts as a patient of its own, named after the file")
     view = table["view"] if "view" in table else pd.Series("", table.index)
     view = view.where(view != "", headers["view"])
     if (view == "").any():
-        notes.append("pictures of which neither the table nor the file says the plane are taken for sagittal")
+        notes.append("pictures whose plane neither the table nor the file states are assumed to be sagittal")
     given = {
         "patient": table["image"].map(lambda image: str(Path(image).with_suffix(""))),
         "source": root.name,
         "contrast": "",
         "side": "",
     }
-    told = {column: values for column, values in given.items() if column not in table}
+    added = {column: values for column, values in given.items() if column not in table}
     for column in ("width", "height", "pixel_width", "pixel_height"):
-        told[column] = table[column].fillna(headers[column]) if column in table else headers[column]
-    return table.assign(**told, view=view.replace("", "sagittal"))
+        added[column] = table[column].fillna(headers[column]) if column in table else headers[column]
+    return table.assign(**added, view=view.replace("", "sagittal"))
 
 
 def _only(folder: Path) -> Path:
@@ -90,7 +95,7 @@ def _only(folder: Path) -> Path:
             "the folder holds more than one table of points",
             file=folder,
             found=", ".join(file.name for file in found),
-            remedy="name the table in place of the folder",
+            remedy="name the table instead of the folder",
         )
     return found[0]
 
@@ -113,7 +118,7 @@ def _is_table(file: Path) -> bool:
 
 READER = Reader(
     layout="a CSV of your own",
-    looks_for=f"a CSV with the columns {', '.join(NEEDED)}, and the pictures it names beside it",
+    looks_for=f"a CSV with the columns {', '.join(NEEDED)}, and the pictures that it names",
     recognises=lambda place: _is_table(place) if place.is_file() else next(_tables(place), None) is not None,
     read=read,
     any_name=True,

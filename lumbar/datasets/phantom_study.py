@@ -1,4 +1,4 @@
-"""A folder with `landmarks.csv`: the studies that `lumbar.phantom` writes, or anybody's own in the same columns."""
+"""Read a folder with `landmarks.csv`: studies that `lumbar.phantom` wrote, or others with the same columns."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ _TEXT = tuple(column for column in landmarks.REQUIRED if column not in _NUMBERS)
 
 
 def read(root: Path) -> Dataset:
-    """The landmark table of a folder, unchecked.
+    """Read the landmark table of a folder, without checking it.
+
+    Args:
+        root: The folder.
 
     Raises:
         DatasetError: If `landmarks.csv` cannot be read or lacks a column of the schema.
     """
     table = read_csv(root / TABLE, text=_TEXT, numbers=_NUMBERS)
     notes = (*table.attrs["notes"], *_notes(root))
-    if "frame" in table:  # an empty cell: the file has one picture
+    if "frame" in table:  # an empty cell means that the file has one image
         table["frame"] = table["frame"].replace("", pd.NA)
     return Dataset(root.name, root, table, notes)
 
@@ -40,13 +43,13 @@ def _notes(root: Path) -> tuple[str, ...]:
             for name, value in content["settings"].items()
         }
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        return (f"{RECIPE} cannot be read: how these patients were made is not known",)
+        return (f"{RECIPE} cannot be read: the settings of these synthetic patients are unknown",)
     return (f"synthetic patients ({', '.join(f'{name} {value}' for name, value in settings.items())})",)
 
 
 READER = Reader(
     layout="phantom study folder",
-    looks_for=f"{TABLE} with the columns of a landmark table, and the pictures it names beside it",
+    looks_for=f"{TABLE} with the columns of a landmark table, and the pictures that it names",
     recognises=lambda root: (root / TABLE).is_file(),
     read=read,
     table=TABLE,

@@ -1,7 +1,7 @@
-"""A whole data set prepared for a network: in parallel, and kept on disk.
+"""Prepare a whole data set for a network, in parallel, and cache the result on disk.
 
-The cache is a folder for each combination of data set and settings. ``images.npy`` and ``to_256.npy`` are filled image
-by image, and ``done.npy`` notes which are finished, so that an interrupted preparation goes on where it stopped.
+The cache has one folder per combination of data set and settings. ``images.npy`` and ``to_256.npy`` are filled image by
+image, and ``done.npy`` records which are finished, so that an interrupted preparation resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from lumbar.core.settings import first_released_names
 from lumbar.datasets.dataset import Dataset
 from lumbar.geometry import SIZE, Affine
 from lumbar.preprocess import VERSION, Prepared, PreprocessSettings, prepare_scan
-from lumbar.storage.files import atomic_folder, atomic_write, reserve, write_json
+from lumbar.storage.files import allocate, atomic_folder, atomic_write, write_json
 
 WORTH_A_PROCESS = 3000
-"""Fewer images are prepared sooner in this process than others take to start."""
+"""Number of images from which further processes are faster."""
 
 CHUNK = 32
-"""Images handed to a process at a time."""
+"""Number of images that a process gets at a time."""
 
 NOTED_EVERY = 500
-"""Images after which the cache notes what is done: as many are prepared again after a kill."""
+"""Number of images between two updates of ``done.npy``, and thus the most that a kill can lose."""
 
 _NAMED = 20
-"""Images that could not be prepared are named up to this number."""
+"""Largest number of images that an error names."""
 
 INDEX = ("image", "patient", "source", "view", "contrast", "level", "width", "height", "pixel_width", "pixel_height")
 """Columns of `Prepared.index`."""
@@ -53,14 +53,17 @@ def load_prepared(
     workers: int | None = None,
     progress: bool = True,
 ) -> tuple[Dataset, Prepared]:
-    """Load a data set, tell its notes, and prepare its images through the cache below data/.
+    """Load a data set, print its notes, and prepare its images, with a cache below data/.
 
     Args:
         path: The data set's folder, or the table in it.
         settings: How to prepare the images.
         views: The planes to prepare.
-        workers: Processes; one a core if left out.
+        workers: Number of processes; by default one per core.
         progress: Print the data set's notes and show progress bars.
+
+    Returns:
+        The data set and its prepared images.
 
     Raises:
         LumbarError: If the data set cannot be read, or has no image of these views.
@@ -87,16 +90,19 @@ def prepare(
         dataset: As `lumbar.datasets.load` returns it.
         settings: How to prepare the images.
         views: The planes to prepare.
-        cache: Folder to keep the result in; a second call with the same data and settings then returns at once.
-        workers: Processes; one a core if left out.
+        cache: Folder for the result; a second call with the same data and settings then returns at once.
+        workers: Number of processes; by default one per core.
         progress: Show a progress bar.
 
+    Returns:
+        The prepared images, with their points in the 256 frame.
+
     Raises:
-        ScanError: If images cannot be read or differ in size from the table: they are listed and the first is reported
-            in full, after all the others have been prepared (and kept, with a cache).
+        ScanError: If images cannot be read or differ in size from the table. All other images are prepared first (and
+            cached); the error lists these images and describes the first.
         DatasetError: If the data set has no image of these views.
     """
-    index, points_native, channels = _pictures(dataset, tuple(views))
+    index, points_native, channels = _images(dataset, tuple(views))
     store = _storage(dataset, index, settings, cache)
     waiting = np.flatnonzero(~store.done)
     if len(waiting):
@@ -107,8 +113,8 @@ def prepare(
     return Prepared(images, index, np.stack([to_256.inverse().matrix for to_256 in maps]), points, channels)
 
 
-def _pictures(dataset: Dataset, views: tuple[str, ...]) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...]]:
-    """Return one row an image; its points, native pixels, (N, K, 2); and the channels."""
+def _images(dataset: Dataset, views: tuple[str, ...]) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...]]:
+    """Return a table of one row per image, the points in native pixels, (N, K, 2), and the names of the channels."""
     channels = landmarks.channels(views)
     table = dataset.table[dataset.table["view"].isin(views)]
     if table.empty:
@@ -119,18 +125,18 @@ def _pictures(dataset: Dataset, views: tuple[str, ...]) -> tuple[pd.DataFrame, n
             found=", ".join(sorted(dataset.table["view"].unique())),
             expected=", ".join(views),
         )
-    pictures = landmarks.picture(table)
+    names = landmarks.image_names(table)
     columns = [*INDEX, *(["frame"] if "frame" in table else [])]
-    index = table.loc[~pictures.duplicated(), columns].reset_index(drop=True)
+    index = table.loc[~names.duplicated(), columns].reset_index(drop=True)
     index["level"] = index["level"].where(index["view"] == "axial", "")
     points = np.full((len(index), len(channels), 2), np.nan)
-    picture = pd.Index(pictures.unique()).get_indexer(pictures)
-    points[picture, pd.Index(channels).get_indexer(landmarks.channel(table))] = table[["x", "y"]]
+    image = pd.Index(names.unique()).get_indexer(names)
+    points[image, pd.Index(channels).get_indexer(landmarks.row_channels(table))] = table[["x", "y"]]
     return index, points, channels
 
 
 class _Store(NamedTuple):
-    """Where prepared images go: uint8 (N, 256, 256), their maps (N, 2, 3), and which are done (N,)."""
+    """Arrays for the prepared images, uint8 (N, 256, 256), their maps, (N, 2, 3), and which are done, bool (N,)."""
 
     images: np.ndarray
     to_256: np.ndarray
@@ -152,7 +158,7 @@ def _storage(dataset: Dataset, index: pd.DataFrame, settings: PreprocessSettings
         with atomic_folder(folder) as begun:
             for name, kind, size in (("images.npy", np.uint8, shape), ("to_256.npy", np.float64, maps)):
                 np.lib.format.open_memmap(begun / name, "w+", kind, size).flush()
-                reserve(begun / name)
+                allocate(begun / name)
             np.save(begun / "done.npy", np.zeros(len(index), bool))
             write_json(begun / "recipe.json", recipe)
     done = np.load(folder / "done.npy")
@@ -162,7 +168,7 @@ def _storage(dataset: Dataset, index: pd.DataFrame, settings: PreprocessSettings
 
 
 def _state(dataset: Dataset, index: pd.DataFrame) -> str:
-    """Return a digest that changes when an image is added, exchanged or edited, or the table states another size."""
+    """Return a digest that changes when an image is added, replaced or edited, or the table states another size."""
     lines = []
     for row, frame in zip(index.itertuples(index=False), landmarks.frames(index), strict=True):
         path = dataset.path(row.image)
@@ -179,7 +185,7 @@ def _fill(dataset, index, settings, store: _Store, waiting, workers, progress) -
         _Task(dataset.path(row.image), frame, row.width, row.height, row.pixel_width, row.pixel_height)
         for frame, row in zip(landmarks.frames(rows), rows.itertuples(index=False), strict=True)
     ]
-    results = in_parallel(partial(_prepared, settings=settings), tasks, workers, chunk=CHUNK, worth=WORTH_A_PROCESS)
+    results = in_parallel(partial(_prepared, settings=settings), tasks, workers, chunk=CHUNK, min_items=WORTH_A_PROCESS)
     failures: list[ScanError] = []
     try:
         shown = tqdm(results, "preparing", len(tasks), unit="picture", disable=not progress)
@@ -198,17 +204,17 @@ def _fill(dataset, index, settings, store: _Store, waiting, workers, progress) -
         named = [f"\n    {error.file}: {error.problem}" for error in failures[:_NAMED]]
         named += [f"\n    … and {len(failures) - _NAMED} more"] if len(failures) > _NAMED else []
         raise ScanError(
-            f"{len(failures)} of {len(index)} pictures cannot be prepared:{''.join(named)}\n  of the first:",
+            f"{len(failures)} of {len(index)} pictures cannot be prepared:{''.join(named)}\n  the first:",
             file=first.file,
             field=first.field,
             found=first.found,
             expected=first.expected,
-            remedy="`python -m lumbar check` lists them all; mend the files or take their rows out of the table",
+            remedy="`python -m lumbar check` lists them all; repair the files or remove their rows from the table",
         )
 
 
 def _note(store: _Store) -> None:
-    """Write the images to disk first, then the note that they are there; written pages leave this process's memory."""
+    """Write the images to disk, then the record that they are done, and release the written pages from memory."""
     if isinstance(store.images, np.memmap):
         for array in (store.images, store.to_256):
             array.flush()
@@ -237,7 +243,7 @@ def _prepared(task: _Task, settings: PreprocessSettings) -> tuple[np.ndarray, np
     height, width = scan.pixels.shape
     if (width, height) != (task.width, task.height):
         return ScanError(
-            "the picture has another size than its table says",
+            "the picture's size differs from the table",
             file=task.path,
             found=f"{width}×{height}",
             expected=f"{task.width}×{task.height}",

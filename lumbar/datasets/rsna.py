@@ -1,13 +1,13 @@
-"""RSNA 2024 Lumbar Spine Degenerative Classification, as unpacked from Kaggle.
+"""Read RSNA 2024 Lumbar Spine Degenerative Classification as it is unpacked from Kaggle.
 
-`train_label_coordinates.csv` has study_id, series_id, instance_number, condition, level, x, y (pixels of that file);
-`train_series_descriptions.csv` says what a series shows; `train.csv` holds 25 grades a study; the pictures are
-`train_images/<study_id>/<series_id>/<instance_number>.dcm`.
+`train_label_coordinates.csv` has study_id, series_id, instance_number, condition, level, x, y (native pixels).
+`train_series_descriptions.csv` states view and contrast of each series. `train.csv` has 25 grades per study. The images
+are `train_images/<study_id>/<series_id>/<instance_number>.dcm`.
 
-The points of spinal canal stenosis are the level points of the sagittal pictures, those of left and right subarticular
-stenosis the two points of the axial ones. The points of neural foraminal narrowing lie beside the midline, on other
-slices: another landmark, not read. A point stays on the slice it was marked on, so the five of a series may be spread
-over neighbouring slices.
+The points of spinal canal stenosis are the level points of the sagittal images. Those of left and right subarticular
+stenosis are the two points of the axial images. The points of neural foraminal narrowing are another landmark: they lie
+on slices beside the midline and are not read. A point stays on the slice on which it was marked, so the five points of
+a series may be on several neighbouring slices.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pandas as pd
 from lumbar import landmarks
 from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader, read_csv
-from lumbar.datasets.headers import look
+from lumbar.datasets.headers import read_image_headers
 
 LABELS = "train_label_coordinates.csv"
 SERIES = "train_series_descriptions.csv"
@@ -34,7 +34,7 @@ SHOWN = {
     "Sagittal T2/STIR": ("sagittal", "T2/STIR"),
     "Axial T2": ("axial", "T2"),
 }
-"""View and contrast of each description of a series; the table does not tell T2 from STIR."""
+"""View and contrast by the description of a series, which does not distinguish T2 from STIR."""
 
 GRADED = (
     "spinal_canal_stenosis",
@@ -43,37 +43,40 @@ GRADED = (
     "left_subarticular_stenosis",
     "right_subarticular_stenosis",
 )
-"""Columns of `train.csv` without the level; each is a column of the landmark table, for the row's level."""
+"""Columns of `train.csv` without the level. Each is a column of the landmark table, for the level of the row."""
 
 IDS = ("study_id", "series_id", "instance_number")
+"""Columns that identify an image."""
 
 
 def read(root: Path) -> Dataset:
-    """The landmark table of the unpacked set, unchecked.
+    """Read the landmark table of the unpacked set, without checking it.
+
+    Args:
+        root: Folder of the set.
 
     Raises:
-        DatasetError: If a table cannot be read, lacks a column, or names a picture outside of the folder.
+        DatasetError: If a table cannot be read, lacks a column, or names an image outside the folder.
     """
     labels = read_csv(root / LABELS, text=(*IDS, "condition", "level"), numbers=("x", "y"))
     labels["side"] = labels["condition"].map(SUBARTICULAR).fillna("")
-    table, notes = with_pictures(labels, root, root)
+    table, notes = with_images(labels, root, root)
     return Dataset(root.name, root, table, (*labels.attrs["notes"], *notes))
 
 
-def with_pictures(labels: pd.DataFrame, root: Path, tables: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The landmarks among the labels, with what is known of their pictures.
+def with_images(labels: pd.DataFrame, root: Path, tables: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Select the labels that are landmarks, and add the columns of a landmark table and the grades.
 
     Args:
         labels: Columns `IDS`, condition, level (text) and side ("", "left" or "right").
-        root: Folder that holds `train_images`.
-        tables: Folder that holds `train_series_descriptions.csv` and `train.csv`; either may be absent.
+        root: Folder of `train_images`.
+        tables: Folder of `train_series_descriptions.csv` and `train.csv`; either file may be missing.
 
     Returns:
-        The labels that are landmarks of ours, with the columns of a landmark table and the grades; the index is that
-        of `labels`. And notes on what was left out.
+        The landmarks, with the index of `labels`; and notes on what was left out.
 
     Raises:
-        DatasetError: If none is left, a table cannot be read, or a picture would lie outside of the folder.
+        DatasetError: If none is left, a table cannot be read, or an image would lie outside the folder.
     """
     notes: list[str] = []
     table = _landmarks(labels, notes)
@@ -81,59 +84,61 @@ def with_pictures(labels: pd.DataFrame, root: Path, tables: Path) -> tuple[pd.Da
     table = _of_one_level(table, notes)
     if table.empty:
         raise DatasetError(
-            "the table holds no point that is a landmark of ours",
+            "the table has no points of the landmarks that are read",
             file=root,
             found="; ".join(notes),
             expected=f"points of {', '.join((CANAL, *SUBARTICULAR))}",
         )
     image = PICTURES + "/" + table["study_id"] + "/" + table["series_id"] + "/" + table["instance_number"] + ".dcm"
     table = table.assign(image=image, patient="rsna " + table["study_id"], source="rsna")
-    sizes = look(root, table["image"].unique().tolist()).drop(columns="view")
+    sizes = read_image_headers(root, table["image"].unique().tolist()).drop(columns="view")
     table = _graded(table.join(sizes, on="image"), tables / GRADES, notes)
     _count_incomplete(table, notes)
     return table, tuple(notes)
 
 
 def _landmarks(labels: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    ours = (labels["condition"] == CANAL) | labels["condition"].isin(SUBARTICULAR)
-    if not ours.all():
-        others = labels.loc[~ours, "condition"].value_counts().sort_index()
+    read = (labels["condition"] == CANAL) | labels["condition"].isin(SUBARTICULAR)
+    if not read.all():
+        others = labels.loc[~read, "condition"].value_counts().sort_index()
         counts = ", ".join(f"{condition or 'no condition'} {count}" for condition, count in others.items())
-        notes.append(f"{(~ours).sum()} points are another landmark and left out ({counts})")
-    return labels[ours]
+        notes.append(f"{(~read).sum()} points of other landmarks are left out ({counts})")
+    return labels[read]
 
 
 def _described(table: pd.DataFrame, file: Path, notes: list[str]) -> pd.DataFrame:
-    """View and contrast; a point whose series shows another plane than its condition is marked in is left out."""
-    meant = table["side"].map({"": "sagittal"}).fillna("axial")
+    """Add view and contrast, and leave out points whose condition does not belong to the plane of their series."""
+    expected = table["side"].map({"": "sagittal"}).fillna("axial")
     if not file.is_file():
-        notes.append(f"{file.name} is not there: contrasts are not known")
-        return table.assign(view=meant, contrast="")
+        notes.append(f"{file.name} is not there: contrasts are unknown")
+        return table.assign(view=expected, contrast="")
     series = read_csv(file, text=("study_id", "series_id", "series_description"), numbers=())
     shown = series.drop_duplicates(["study_id", "series_id"]).set_index(["study_id", "series_id"])["series_description"]
     description = shown.reindex(pd.MultiIndex.from_frame(table[["study_id", "series_id"]])).set_axis(table.index)
-    view = description.map({name: view for name, (view, _) in SHOWN.items()}).fillna(meant)
+    view = description.map({name: view for name, (view, _) in SHOWN.items()}).fillna(expected)
     contrast = description.map({name: contrast for name, (_, contrast) in SHOWN.items()}).fillna("")
-    fits = view == meant
+    fits = view == expected
     if not fits.all():
         notes.append(f"{(~fits).sum()} points are left out: their series shows another plane than their condition")
     return table.assign(view=view, contrast=contrast)[fits]
 
 
 def _of_one_level(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """An axial picture is of one level for us; on one that bears points of two nobody could say which it shows."""
+    """Leave out axial images with points of several levels, since an axial image shows one level."""
     levels = table.groupby(list(IDS))["level"].transform("nunique")
     several = (table["view"] == "axial") & (levels > 1)
     if several.any():
-        pictures = len(table.loc[several, list(IDS)].drop_duplicates())
-        notes.append(f"{pictures} axial pictures bear points of several levels: their {several.sum()} points left out")
+        images = len(table.loc[several, list(IDS)].drop_duplicates())
+        notes.append(
+            f"{images} axial pictures have points of several levels: their {several.sum()} points are left out"
+        )
     return table[~several]
 
 
 def _graded(table: pd.DataFrame, file: Path, notes: list[str]) -> pd.DataFrame:
-    """One more column for each of `GRADED`; "" where the study has no grade."""
+    """Add the columns of `GRADED`; "" where the study has no grade."""
     if not file.is_file():
-        notes.append(f"{file.name} is not there: grades are not known")
+        notes.append(f"{file.name} is not there: grades are unknown")
         return table
     columns = [f"{kind}_{_short(level)}" for kind in GRADED for level in landmarks.LEVELS]
     grades = read_csv(file, text=("study_id", *columns), numbers=()).drop_duplicates("study_id")
@@ -152,13 +157,13 @@ def _count_incomplete(table: pd.DataFrame, notes: list[str]) -> None:
     levels = table[table["view"] == "sagittal"].groupby("image")["level"].nunique()
     fewer = (levels < len(landmarks.LEVELS)).sum()
     if fewer:
-        of_all = f"{fewer} of {len(levels)} sagittal pictures bear fewer than five"
-        notes.append(f"a point stays on the slice it was marked on: {of_all}")
+        of_all = f"{fewer} of {len(levels)} sagittal pictures have fewer than five points"
+        notes.append(f"a point stays on the slice on which it was marked: {of_all}")
 
 
 READER = Reader(
     layout="RSNA 2024 Lumbar Spine Degenerative Classification",
-    looks_for=f"{LABELS} beside {PICTURES}/<study>/<series>/<instance>.dcm",
+    looks_for=f"{LABELS} and {PICTURES}/<study>/<series>/<instance>.dcm",
     recognises=lambda root: (root / LABELS).is_file(),
     read=read,
     table=LABELS,

@@ -1,13 +1,14 @@
-"""SPIDER, lumbar MR with masks (van der Graaf et al., Scientific Data 2024), in the layout in which it is unpacked.
+"""Read SPIDER, lumbar MR with masks (van der Graaf et al., Scientific Data 2024), as it is unpacked.
 
-`images/<patient>_t1.mha`, `_t2.mha` and `_t2_SPACE.mha`, and `masks/` of the same names: 1 to 25 are vertebrae counted
-upwards from L5, 100 is the spinal canal, 201 to 225 are discs counted upwards from L5/S1. `overview.csv` has a row a
-volume, `radiological_gradings.csv` one a patient and disc; where they are there, their columns travel along under their
-own names.
+The images are `images/<patient>_t1.mha`, `_t2.mha` and `_t2_SPACE.mha`; `masks/` has files of the same names. Labels 1
+to 25 are vertebrae counted upwards from L5, 100 is the spinal canal, 201 to 225 are discs counted upwards from L5/S1.
+`overview.csv` has one row per volume, `radiological_gradings.csv` one per patient and disc. If these tables exist,
+their columns are added to the landmark table under their own names.
 
-The points are computed: in the slice that runs through the middle of the canal at the height of the lumbar discs, the
-posterior margin of each disc, see `posterior_margin`. On volumes sampled from synthetic patients they lie about half a
-millimetre from the true ones; how far they lie from what a person marks in these patients has not been measured.
+The points are computed from the masks: they are the posterior margins of the discs (see `posterior_margin`) in the
+slice through the middle of the canal at the height of the lumbar discs. On volumes sampled from synthetic patients they
+are about half a millimetre from the true points. How far they are from points that a person would mark in the patients
+of this set has not been measured.
 """
 
 from __future__ import annotations
@@ -17,31 +18,32 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lumbar.core.errors import DatasetError
 from lumbar.datasets import kaggle
 from lumbar.datasets.dataset import Dataset, Reader, read_csv
 from lumbar.datasets.disc_margin import posterior_margin
-from lumbar.datasets.volumes import Found, Pair, read_points
-from lumbar.imaging.volume.reading import read_grid, read_labels
+from lumbar.datasets.volumes import Pair, VolumePoints, read_matching_labels, read_points
 from lumbar.landmarks import LEVELS
 
 VERSION = 1
-"""Raised whenever the same masks give other points than before, so that no cache is trusted wrongly."""
+"""Increased whenever the same masks give different points than before, which invalidates caches."""
 
 SOURCE = "spider"
 CANAL = 100
 DISCS = tuple(range(205, 200, -1))
-"""Labels of the discs at `LEVELS`."""
+"""Labels of the discs, in the order of `LEVELS`."""
 
 OVERVIEW, GRADINGS = "overview.csv", "radiological_gradings.csv"
 _NOTE = "points are computed from the masks: posterior disc margins in the slice through the middle of the canal"
 
 
 def read(root: Path) -> Dataset:
-    """The landmark table of the unpacked set, unchecked.
+    """Read the landmark table of the unpacked set, without checking it.
+
+    Args:
+        root: Folder of the set.
 
     Raises:
-        DatasetError: If a mask does not fit its image or cannot be read, or a table cannot be read.
+        DatasetError: If a mask or a table cannot be read, or a mask is on another grid than its image.
     """
     images, masks = _folder(root, "images"), _folder(root, "masks")
     pairs = [Pair(images / mask.name, mask) for mask in sorted(masks.glob("*.mha"))]
@@ -62,35 +64,31 @@ def read(root: Path) -> Dataset:
     return Dataset(root.name, root, table, (_NOTE, *notes, *remarks))
 
 
-def find(pair: Pair) -> Found:
-    """The five posterior disc margins that a mask gives.
+def find(pair: Pair) -> VolumePoints:
+    """Find the five posterior disc margins in a mask.
+
+    Args:
+        pair: The volume and its mask.
 
     Raises:
         ScanError: If mask or image cannot be read.
-        DatasetError: If they do not lie on the same grid.
+        DatasetError: If they are on different grids.
     """
-    grid, labels = read_labels(pair.labels)
-    if not grid.same_as(read_grid(pair.image)):
-        raise DatasetError(
-            "the mask lies on another grid than its image",
-            file=pair.labels,
-            found=f"{' × '.join(map(str, grid.shape))} voxels from {grid.origin.round(2).tolist()} mm",
-            expected=f"the voxels of {pair.image.name}",
-        )
+    grid, labels = read_matching_labels(pair)
     frame = middle_of_canal(labels)
     canal = labels[frame] == CANAL
     margins = [posterior_margin(labels[frame] == disc, canal, grid.pixel_width, grid.pixel_height) for disc in DISCS]
-    return Found.in_slice(grid, frame, np.array(margins))
+    return VolumePoints.in_slice(grid, frame, np.array(margins))
 
 
 def middle_of_canal(labels: np.ndarray) -> int:
-    """The slice in the middle of the spinal canal at the height of the lumbar discs.
+    """Find the sagittal slice in the middle of the spinal canal at the height of the lumbar discs.
 
     Args:
-        labels: (slices, rows, columns).
+        labels: Integers, (slices, rows, columns).
 
     Returns:
-        The slice; the volume's middle one if there is no canal at that height.
+        Index of the slice; that of the volume's middle slice if there is no canal at that height.
     """
     rows = np.isin(labels, DISCS).any(axis=(0, 2))
     slices = np.nonzero(labels[:, rows] == CANAL)[0]
@@ -98,7 +96,7 @@ def middle_of_canal(labels: np.ndarray) -> int:
 
 
 def _with_tables(root: Path, table: pd.DataFrame, names: pd.Series) -> tuple[pd.DataFrame, list[str]]:
-    """The table with what overview and gradings say of its volumes and discs, and remarks."""
+    """Add the columns of overview and gradings to the table; return it with notes."""
     table, notes = table.assign(volume=names), []
     if (root / OVERVIEW).is_file():
         given = read_csv(root / OVERVIEW, text=("new_file_name",), numbers=())
@@ -117,22 +115,22 @@ def _with_tables(root: Path, table: pd.DataFrame, names: pd.Series) -> tuple[pd.
 
 
 def _joined(table: pd.DataFrame, given: pd.DataFrame, keys: list[str], name: str, notes: list[str]) -> pd.DataFrame:
-    """`given` beside the rows it belongs to; of several rows for one the first counts, and that is said."""
+    """Join the columns of `given` to the table. Of several rows with the same keys the first is used, with a note."""
     several = given.duplicated(keys)
     if several.any():
-        notes.append(f"{name} has {several.sum()} row(s) too many for the same volume or disc: the first one counts")
+        notes.append(f"{name} has {several.sum()} row(s) too many for the same volume or disc: the first one is used")
     new = [column for column in given if column not in table.columns or column in keys]
     return table.merge(given.loc[~several, new], on=keys, how="left", validate="many_to_one")
 
 
 def _folder(root: Path, name: str) -> Path:
-    """`images` or `masks`: in the root, or one deeper where an archive was unpacked into a folder of its own name."""
+    """Return `images` or `masks` in the root, or one deeper if the archive was unpacked into a folder of that name."""
     return root / name / name if (root / name / name).is_dir() else root / name
 
 
 READER = Reader(
     layout="SPIDER",
-    looks_for="images/<patient>_t2.mha and masks/ of the same names",
+    looks_for="images/<patient>_t2.mha, and masks/ with the same names",
     recognises=lambda root: all(any(_folder(root, name).glob("*.mha")) for name in ("images", "masks")),
     read=read,
 )

@@ -1,14 +1,14 @@
-"""VerSe, spine CT with the centroids of the vertebrae (Sekuboyina et al., Medical Image Analysis 2021).
+"""Read VerSe, spine CT with the centroids of the vertebrae (Sekuboyina et al., Medical Image Analysis 2021).
 
-`rawdata/sub-<id>/<scan>_ct.nii.gz` and `derivatives/sub-<id>/<scan>_seg-…_ctd.json`, or both in one folder, in the root
-or in its subfolders (`dataset-verse19training` and the like). The JSON file is a list: ``{"direction": ["P", "I",
-"R"]}`` says towards where the voxels of its coordinates X, Y, Z are counted, ``{"label": 20, "X": …, "Y": …, "Z": …}``
-gives a centroid; 20 to 25 are L1 to L6.
+The files are `rawdata/sub-<id>/<scan>_ct.nii.gz` and `derivatives/sub-<id>/<scan>_seg-…_ctd.json`, or both in one
+folder, in the root or in its subfolders (such as `dataset-verse19training`). The JSON file is a list:
+``{"direction": ["P", "I", "R"]}`` states the directions in which the voxel coordinates X, Y, Z increase, and
+``{"label": 20, "X": …, "Y": …, "Z": …}`` is a centroid. Labels 20 to 25 are L1 to L6.
 
-VerSe marks vertebrae, not discs. The point of a level is the middle between the centroids of its two vertebrae. That is
-near the CENTRE of the disc, about half a vertebral body in front of the posterior margin that other sets mark; the
-column `landmark` says so. L5/S1 is missing: the sacrum (26) is not marked in the set, and its centroid would lie too
-low to tell that disc. Levels keep the names that VerSe gives, which counts from above, also where there is an L6.
+VerSe marks vertebrae, not discs. The point of a level is the midpoint of the centroids of its two vertebrae. It is near
+the CENTRE of the disc, about half a vertebral body in front of the posterior margin that other sets mark; the column
+`landmark` states this. L5/S1 is missing: the sacrum (26) is not marked in the set, and its centroid would be too low
+for the midpoint to be in that disc. Levels keep the names of VerSe, which counts from above, even if there is an L6.
 """
 
 from __future__ import annotations
@@ -22,29 +22,34 @@ import numpy as np
 
 from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader
-from lumbar.datasets.volumes import Found, Pair, read_points
+from lumbar.datasets.volumes import Pair, VolumePoints, read_points
 from lumbar.imaging.volume.reading import read_grid
 
 VERSION = 1
-"""Raised whenever the same files give other points than before, so that no cache is trusted wrongly."""
+"""Increased whenever the same files give different points than before, which invalidates caches."""
 
 L1, L5 = 20, 24
+"""Labels of the first and last vertebra that are used."""
+
 _FILE = re.compile(r"(?P<scan>.+?)(?:_seg-[^_]+)?_ctd\.json")
 _PATTERNS = ("derivatives/*/*_ctd.json", "*/derivatives/*/*_ctd.json", "*_ctd.json", "*/*_ctd.json")
 _AXES = {"L": (0, 1), "R": (0, -1), "I": (1, 1), "S": (1, -1), "P": (2, 1), "A": (2, -1)}
-"""Letter of a direction → which of slice, row, column it runs along, and whether it runs the same way."""
+"""Letter of a direction → the index (slice, row, column) that it runs along, and 1 for the same way or -1."""
 
 _NOTE = (
-    "points are middles between the centroids of neighbouring vertebrae, near the discs' centres and not on their "
+    "points are midpoints of the centroids of neighbouring vertebrae, near the discs' centres and not on their "
     "posterior margin; L5/S1 is not marked"
 )
 
 
 def read(root: Path) -> Dataset:
-    """The landmark table of the unpacked set, unchecked.
+    """Read the landmark table of the unpacked set, without checking it.
+
+    Args:
+        root: Folder of the set.
 
     Raises:
-        DatasetError: If a file of centroids is damaged or does not fit its image.
+        DatasetError: If a centroid file is damaged or does not match its image.
     """
     pairs = [_pair(root, file) for file in sorted({file for pattern in _PATTERNS for file in root.glob(pattern)})]
     points, notes = read_points("verse", root, pairs, find, version=VERSION)
@@ -55,39 +60,46 @@ def read(root: Path) -> Dataset:
     return Dataset(root.name, root, table, (_NOTE, *notes))
 
 
-def find(pair: Pair) -> Found:
-    """The levels between the centroids of a volume.
+def find(pair: Pair) -> VolumePoints:
+    """Find the points of the levels, midway between the centroids of a volume.
+
+    Args:
+        pair: The volume and its centroid file.
 
     Raises:
         ScanError: If the volume cannot be read.
-        DatasetError: If the centroids are damaged or lie outside of the volume.
+        DatasetError: If the centroid file is damaged or a centroid is outside the volume.
     """
     grid = read_grid(pair.image)
     direction, centroids = read_centroids(pair.labels)
     voxels = {label: _in_grid(xyz, direction, grid.shape) for label, xyz in centroids.items()}
-    strays = [label for label, voxel in voxels.items() if not _inside(voxel, grid.shape)]
-    if strays:
+    outside = [label for label, voxel in voxels.items() if not _inside(voxel, grid.shape)]
+    if outside:
         raise DatasetError(
             "a centroid lies outside of the volume",
             file=pair.labels,
-            field=f"label {strays[0]}",
-            found=centroids[strays[0]].tolist(),
+            field=f"label {outside[0]}",
+            found=centroids[outside[0]].tolist(),
             expected=f"a voxel of {pair.image.name}, {' × '.join(map(str, grid.shape))}",
-            remedy="take the centroids that belong to this image; they are counted in its voxels",
+            remedy="use the centroids of this image; their coordinates are its voxels",
         )
     centres = np.array([voxels.get(label, np.full(3, np.nan)) for label in range(L1, L5 + 1)])
     middles = (centres[:-1] + centres[1:]) / 2
-    return Found.in_volume(grid, np.vstack([middles, np.full(3, np.nan)]))
+    return VolumePoints.in_volume(grid, np.vstack([middles, np.full(3, np.nan)]))
 
 
 def read_centroids(file: Path) -> tuple[tuple[str, str, str], dict[int, np.ndarray]]:
-    """A file of centroids.
+    """Read a centroid file.
+
+    Args:
+        file: The JSON file.
 
     Returns:
-        Towards where X, Y and Z are counted, e.g. ("P", "I", "R"); and label → (X, Y, Z). Entries of NaN are left out.
+        The directions in which X, Y and Z increase, e.g. ("P", "I", "R"); and label → (X, Y, Z), voxels. Entries of NaN
+        are left out.
 
     Raises:
-        DatasetError: If it is none.
+        DatasetError: If the file is not a valid centroid file.
     """
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
@@ -100,10 +112,10 @@ def read_centroids(file: Path) -> tuple[tuple[str, str, str], dict[int, np.ndarr
         if sorted(_AXES[letter][0] for letter in direction) != [0, 1, 2]:
             raise ValueError(f"direction {direction}")
         if len(dict(marked)) < len(marked):
-            raise ValueError("a label stands in it twice")
+            raise ValueError("a label appears twice")
     except (OSError, ValueError, KeyError, TypeError, StopIteration, RecursionError) as error:
         raise DatasetError(
-            "the file of centroids is damaged",
+            "the centroid file is damaged",
             file=file,
             found=repr(error),
             expected='[{"direction": ["P", "I", "R"]}, {"label": 20, "X": …, "Y": …, "Z": …}, …]',
@@ -112,7 +124,7 @@ def read_centroids(file: Path) -> tuple[tuple[str, str, str], dict[int, np.ndarr
 
 
 def _in_grid(xyz: np.ndarray, direction: tuple[str, str, str], shape: tuple[int, int, int]) -> np.ndarray:
-    """Voxel [slice, row, column] of a centroid."""
+    """Convert a centroid to a voxel position [slice, row, column]."""
     voxel = np.empty(3)
     for number, letter in zip(xyz, direction, strict=True):
         axis, same = _AXES[letter]

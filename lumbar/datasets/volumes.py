@@ -1,9 +1,8 @@
-"""What the readers of volumes share: points found in labels that lie beside the images, worked out once and kept.
+"""Functions that the readers of volumes share: find points in label files once, and cache them.
 
-A volume is represented by one of its sagittal slices (see `lumbar.imaging.volume`), the column `frame` of the table.
-The points found in a file's labels are kept below `lumbar.core.paths.cache`, and found again when the image or its
-labels have changed.
-Nothing is written into the data set's own folder.
+A volume is represented by one of its sagittal slices (see `lumbar.imaging.volume`), stated in the column `frame` of the
+table. The points of each volume are cached below `lumbar.core.paths.cache` and found again if the image or its label
+file has changed. Nothing is written into the data set's own folder.
 """
 
 from __future__ import annotations
@@ -24,35 +23,35 @@ from lumbar.compute.processes import in_parallel
 from lumbar.core import paths
 from lumbar.core.digests import digest_of_text
 from lumbar.core.errors import DatasetError, LumbarError, OutputError
-from lumbar.imaging.volume.reading import Grid
+from lumbar.imaging.volume.reading import Grid, read_grid, read_labels
 from lumbar.landmarks import LEVELS
 from lumbar.storage.files import write_json
 
 WORTH_A_PROCESS = 16
-"""Fewer volumes are looked through sooner in this process than others take to start."""
+"""Number of volumes from which further processes are faster."""
 
 NOTED_EVERY = 25
-"""Volumes after which the cache notes what was found: as many are looked through again after a kill."""
+"""Number of volumes between two writings of the cache, and thus the most that a kill can lose."""
 
 
 class Pair(NamedTuple):
-    """A volume and the file that says what is where in it."""
+    """A volume and its label file."""
 
     image: Path
     labels: Path
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the labels of one volume say.
+class VolumePoints:
+    """The points of one volume, in one of its sagittal slices.
 
     Args:
-        frame: The sagittal slice that shows the points; None if the volume shows no lumbar level.
-        points: (x, y) of `LEVELS`, native pixels of that slice; NaN where a level is missing.
+        frame: The sagittal slice; None if the volume shows no lumbar level.
+        points: (x, y) of each of `LEVELS`, native pixels of that slice; NaN if a level is missing.
         width: Columns of the slice.
         height: Rows of the slice.
-        pixel_width: Distance of its columns, mm.
-        pixel_height: Distance of its rows, mm.
+        pixel_width: Distance between columns, mm.
+        pixel_height: Distance between rows, mm.
     """
 
     frame: int | None
@@ -63,38 +62,64 @@ class Found:
     pixel_height: float
 
     @classmethod
-    def in_slice(cls, grid: Grid, frame: int | None, xy_native: np.ndarray) -> Found:
-        """Points of a slice, shape (5, 2)."""
+    def in_slice(cls, grid: Grid, frame: int | None, xy_native: np.ndarray) -> VolumePoints:
+        """Return the points (x, y) of a slice, native pixels, shape (5, 2)."""
         points = np.asarray(xy_native, dtype=float).round(4).tolist()
         return cls(frame, points, grid.shape[2], grid.shape[1], grid.pixel_width, grid.pixel_height)
 
     @classmethod
-    def in_volume(cls, grid: Grid, voxels: np.ndarray) -> Found:
-        """Points [slice, row, column] of a volume, shape (5, 3), dropped at right angles onto the slice amid them."""
+    def in_volume(cls, grid: Grid, voxels: np.ndarray) -> VolumePoints:
+        """Project points [slice, row, column] of a volume, shape (5, 3), orthogonally onto their median slice."""
         slices = voxels[np.isfinite(voxels).all(axis=1), 0]
         frame = int(np.clip(round(float(np.median(slices))), 0, grid.shape[0] - 1)) if len(slices) else None
         return cls.in_slice(grid, frame, voxels[:, [2, 1]])
 
 
-def read_points(
-    kind: str, root: Path, pairs: Sequence[Pair], find: Callable[[Pair], Found], *, version: int
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The points of many volumes.
+def read_matching_labels(pair: Pair, *, remedy: str | None = None) -> tuple[Grid, np.ndarray]:
+    """Read the label volume of a pair, and check that it has the same grid as the image.
 
     Args:
-        kind: What to call the cache.
-        root: The data set's folder.
-        pairs: Volumes and their labels, below it.
-        find: Looks through one of them; a function at the top of a module.
-        version: Raised whenever `find` gives something else for the same files.
+        pair: The image and its label volume.
+        remedy: What the user can do if the grids differ.
 
     Returns:
-        Table with the columns image (the path below the root), level, side, x, y, width, height, pixel_width,
-        pixel_height and frame, five rows a volume; and remarks on what was left out.
+        The grid of the voxels, and the labels, integers [slice, row, column].
 
     Raises:
-        DatasetError: If there is no pair, several files label one volume, or labels cannot be used: the first is told
-            in full and the others counted, after all the rest is done and kept.
+        ScanError: If labels or image cannot be read.
+        DatasetError: If they are on different grids.
+    """
+    grid, labels = read_labels(pair.labels)
+    if not grid.same_as(read_grid(pair.image)):
+        raise DatasetError(
+            "the labels are on another grid than their volume",
+            file=pair.labels,
+            found=f"{' × '.join(map(str, grid.shape))} voxels from {grid.origin.round(2).tolist()} mm",
+            expected=f"the voxels of {pair.image.name}",
+            remedy=remedy,
+        )
+    return grid, labels
+
+
+def read_points(
+    kind: str, root: Path, pairs: Sequence[Pair], find: Callable[[Pair], VolumePoints], *, version: int
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Find the points of many volumes, from the cache where possible.
+
+    Args:
+        kind: Name of the cache.
+        root: The data set's folder.
+        pairs: Volumes and their label files, below the folder.
+        find: Function that finds the points of one pair; it must be defined at the top level of a module.
+        version: Increased whenever `find` returns something different for the same files.
+
+    Returns:
+        Table with the columns image (path relative to the root), level, side, x, y, width, height, pixel_width,
+        pixel_height and frame, five rows per volume; and notes on what was left out.
+
+    Raises:
+        DatasetError: If there is no pair, several files label one volume, or label files cannot be used. All other
+            volumes are finished and cached first; the error describes the first such file and counts the others.
     """
     labelled: dict[Path, Path] = {}
     for image, labels in pairs:
@@ -103,24 +128,24 @@ def read_points(
                 "two files label the same volume",
                 file=image,
                 found=f"{labelled[image].relative_to(root)} and {labels.relative_to(root)}",
-                remedy="leave the one you mean in the folder",
+                remedy="keep only one of them in the folder",
             )
-    there = [pair for pair in pairs if pair.image.is_file()]
-    if not there:
+    present = [pair for pair in pairs if pair.image.is_file()]
+    if not present:
         raise DatasetError(
-            "the labels are there, but none of the volumes they belong to",
+            "the labels were found, but none of the volumes that they belong to",
             file=root,
-            found=f"{len(pairs)} file(s) of labels",
+            found=f"{len(pairs)} label file(s)",
             expected=f"for example {pairs[0].image.relative_to(root)}" if pairs else None,
             remedy="unpack the images too",
         )
-    found = _all_found(kind, root, there, find, version)
+    found = _find_all(kind, root, present, find, version)
     shown = {pair: each for pair, each in found.items() if each.frame is not None}
     notes = []
-    if len(there) < len(pairs):
-        notes.append(f"{len(pairs) - len(there)} of {len(pairs)} volumes are not there: their points are left out")
-    if len(shown) < len(there):
-        notes.append(f"{len(there) - len(shown)} volume(s) without any lumbar level are left out")
+    if len(present) < len(pairs):
+        notes.append(f"{len(pairs) - len(present)} of {len(pairs)} volumes are not there: their points are left out")
+    if len(shown) < len(present):
+        notes.append(f"{len(present) - len(shown)} volume(s) without any lumbar level are left out")
     rows = [
         {"image": pair.image.relative_to(root).as_posix(), "level": level, "side": "", "x": x, "y": y}
         | {name: value for name, value in asdict(each).items() if name != "points"}
@@ -128,22 +153,22 @@ def read_points(
         for level, (x, y) in zip(LEVELS, each.points, strict=True)
     ]
     if not rows:
-        raise DatasetError("none of the volumes shows a lumbar level", file=root, found=f"{len(there)} volumes")
+        raise DatasetError("none of the volumes shows a lumbar level", file=root, found=f"{len(present)} volumes")
     return pd.DataFrame(rows), tuple(notes)
 
 
-def _all_found(
-    kind: str, root: Path, pairs: list[Pair], find: Callable[[Pair], Found], version: int
-) -> dict[Pair, Found]:
-    """What each volume's labels say, from the cache where that is still true."""
+def _find_all(
+    kind: str, root: Path, pairs: list[Pair], find: Callable[[Pair], VolumePoints], version: int
+) -> dict[Pair, VolumePoints]:
+    """Return the points of each volume, from the cache unless its files have changed."""
     name = digest_of_text(f"{version} {root.resolve()}")
     file = paths.cache() / f"{kind}-{name}.json"
-    kept = _kept(file)
+    cached = _cached(file)
     states = {pair: [_state(path) for path in pair] for pair in pairs}
     found = {
-        pair: Found(**entry["found"])
+        pair: VolumePoints(**entry["found"])
         for pair, state in states.items()
-        if (entry := kept.get(str(pair.image.relative_to(root)))) and entry["state"] == state
+        if (entry := cached.get(str(pair.image.relative_to(root)))) and entry["state"] == state
     }
     waiting = [pair for pair in pairs if pair not in found]
     failures: list[LumbarError] = []
@@ -151,7 +176,7 @@ def _all_found(
         workers = 1 if len(waiting) < WORTH_A_PROCESS else None
         results = tqdm(
             in_parallel(partial(_tried, find=find), waiting, workers),
-            f"looking through the labels ({kind})",
+            f"finding points in labels ({kind})",
             len(waiting),
             unit="volume",
             disable=not waiting,
@@ -175,12 +200,12 @@ def _all_found(
             field=first.field,
             found=first.found,
             expected=first.expected,
-            remedy="mend or download these files again, or take them out of the folder",
+            remedy="repair these files or download them again, or remove them from the folder",
         )
     return {pair: found[pair] for pair in pairs}
 
 
-def _tried(pair: Pair, find: Callable[[Pair], Found]) -> Found | LumbarError:
+def _tried(pair: Pair, find: Callable[[Pair], VolumePoints]) -> VolumePoints | LumbarError:
     try:
         return find(pair)
     except LumbarError as error:
@@ -188,23 +213,23 @@ def _tried(pair: Pair, find: Callable[[Pair], Found]) -> Found | LumbarError:
 
 
 def _state(path: Path) -> list[int]:
-    """Changes when a file is exchanged or edited."""
+    """Return size and modification time of a file, which change when it is replaced or edited."""
     status = path.stat()
     return [status.st_size, status.st_mtime_ns]
 
 
-def _kept(file: Path) -> dict[str, dict]:
-    """What the cache holds; nothing if it is not there or cannot be read."""
+def _cached(file: Path) -> dict[str, dict]:
+    """Return the contents of the cache, or nothing if it is missing or cannot be read."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         return dict(json.loads(file.read_text(encoding="utf-8"))["volumes"])
     return {}
 
 
-def _keep(file: Path, root: Path, found: dict[Pair, Found], states: dict[Pair, list]) -> None:
+def _keep(file: Path, root: Path, found: dict[Pair, VolumePoints], states: dict[Pair, list]) -> None:
     volumes = {
         str(pair.image.relative_to(root)): {"state": states[pair], "found": asdict(each)}
         for pair, each in found.items()
     }
-    with contextlib.suppress(OSError, OutputError):  # a cache that cannot be kept costs time, nothing else
+    with contextlib.suppress(OSError, OutputError):  # a missing cache only costs time
         file.parent.mkdir(parents=True, exist_ok=True)
         write_json(file, {"data": str(root.resolve()), "volumes": volumes})

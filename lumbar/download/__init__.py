@@ -1,6 +1,7 @@
-"""Download a public data set that allows it, through the client that its place is made for, and unpack it below data/.
+"""Download public data sets whose licence allows it, and unpack them below data/.
 
-Imports nothing heavy, so that a command's help comes at once.
+`catalogue` lists the sets. `from_kaggle` downloads with Kaggle's own client, `direct` from other servers; `archives`
+unpacks, and `refusals` makes the errors. Nothing heavy is imported, so that the command's help appears at once.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ __all__ = ["fetch"]
 
 
 def fetch(name: str, *, only: tuple[str, ...] = (), progress: bool = True) -> Path:
-    """Download a data set and unpack it. What is there already is not downloaded again.
+    """Download a data set and unpack it. Files that exist are not downloaded again.
 
     Args:
-        name: What `lumbar.download.catalogue` calls it.
-        only: Names of the files wanted, of a set that has several; all if left out.
+        name: Name of the set in `lumbar.download.catalogue`.
+        only: Names of the files to download, for a set that has several; by default all.
         progress: Show progress bars.
 
     Returns:
-        Its folder, below data/.
+        Folder of the set, below data/.
 
     Raises:
-        FetchError: If there is no such set, it may not be downloaded without a person, the network or the server does
-            not give it, or what came is not what was promised.
+        FetchError: If there is no such set, the user must accept its terms first, the download fails, or the file is
+            not the one that was published.
     """
     known = find(name)
     if not known.fetchable:
         raise FetchError(
-            f"{known.title} may only be downloaded by yourself",
+            f"{known.title} cannot be downloaded automatically",
             field="licence",
             found=known.licence,
             remedy=refusals.by_hand(known),
@@ -42,7 +43,7 @@ def fetch(name: str, *, only: tuple[str, ...] = (), progress: bool = True) -> Pa
         raise FetchError(
             "there is no such file in this set",
             found=", ".join(unknown),
-            expected=", ".join(names) or "nothing: this set comes as a whole",
+            expected=", ".join(names) or "no file names: this set is downloaded as a whole",
         )
     if known.kaggle:
         return from_kaggle.download(known)

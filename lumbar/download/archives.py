@@ -1,4 +1,4 @@
-"""Unpack a stranger's archive: nothing outside of the folder, nothing that the disk has no room for."""
+"""Unpack untrusted archives: nothing outside the folder, and nothing larger than the free space on the disk."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from lumbar.core.errors import FetchError
 
 
 def unpack(archive: Path, folder: Path, *, progress: bool = True) -> tuple[str, ...]:
-    """Unpack a zip file. What an interrupted unpacking has left whole is kept.
+    """Unpack a zip file. Complete files from an interrupted unpacking are kept.
 
     Args:
-        archive: The file.
-        folder: Where to.
+        archive: The zip file.
+        folder: Folder to unpack into.
         progress: Show a progress bar.
 
     Returns:
-        The names that now stand in the folder because of it.
+        Names of the files and folders at the top level of the archive.
 
     Raises:
-        FetchError: If the file is no whole archive, has members that would land outside of the folder, links or
-            encrypted ones, or is larger than the disk has room for. Nothing of it is then unpacked, except for an
-            archive that turns out to be damaged on the way.
+        FetchError: If the archive is damaged; has members that are links, are encrypted, or would be written outside
+            the folder; or is larger than the free space. Nothing is then unpacked, unless the damage is found during
+            unpacking.
     """
     try:
         with zipfile.ZipFile(archive) as content:
             members = content.infolist()
             for member in members:
                 _refuse_if_unsafe(archive, member)
-            waiting = [member for member in members if not _is_there(folder, member)]
+            waiting = [member for member in members if not _is_unpacked(folder, member)]
             _refuse_if_too_large(archive, folder, sum(member.file_size for member in waiting))
             for member in tqdm(waiting, f"unpacking {archive.name}", unit="file", disable=not progress):
                 content.extract(member, folder)
@@ -42,12 +42,12 @@ def unpack(archive: Path, folder: Path, *, progress: bool = True) -> tuple[str, 
             "the archive is damaged",
             file=archive,
             found=error,
-            remedy="remove it and give the command again: it is downloaded anew",
+            remedy="delete it and run the same command again, which downloads it again",
         ) from error
     return tuple(sorted({PurePosixPath(member.filename).parts[0] for member in members}))
 
 
-def _is_there(folder: Path, member: zipfile.ZipInfo) -> bool:
+def _is_unpacked(folder: Path, member: zipfile.ZipInfo) -> bool:
     target = folder / member.filename
     return not member.is_dir() and target.is_file() and target.stat().st_size == member.file_size
 
@@ -64,18 +64,18 @@ def _refuse_if_unsafe(archive: Path, member: zipfile.ZipInfo) -> None:
     else:
         return
     raise FetchError(
-        problem, file=archive, field="name of a member", found=repr(name), remedy="do not unpack it by hand either"
+        problem, file=archive, field="member", found=repr(name), remedy="do not unpack it with another program either"
     )
 
 
 def _refuse_if_too_large(archive: Path, folder: Path, needed: int) -> None:
-    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
-    free = shutil.disk_usage(there).free
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.is_dir())
+    free = shutil.disk_usage(existing).free
     if needed > free:
         raise FetchError(
-            "the disk has no room for what is in the archive",
+            "the disk has no room for the contents of the archive",
             file=archive,
             found=f"{free / 1e9:.1f} GB free",
             expected=f"{needed / 1e9:.1f} GB",
-            remedy="free some, or set LUMBAR_HOME to a place that has it",
+            remedy="free some space, or set LUMBAR_HOME to a folder on another disk",
         )

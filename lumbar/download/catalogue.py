@@ -1,7 +1,7 @@
-"""The public data sets we know: what each holds, what it may be used for, and how to get it.
+"""A list of public data sets: what each contains, its licence, and how to download it.
 
-The one place where these facts stand: `python -m lumbar datasets` prints them, `fetch` downloads by them, and the table
-in data/README.md is `markdown()`, word by word.
+This is the only source of these facts: `python -m lumbar datasets` prints them, `fetch` uses them to download, and the
+table in data/README.md is the output of `markdown()`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ NOT_STATED = "not stated"
 
 @dataclass(frozen=True)
 class File:
-    """A file that may be downloaded as it is; an archive (.zip) is unpacked.
+    """A file of a data set that can be downloaded directly; archives (.zip) are unpacked.
 
     Args:
-        name: What it is called here.
-        url: Where it is.
-        sha256: Its checksum; "" if none is published, then that of the first download is kept and compared.
+        name: Name of the file on disk.
+        url: Address to download it from.
+        sha256: Published checksum; "" if there is none. Later downloads are then compared with the first.
     """
 
     name: str
@@ -32,20 +32,20 @@ class File:
 
 @dataclass(frozen=True)
 class PublicSet:
-    """What is known of a data set.
+    """A public data set.
 
     Args:
-        name: What `fetch` calls it.
-        title: What its authors call it.
-        holds: What is in it.
-        licence: As its authors state it.
-        size: To be downloaded.
-        address: Its page.
-        folder: Where it lies below data/, by the name it is published under.
-        gigabytes: The size as a number, to see whether the disk has room; 0 if not stated.
-        kaggle: Its handle on Kaggle: "<owner>/<set>", or "<competition>" alone.
-        files: What may be downloaded elsewhere.
-        by_hand: What a person does on its page without us, up to the name of the folder.
+        name: Name of the set in the command `fetch`.
+        title: Title by its authors.
+        holds: Contents.
+        licence: Licence as its authors state it.
+        size: Size of the download, as text.
+        address: Web page of the set.
+        folder: Folder below data/: the name under which the set is published.
+        gigabytes: Size of the download in GB, to check the free space; 0 if it is not stated.
+        kaggle: Handle on Kaggle: "<owner>/<set>", or only "<competition>".
+        files: Files that can be downloaded from other servers.
+        by_hand: How to download the set by hand from its page: a sentence that ends before the name of the folder.
     """
 
     name: str
@@ -62,12 +62,12 @@ class PublicSet:
 
     @property
     def place(self) -> Path:
-        """Its folder below data/."""
+        """Path of the set's folder, below data/."""
         return paths.data() / self.folder
 
     @property
     def fetchable(self) -> bool:
-        """Whether it may be downloaded without a person signing for it on its page."""
+        """Whether the set can be downloaded without signing an agreement on its page."""
         return bool(self.kaggle or self.files)
 
 
@@ -79,8 +79,8 @@ SETS = (
     PublicSet(
         name="coordinates",
         title="Lumbar Coordinate Pretraining Dataset",
-        holds="1,121 mid-sagittal pictures (MR T1 and T2, CT) of 256×256 pixels, with five points on the "
-        "posterior disc margin; and coords_rsna_improved.csv, better points for the pictures of rsna2024",
+        holds="1,121 mid-sagittal images (MR T1 and T2, CT) of 256×256 pixels, with five points on the "
+        "posterior disc margin; and coords_rsna_improved.csv, better points for the images of rsna2024",
         licence="stated on its page, source by source",
         size=NOT_STATED,
         address=f"{_KAGGLE}/datasets/brendanartley/lumbar-coordinate-pretraining-dataset",
@@ -111,7 +111,7 @@ SETS = (
         gigabytes=3.8,
         address=_ZENODO,
         folder="spider",
-        # The checksums of the archives as torch-em's reader of the set gives them; of the tables none is published.
+        # The checksums of the archives are those in torch-em's reader of the set; none is published for the tables.
         files=(
             File(
                 "images.zip",
@@ -126,7 +126,7 @@ SETS = (
             File("overview.csv", f"{_ZENODO}/files/overview.csv"),
             File("radiological_gradings.csv", f"{_ZENODO}/files/radiological_gradings.csv"),
         ),
-        by_hand="download its four files, and give the command again when they lie in",
+        by_hand="download its four files, and run the same command again once they are in",
     ),
     PublicSet(
         name="verse",
@@ -141,41 +141,44 @@ SETS = (
             for year in (19, 20)
             for name in (f"dataset-verse{year}{part}" for part in ("training", "validation", "test"))
         ),
-        by_hand="download the archives it names (see also osf.io/nqjyw and osf.io/t98fz), and give the command again "
-        "when they lie in",
+        by_hand="download the archives that it names (see also osf.io/nqjyw and osf.io/t98fz), and run the same "
+        "command again once they are in",
     ),
     PublicSet(
         name="buu-lspine",
         title="BUU-LSPINE",
-        holds="X-ray pictures of 3,600 patients from the front and from the side, with the ends of each endplate",
+        holds="frontal and lateral radiographs of 3,600 patients, with the ends of each endplate",
         licence="an agreement with Burapha University; must not be passed on",
         size=NOT_STATED,
         address="https://services.informatics.buu.ac.th/spine/",
         folder="buu-lspine",
-        by_hand="agree to the terms there, download the pictures and unpack them so that AP/ and LA/ stand in",
+        by_hand="agree to the terms there, download the images and unpack them so that AP/ and LA/ are in",
     ),
 )
 
 
 def find(name: str) -> PublicSet:
-    """The set of this name.
+    """Return the data set with a given name.
+
+    Args:
+        name: See `PublicSet`.
 
     Raises:
-        FetchError: If there is none.
+        FetchError: If there is no such set.
     """
     for known in SETS:
         if known.name == name:
             return known
     raise FetchError(
-        "there is no public data set of this name",
+        "there is no public data set with this name",
         found=name,
         expected=", ".join(known.name for known in SETS),
-        remedy="`python -m lumbar datasets` says what each of them is",
+        remedy="`python -m lumbar datasets` describes each of them",
     )
 
 
 def markdown() -> str:
-    """The table in data/README.md."""
+    """Return the table in data/README.md."""
     lines = ["| name | set | holds | licence | size |", "| --- | --- | --- | --- | --- |"]
     for known in SETS:
         name = f"`{known.name}`" if known.fetchable else f"{known.name} (by hand)"

@@ -1,7 +1,7 @@
-"""Files that lie open on a server, through pooch.
+"""Download files from open servers with pooch.
 
-pooch writes to a temporary name, compares the checksum, and only then lets the file appear. It cannot go on in the
-middle of a file: a file that is whole is kept, one that was cut off begins again.
+pooch writes to a temporary name, compares the checksum, and only then renames the file. It cannot resume in the middle
+of a file: complete files are kept, and an interrupted download starts again.
 """
 
 from __future__ import annotations
@@ -18,20 +18,25 @@ from lumbar.download.catalogue import File, PublicSet
 from lumbar.storage.files import write_json
 
 RECORD = "fetched.json"
-"""Beside the files: where each came from, its checksum, and what was unpacked from it."""
+"""File in the set's folder that records the source and checksum of each file, and what was unpacked from it."""
 
 RETRIES = 2
-"""Times that a file is begun again at once after a fault of the network."""
+"""Number of immediate retries after a network error."""
 
 CHUNK = 1 << 20
-"""Bytes written at a time."""
+"""Number of bytes written at a time."""
 
 
 def download(known: PublicSet, file: File, *, progress: bool = True) -> None:
-    """Make sure that one file of a set is there, and what is in it if it is an archive.
+    """Download one file of a set, and unpack it if it is an archive; nothing is done if that has been done before.
+
+    Args:
+        known: The data set.
+        file: One of its files.
+        progress: Show progress bars.
 
     Raises:
-        FetchError: If it cannot be had, or is not the one that was published.
+        FetchError: If the file cannot be downloaded or written, or is not the one that was published.
     """
     record = _read_record(known.place)
     kept = record.get(file.name, {})
@@ -40,7 +45,7 @@ def download(known: PublicSet, file: File, *, progress: bool = True) -> None:
     path = _downloaded(known, file, file.sha256 or kept.get("sha256"), progress)
     kept = {
         "url": file.url,
-        "sha256": refusals.client("pooch").file_hash(str(path)),
+        "sha256": refusals.import_client("pooch").file_hash(str(path)),
         "compared with": "the published checksum" if file.sha256 else "nothing at first: no checksum is published",
     }
     try:
@@ -65,13 +70,13 @@ def _read_record(place: Path) -> dict[str, dict[str, Any]]:
             "the record of what was downloaded is damaged",
             file=file,
             found=error,
-            remedy="remove it: the files are then compared or downloaded anew",
+            remedy="delete it; the files will then be compared or downloaded again",
         ) from error
 
 
 def _downloaded(known: PublicSet, file: File, expected: str | None, progress: bool) -> Path:
-    """The file, whole and with the right checksum; one that a person has put there is taken up."""
-    pooch = refusals.client("pooch")
+    """Return the path of the complete file with the right checksum; a file that the user has put there is used."""
+    pooch = refusals.import_client("pooch")
     import requests
 
     pooch.get_logger().setLevel(logging.WARNING)
@@ -79,29 +84,31 @@ def _downloaded(known: PublicSet, file: File, expected: str | None, progress: bo
         known.place, "", registry={file.name: expected}, urls={file.name: file.url}, retry_if_failed=RETRIES
     )
     if not (known.place / file.name).is_file():
-        refusals.if_no_room(known)
+        refusals.check_free_space(known)
     try:
         return Path(store.fetch(file.name, downloader=pooch.HTTPDownloader(progressbar=progress, chunk_size=CHUNK)))
     except requests.HTTPError as error:
         raise FetchError(
-            "the server does not give the file",
+            "the server refuses the file",
             file=file.url,
             found=f"HTTP {error.response.status_code} {error.response.reason}",
             remedy=refusals.by_hand(known),
         ) from error
     except requests.RequestException as error:
         refusal = refusals.unreachable(known, file.url, error)
-        whole = f"`curl -L -C - -o {known.place / file.name} {file.url}` goes on in the middle, which this cannot"
-        refusal.remedy = f"{refusal.remedy}; on a slow line {whole}"
+        resume = (
+            f"`curl -L -C - -o {known.place / file.name} {file.url}` resumes in the middle, which this command cannot"
+        )
+        refusal.remedy = f"{refusal.remedy}; on a slow connection, {resume}"
         raise refusal from error
-    except ValueError as error:  # pooch's word for a wrong checksum
+    except ValueError as error:  # pooch raises it for a wrong checksum
         raise FetchError(
             "the file is not the one that was published",
             file=file.url,
             field="sha256",
             found=refusals.in_one_line(error),
             expected=expected,
-            remedy="it was removed; give the command again, and if this happens again do not use the file",
+            remedy="it was deleted; run the same command again, and if it fails again do not use the file",
         ) from error
     except OSError as error:
         raise refusals.not_written(known.place, error) from error

@@ -1,7 +1,7 @@
-"""Sets on Kaggle, through its own client kagglehub.
+"""Download data sets from Kaggle with its own client, kagglehub.
 
-It goes on in the middle of an archive that was cut off, compares the checksum that Kaggle sends, and unpacks. Its cache
-stands beside the set's folder until everything is there, and then becomes that folder.
+kagglehub resumes an interrupted download in the middle of the archive, compares the checksum that Kaggle sends, and
+unpacks. Its cache is beside the set's folder until everything is unpacked, and then becomes that folder.
 """
 
 from __future__ import annotations
@@ -21,21 +21,24 @@ _CACHE = "KAGGLEHUB_CACHE"
 
 
 def download(known: PublicSet) -> Path:
-    """Make sure that a set of Kaggle is there.
+    """Download a data set from Kaggle, unless its folder exists and is not empty.
+
+    Args:
+        known: The data set.
 
     Returns:
-        Its folder. One that is there already, and not empty, is left as it is.
+        Folder of the set.
 
     Raises:
-        FetchError: If the set cannot be had.
+        FetchError: If the set cannot be downloaded.
     """
     if known.place.is_dir() and any(known.place.iterdir()):
         return known.place
-    hub = refusals.client("kagglehub")
-    refusals.if_no_room(known)
+    hub = refusals.import_client("kagglehub")
+    refusals.check_free_space(known)
     cache = known.place.with_name(f".{known.folder}.kaggle")
-    with _told(known), _cache_at(cache):
-        # A competition's handle is its name alone.
+    with _described_errors(known), _cache_at(cache):
+        # The handle of a competition has no owner.
         found = (hub.dataset_download if "/" in known.kaggle else hub.competition_download)(known.kaggle)
         if known.place.is_dir():
             known.place.rmdir()
@@ -46,7 +49,7 @@ def download(known: PublicSet) -> Path:
 
 @contextmanager
 def _cache_at(folder: Path) -> Iterator[None]:
-    """Let kagglehub keep its cache in a folder of ours; it asks the environment where."""
+    """Make kagglehub keep its cache in a given folder, which it reads from the environment."""
     before = os.environ.get(_CACHE)
     os.environ[_CACHE] = str(folder)
     try:
@@ -59,8 +62,8 @@ def _cache_at(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _told(known: PublicSet) -> Iterator[None]:
-    """Tell kagglehub's errors in words that help."""
+def _described_errors(known: PublicSet) -> Iterator[None]:
+    """Turn kagglehub's errors into a FetchError that says what to do."""
     import requests
     from kagglehub import exceptions
 
@@ -68,12 +71,12 @@ def _told(known: PublicSet) -> Iterator[None]:
         yield
     except (exceptions.UnauthenticatedError, exceptions.CredentialError) as error:
         raise _no_permission(known, error) from error
-    except requests.HTTPError as error:  # kagglehub's own is one of them
+    except requests.HTTPError as error:  # the base of kagglehub's own error
         answer = error.response.status_code if error.response is not None else 0
         if answer in (401, 403):
             raise _no_permission(known, error) from error
         raise FetchError(
-            "Kaggle does not give the data set",
+            "Kaggle refuses the data set",
             file=known.address,
             found=refusals.in_one_line(error),
             remedy=refusals.by_hand(known),
@@ -85,20 +88,20 @@ def _told(known: PublicSet) -> Iterator[None]:
             "the archive is not the one that Kaggle announced",
             file=known.address,
             found=refusals.in_one_line(error),
-            remedy="it was removed; give the command again",
+            remedy="it was deleted; run the same command again",
         ) from error
     except OSError as error:
         raise refusals.not_written(known.place, error) from error
     except ValueError as error:  # a damaged kaggle.json, an archive of an unknown kind
         raise FetchError(
-            "Kaggle's client gives up", found=refusals.in_one_line(error), remedy=refusals.by_hand(known)
+            "Kaggle's client failed", found=refusals.in_one_line(error), remedy=refusals.by_hand(known)
         ) from error
 
 
 def _no_permission(known: PublicSet, error: Exception) -> FetchError:
     rules = f"accept the rules at {known.address}/rules, and " if "/" not in known.kaggle else ""
     return FetchError(
-        "Kaggle wants to know who downloads this set",
+        "Kaggle does not let you download this set",
         file=known.address,
         found=refusals.in_one_line(error),
         expected="credentials in KAGGLE_API_TOKEN or ~/.kaggle/access_token, or in KAGGLE_USERNAME and KAGGLE_KEY or "

@@ -1,4 +1,4 @@
-"""Why a download fails, in words that help: the network, the disk, a missing client; and how to do without it."""
+"""Errors of downloads that say what to do: no network, no space, a missing client; and how to download by hand."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from lumbar.core.errors import FetchError
 from lumbar.download.catalogue import PublicSet
 
 UNPACKED_TOO = 2
-"""Room that a download needs together with what is unpacked from it, in downloads."""
+"""Space for a download together with its unpacked contents, as a multiple of the download."""
 
 
 def by_hand(known: PublicSet) -> str:
-    """How a person gets the set, in one sentence."""
+    """Return a sentence that says how to download a data set by hand."""
     return f"by hand: open {known.address}, {known.by_hand} {known.place}"
 
 
-def client(name: str) -> ModuleType:
-    """A package that only downloading needs.
+def import_client(name: str) -> ModuleType:
+    """Import a package that only downloads need.
+
+    Args:
+        name: Name of the package.
 
     Raises:
-        FetchError: If it is not installed.
+        FetchError: If the package is not installed.
     """
     try:
         return importlib.import_module(name)
@@ -35,44 +38,58 @@ def client(name: str) -> ModuleType:
         ) from error
 
 
-def if_no_room(known: PublicSet) -> None:
-    """Look whether the disk has room, before anything is downloaded.
+def check_free_space(known: PublicSet) -> None:
+    """Check before a download that the disk has room for it and for its unpacked contents.
+
+    Args:
+        known: The data set.
 
     Raises:
-        FetchError: If it has none for the set and what is unpacked from it.
+        FetchError: If the disk has too little free space.
     """
-    place = next(folder for folder in known.place.parents if folder.is_dir())
-    free, needed = shutil.disk_usage(place).free / 1e9, known.gigabytes * UNPACKED_TOO
+    existing = next(folder for folder in known.place.parents if folder.is_dir())
+    free, needed = shutil.disk_usage(existing).free / 1e9, known.gigabytes * UNPACKED_TOO
     if free < needed:
         raise FetchError(
             "the disk has no room for the data set",
-            file=place,
+            file=existing,
             found=f"{free:.0f} GB free",
-            expected=f"about {needed:.0f} GB, for the download and what is unpacked from it",
-            remedy="free some, or set LUMBAR_HOME to a place that has it",
+            expected=f"about {needed:.0f} GB, for the download and its unpacked contents",
+            remedy="free some space, or set LUMBAR_HOME to a folder on another disk",
         )
 
 
 def unreachable(known: PublicSet, url: str, error: Exception) -> FetchError:
-    """No network, no such host, no answer in time, or a connection that broke off."""
+    """Return the error for a missing network, an unknown host, a timeout or a broken connection.
+
+    Args:
+        known: The data set.
+        url: Address of the file.
+        error: What the client raised.
+    """
     return FetchError(
         "the server cannot be reached, or the connection broke off",
         file=url,
         found=in_one_line(error),
-        remedy=f"give the command again when there is a network; or {by_hand(known)}",
+        remedy=f"run the same command again when the network works; or {by_hand(known)}",
     )
 
 
 def not_written(place: Path, error: OSError) -> FetchError:
-    """A full disk, or a folder that may not be written to."""
+    """Return the error for a full disk or a folder without write permission.
+
+    Args:
+        place: The folder.
+        error: What the operating system raised.
+    """
     return FetchError(
-        "what was downloaded cannot be written",
+        "the download cannot be written",
         file=error.filename or place,
         found=error.strerror or in_one_line(error),
-        remedy="free some room or make the folder writable, or set LUMBAR_HOME to a place that is",
+        remedy="free some space, make the folder writable, or set LUMBAR_HOME to another folder",
     )
 
 
 def in_one_line(error: Exception) -> str:
-    """What an error says, without its line breaks."""
+    """Return the message of an error without line breaks."""
     return " ".join(str(error).split()) or type(error).__name__

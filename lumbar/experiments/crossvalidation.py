@@ -1,4 +1,4 @@
-"""Cross-validation by patient: every patient is measured by a network that was trained without them."""
+"""Cross-validation by patient: every patient is used to measure a network that was trained without them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lumbar.core.settings import to_dict
 from lumbar.decoding import NEAR_PIXELS
 from lumbar.evaluation import points_table
 from lumbar.inference import predict_with_probability
-from lumbar.landmarks import channel, picture
+from lumbar.landmarks import image_names, row_channels
 from lumbar.preprocess import Prepared, concatenate
 from lumbar.reports.tables import comparison
 from lumbar.runs.settings import CrossvalidationSettings, TrainingSettings
@@ -26,10 +26,10 @@ from lumbar.training import prepared_parts, train
 from lumbar.weights import calibration
 
 FLAGGED_SHARE = 0.05
-"""Share of the images that a network's limit of confidence flags on the data it is set on."""
+"""Share of the images that are flagged: the limit on a network's confidence is set so that it flags this share."""
 
 MISS_PIXELS = 10.0
-"""A point further off than this is a miss, pixels of the 256 frame."""
+"""Distance from the true point beyond which a predicted point counts as a miss, pixels of the 256 frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +37,10 @@ class Crossvalidation:
     """The results of a cross-validation; printed, they are a table.
 
     Args:
-        folder: The folder of metrics.json, points.csv, coverage.png, a worst_cases.png for each network, and a run
-            folder for each fold.
+        folder: The folder of metrics.json, points.csv, coverage.png, one worst_cases_NETWORK.png per network, and one
+            run folder per fold.
         metrics: The content of metrics.json.
-        points: The content of points.csv: one row a point and network, with the probability that its heatmap gave it.
+        points: The content of points.csv: one row per point and network, with the probability that the heatmap gave.
     """
 
     folder: Path
@@ -48,27 +48,31 @@ class Crossvalidation:
     points: pd.DataFrame
 
     def __str__(self) -> str:
-
         return comparison(self.metrics["networks"])
 
 
 def crossvalidate(
     settings: CrossvalidationSettings, training: TrainingSettings, *, progress: bool = True
 ) -> Crossvalidation:
-    """Train a network for each fold and measure each on the patients it has not seen; a stopped call resumes.
+    """Train a network for each fold, and measure it on the patients of that fold, which it has not seen.
+
+    A cross-validation that was stopped resumes when it is called again.
 
     Args:
         settings: The folder, and further networks to measure on the same images.
-        training: Settings of each fold; `data` and `folds` must be given.
+        training: Settings of the training of each fold; `data` and `folds` must be given.
         progress: Show progress bars.
 
+    Returns:
+        The results of all folds together.
+
     Raises:
-        SettingsError: If there is only one fold, or no data.
+        SettingsError: If there is only one fold, no data set, or the data set has axial images beside others.
         LumbarError: If the data cannot be read, or a network to compare with cannot be found.
     """
     if training.folds < 2 or training.data is None:
         raise SettingsError(
-            "a cross-validation needs a data set and two folds at least",
+            "a cross-validation needs a data set and at least two folds",
             field="folds",
             found=f"{training.folds}, data {training.data}",
             remedy="give --data FOLDER and --folds 5",
@@ -87,7 +91,7 @@ def crossvalidate(
             errors = metrics.errors(part.points, points, part.mm_per_pixel, part.index["view"], part.channels)
             tables.append(_rows(part, points, probabilities, errors).assign(network=name, fold=fold))
         if progress:
-            print(f"fold {fold} of {training.folds} is done", file=sys.stderr)
+            print(f"fold {fold} of {training.folds} finished", file=sys.stderr)
     points = pd.concat(tables, ignore_index=True)
     results = {
         "networks": {name: _numbers(table) for name, table in points.groupby("network", sort=False)},
@@ -95,20 +99,20 @@ def crossvalidate(
     }
     write_table(folder / "points.csv", points.round(4))
     write_json(folder / "metrics.json", results)
-    _draw(folder, points, concatenate(parts))
+    _plot(folder, points, concatenate(parts))
     if settings.publish is not None:
         write_table(settings.publish, _anonymous(points, results["networks"]))
     return Crossvalidation(folder, results, points)
 
 
 def _anonymous(points: pd.DataFrame, networks: dict[str, Any]) -> pd.DataFrame:
-    """Return errors and calibrated confidences without names; images are numbered."""
+    """Return errors and calibrated confidences without names of patients and files; images are numbered."""
     tables = []
     for name, table in points.groupby("network", sort=False):
         fitted = networks[name].get("confidence", {"slope": 1.0, "offset": 0.0})
         tables.append(
             table[["network", "level"]].assign(
-                picture=picture(table).factorize()[0] + 1,
+                picture=image_names(table).factorize()[0] + 1,
                 radial_px=table["radial_px"].round(2),
                 confidence=calibration.confidence(
                     table["probability"].to_numpy(), fitted["slope"], fitted["offset"]
@@ -118,48 +122,49 @@ def _anonymous(points: pd.DataFrame, networks: dict[str, Any]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[["network", "picture", "level", "radial_px", "confidence"]]
 
 
-def _draw(folder: Path, points: pd.DataFrame, pictures: Prepared) -> None:
-    """Plot coverage against error, and the worst images of each network."""
+def _plot(folder: Path, points: pd.DataFrame, prepared: Prepared) -> None:
+    """Plot error against coverage, the share of images that are answered, and the worst images of each network."""
     most_confident_first = {}
     for name, table in points.groupby("network", sort=False):
-        by_picture = table.groupby(picture(table), sort=False)
-        radial = np.stack([each["radial_px"].to_numpy() for _, each in by_picture])
+        by_image = table.groupby(image_names(table), sort=False)
+        radial = np.stack([each["radial_px"].to_numpy() for _, each in by_image])
         if table["probability"].notna().any():
-            most_confident_first[name] = radial[np.argsort(-by_picture["probability"].min().to_numpy(), kind="stable")]
-        order = pd.Index(picture(pictures.index)).get_indexer([name for name, _ in by_picture])
+            most_confident_first[name] = radial[np.argsort(-by_image["probability"].min().to_numpy(), kind="stable")]
+        order = pd.Index(image_names(prepared.index)).get_indexer([name for name, _ in by_image])
         figures.worst_cases(
-            pictures.images[order],
-            _by_picture(table, _TRUE),
-            _by_picture(table, _PREDICTED),
-            channels=channel(table).unique().tolist(),
-            titles=pictures.index["patient"].to_numpy()[order],
+            prepared.images[order],
+            _by_image(table, _TRUE),
+            _by_image(table, _PREDICTED),
+            channels=row_channels(table).unique().tolist(),
+            titles=prepared.index["patient"].to_numpy()[order],
             count=20,
         ).savefig(folder / f"worst_cases_{name.replace(' ', '_').replace('/', '_')}.png")
     if most_confident_first:
         figures.coverage(most_confident_first, miss_px=MISS_PIXELS).savefig(folder / "coverage.png")
 
 
-def _rows(part, points: np.ndarray, probabilities: np.ndarray, errors) -> pd.DataFrame:
-    shown = np.nonzero(metrics.belongs(part.index["view"], part.channels))
-    return points_table(part, points, errors).assign(probability=probabilities[shown])
+def _rows(part: Prepared, points: np.ndarray, probabilities: np.ndarray, errors: metrics.Errors) -> pd.DataFrame:
+    """Return the rows of points.csv for one network and fold."""
+    belonging = np.nonzero(metrics.belongs(part.index["view"], part.channels))
+    return points_table(part, points, errors).assign(probability=probabilities[belonging])
 
 
 def _numbers(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the accuracy over all folds, and how well the confidence predicts errors."""
-    true, predicted = (_by_picture(table, columns) for columns in (_TRUE, _PREDICTED))
-    pictures = table[~picture(table).duplicated()]
-    channels = tuple(channel(table).unique())
-    unknown = np.full((len(pictures), 2), np.nan)
-    errors = metrics.errors(true, predicted, unknown, pictures["view"].tolist(), channels)
-    numbers = metrics.summary(errors, pictures["patient"].tolist())
+    """Return a network's errors over all folds, and how well its confidence predicts them."""
+    true, predicted = (_by_image(table, columns) for columns in (_TRUE, _PREDICTED))
+    images = table[~image_names(table).duplicated()]
+    channels = tuple(row_channels(table).unique())
+    unknown = np.full((len(images), 2), np.nan)
+    errors = metrics.errors(true, predicted, unknown, images["view"].tolist(), channels)
+    numbers = metrics.summary(errors, images["patient"].tolist())
     numbers["level_shift_share"] = metrics.level_shift_share(true, predicted, channels)
     known = table["radial_px"].notna() & table["probability"].notna()
     if known.any():
         of = table[known]
         slope, offset = calibration.fit_platt(of["probability"].to_numpy(), (of["radial_px"] <= NEAR_PIXELS).to_numpy())
-        least = of.groupby(picture(of))["probability"].min()
+        least = of.groupby(image_names(of))["probability"].min()
         limit = float(least.quantile(FLAGGED_SHARE))
-        doubted = picture(of).map(least) <= limit
+        doubted = image_names(of).map(least) <= limit
         misses = of["radial_px"] > MISS_PIXELS
         numbers["confidence"] = {
             "slope": slope,
@@ -176,8 +181,13 @@ _TRUE = ["x_256", "y_256"]
 _PREDICTED = ["predicted_x_256", "predicted_y_256"]
 
 
-def _by_picture(table: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    per_picture = table.groupby(picture(table), sort=False).size()
-    if (per_picture != per_picture.iloc[0]).any():
-        raise SettingsError("a cross-validation measures one kind of view at a time", field="views")
-    return table[columns].to_numpy().reshape(len(per_picture), -1, 2)
+def _by_image(table: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    """Return two columns of a table of points as (N images, K points, 2)."""
+    per_image = table.groupby(image_names(table), sort=False).size()
+    if (per_image != per_image.iloc[0]).any():
+        raise SettingsError(
+            "a cross-validation cannot measure axial images together with others",
+            field="views",
+            remedy="run one for --views axial, and another for the other planes",
+        )
+    return table[columns].to_numpy().reshape(len(per_image), -1, 2)

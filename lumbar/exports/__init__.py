@@ -1,14 +1,14 @@
-"""What a network found, in the forms that other tools open; one module a form.
+"""Export the points that a network found in file formats of other tools; one module per format.
 
 ======================== =================================================================================
-`json_points`            everything that is known, for programs; the report page reads it
-`markups`                3D Slicer's markups, one file a picture
+`json_points`            JSON with all details, for programs and for the report page
+`markups`                markups of 3D Slicer, one file per image
 `coco`                   COCO keypoints, one file
-`structured_report`      DICOM Structured Report, one file a picture (needs the package highdicom)
+`structured_report`      DICOM Structured Reports, one file per image (needs the package highdicom)
 ======================== =================================================================================
 
-Each writes a `lumbar.prediction.Predictions`. Who the patient is stands in none of them but the structured report,
-which belongs to the patient. All are written to a temporary name and renamed.
+Each module writes a `lumbar.prediction.Predictions`. Only the structured report identifies the patient, because it
+becomes part of the patient's record. All files are written atomically.
 """
 
 from __future__ import annotations
@@ -19,30 +19,34 @@ from pathlib import Path
 from lumbar.core.errors import ScanError
 
 DECIMALS = 4
-"""Decimals of coordinates (pixels, millimetres) and confidences in files."""
+"""Decimal places of coordinates (pixels, millimetres) and confidences in files."""
 
 NOT_FOR_DIAGNOSIS = "Not for diagnosis."
 SYNTHETIC_ONLY = "The network was trained on synthetic patients only."
 
 
 def notices(synthetic: bool) -> list[str]:
-    """What must be said wherever points are shown."""
+    """Return the notices that must accompany points wherever they are shown.
+
+    Args:
+        synthetic: Whether the network was trained on synthetic patients only.
+    """
     return [SYNTHETIC_ONLY, NOT_FOR_DIAGNOSIS] if synthetic else [NOT_FOR_DIAGNOSIS]
 
 
 def number(value: float) -> float | None:
-    """A coordinate or confidence for a file; None where there is none."""
+    """Return a coordinate or confidence rounded for a file; None if it is NaN."""
     return None if value != value else round(float(value), DECIMALS)
 
 
 @dataclass(frozen=True)
 class Written:
-    """What an export to a folder came to.
+    """The outcome of an export to a folder.
 
     Args:
-        folder: Where the files are.
-        files: The files.
-        skipped: Why pictures have none, one error each.
+        folder: The folder.
+        files: The files that were written.
+        skipped: One error for each image that was not exported, with the reason.
     """
 
     folder: Path

@@ -1,8 +1,8 @@
-"""Points as COCO keypoints (https://cocodataset.org, "Data format"): one file, one annotation a picture.
+"""Export points as COCO keypoints (https://cocodataset.org, "Data format"): one file, one annotation per image.
 
-Coordinates are pixels whose centres lie at whole numbers, as in COCO's own files. Beside COCO's fields an annotation
-has ``score``, the least confidence of its points, and ``confidences``, one a keypoint; both are null where the network
-cannot say. ``flagged`` is as in the table.
+Coordinates are in pixels, with pixel centres at whole numbers, as in COCO's own files. In addition to COCO's fields, an
+annotation has ``score``, the lowest confidence of its points, and ``confidences``, one per keypoint. Both are null if
+the network has no confidence. ``flagged`` has the same meaning as in the table of points.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import lumbar
 from lumbar.exports import notices, number
-from lumbar.landmarks import LEVELS, channel, channels
+from lumbar.landmarks import LEVELS, channels, row_channels
 from lumbar.prediction import Picture, Predictions, by_picture
 from lumbar.storage.files import describe_os_error, write_json
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CATEGORY = 1
 PRESENT, MISSING = 2, 0
-"""COCO's visibility: labelled and visible, not labelled."""
+"""COCO's visibility flags: labelled and visible, not labelled."""
 
 
 def write(found: Predictions, file: Path) -> Path:
@@ -29,6 +29,9 @@ def write(found: Predictions, file: Path) -> Path:
 
     Returns:
         `file`.
+
+    Raises:
+        OutputError: If the file cannot be written.
     """
     with describe_os_error(file):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -37,14 +40,14 @@ def write(found: Predictions, file: Path) -> Path:
 
 
 def content(found: Predictions, folder: Path) -> dict[str, Any]:
-    """What stands in the file, as plain values.
+    """Return the content of the file, as plain values.
 
     Args:
         found: The points.
-        folder: Where the file will be; a picture below it is named from there, any other as it was given.
+        folder: Folder of the file. An image below it gets a path relative to it, any other image its original path.
     """
     names = channels(sorted(set(found.table["view"])) or ["sagittal"])
-    together = list(zip(found.pictures, by_picture(found.table), strict=True))
+    pairs = list(zip(found.pictures, by_picture(found.table), strict=True))
     return {
         "info": {
             "description": f"Points found by the network {found.network}. {' '.join(notices(found.synthetic))}",
@@ -54,17 +57,16 @@ def content(found: Predictions, folder: Path) -> dict[str, Any]:
         "images": [
             {
                 "id": order,
-                "file_name": _from(folder, picture.image),
+                "file_name": _relative(folder, picture.image),
                 "width": picture.width,
                 "height": picture.height,
                 "view": picture.view,
                 "frame": picture.frame,
             }
-            for order, (picture, _) in enumerate(together, start=1)
+            for order, (picture, _) in enumerate(pairs, start=1)
         ],
         "annotations": [
-            _annotation(order, picture, points, names)
-            for order, (picture, (_, _, points)) in enumerate(together, start=1)
+            _annotation(order, picture, points, names) for order, (picture, (_, _, points)) in enumerate(pairs, start=1)
         ],
         "categories": [
             {
@@ -72,28 +74,28 @@ def content(found: Predictions, folder: Path) -> dict[str, Any]:
                 "name": "lumbar spine",
                 "supercategory": "spine",
                 "keypoints": list(names),
-                # From each level to the next; COCO counts keypoints from 1.
+                # One line from each level to the next; COCO counts keypoints from 1.
                 "skeleton": [[order, order + 1] for order in range(1, len(LEVELS))] if LEVELS[0] in names else [],
             }
         ],
     }
 
 
-def _from(folder: Path, image: str) -> str:
+def _relative(folder: Path, image: str) -> str:
+    """Return the path of an image relative to the folder, or unchanged if the image is not below it."""
     path, folder = Path(image).absolute(), folder.absolute()
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else image
 
 
 def _annotation(order: int, picture: Picture, points: pd.DataFrame, names: tuple[str, ...]) -> dict[str, Any]:
-
-    found = points.assign(channel=channel(points)).set_index("channel")[["x", "y", "confidence"]]
+    found = points.assign(channel=row_channels(points)).set_index("channel")[["x", "y", "confidence"]]
     keypoints: list[float] = []
     confidences = []
     for name in names:
         x, y, confidence = map(number, found.loc[name]) if name in found.index else (None, None, None)
-        there = x is not None and y is not None
-        keypoints += [x, y, PRESENT] if there else [0, 0, MISSING]
-        confidences.append(confidence if there else None)
+        present = x is not None and y is not None
+        keypoints += [x, y, PRESENT] if present else [0, 0, MISSING]
+        confidences.append(confidence if present else None)
     known = [confidence for confidence in confidences if confidence is not None]
     low, high = found[["x", "y"]].min(), found[["x", "y"]].max()
     width, height = (number(length) or 0.0 for length in high - low)

@@ -1,4 +1,4 @@
-"""Points as JSON, with all that is known about them.
+"""Export points as JSON, with all details.
 
 ::
 
@@ -11,13 +11,13 @@
       "units": {"x, y": …, "x_mm, y_mm, z_mm": …, "pixel_width, pixel_height": …, "confidence": …},
       "pictures": [
         {
-          "image": "study/001.dcm",               as it was given
-          "frame": null,                          of a multi-frame file or volume, from 0
+          "image": "study/001.dcm",               path as the user gave it
+          "frame": null,                          frame of a multi-frame file or volume, from 0
           "view": "sagittal", "view_assumed": false,
           "width": 320, "height": 320,            pixels
           "pixel_width": 0.9, "pixel_height": 0.9,
-          "flagged": false,                       true: look at these points before you use them
-          "warnings": [],                         what was repaired while reading
+          "flagged": false,                       true: check these points before you use them
+          "warnings": [],                         what the reader repaired
           "points": [
             {"level": "L1/L2", "side": null, "x": 166.1, "y": 63.4,
              "x_mm": 2.1, "y_mm": 15.0, "z_mm": 70.3, "confidence": 0.99}
@@ -27,7 +27,7 @@
       "left_out": [{"image": …, "problem": …, "remedy": …}]
     }
 
-What is not known is null, never NaN, which JSON does not have. An axial point has a side (the patient's) and no level.
+An unknown value is null, never NaN, which is not valid JSON. An axial point has a side of the patient and no level.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ if TYPE_CHECKING:
 FORMAT, VERSION = "lumbar points", 1
 
 NUMBERS = ("x", "y", "x_mm", "y_mm", "z_mm", "confidence")
-"""What is known of a point in numbers."""
+"""The numbers of a point, as in the table of points."""
 
 UNITS = {
-    "x, y": "pixels of the picture as it is stored; the centre of the first one is (0, 0)",
-    "x_mm, y_mm, z_mm": "millimetres in the patient (DICOM's coordinates: to the left, to the back, to the head)",
+    "x, y": "pixels of the picture as stored in its file; the centre of the first pixel is (0, 0)",
+    "x_mm, y_mm, z_mm": "millimetres in the patient (DICOM coordinates: towards left, back and head)",
     "pixel_width, pixel_height": "millimetres between the centres of neighbouring columns and rows",
-    "confidence": "chance that the point lies within 5 pixels of the 256×256 picture of the true one",
+    "confidence": "probability that the point is within 5 pixels of the true point, on a grid of 256×256 pixels",
 }
 
 
@@ -63,6 +63,9 @@ def write(found: Predictions, file: Path) -> Path:
 
     Returns:
         `file`.
+
+    Raises:
+        OutputError: If the file cannot be written.
     """
     with describe_os_error(file):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +74,7 @@ def write(found: Predictions, file: Path) -> Path:
 
 
 def content(found: Predictions) -> dict[str, Any]:
-    """What stands in the file, as plain values."""
+    """Return the content of the file, as plain values."""
     tables = [points for _, _, points in by_picture(found.table)]
     return {
         "format": FORMAT,
@@ -88,23 +91,23 @@ def content(found: Predictions) -> dict[str, Any]:
 
 
 def read(file: Path) -> Predictions:
-    """Read what `write` has written.
+    """Read the points from a file that `write` has written.
 
     Raises:
-        TableError: If that is not what the file holds.
+        TableError: If the file is not such a file.
     """
     try:
-        held = json.loads(file.read_text(encoding="utf-8-sig"))
-        if (held["format"], held["version"]) != (FORMAT, VERSION):
-            raise ValueError(f"{held['format']}, version {held['version']}")
-        return _predictions(held)
+        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        if (content["format"], content["version"]) != (FORMAT, VERSION):
+            raise ValueError(f"{content['format']}, version {content['version']}")
+        return _predictions(content)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise TableError(
             "this is not a file of points",
             file=file,
             found=f"{type(error).__name__}: {error}",
             expected=f"{FORMAT}, version {VERSION}",
-            remedy="write it anew: python -m lumbar predict … --json FILE",
+            remedy="write the file again: python -m lumbar predict … --json FILE",
         ) from error
 
 
@@ -127,21 +130,21 @@ def _picture(picture: Picture, points: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _predictions(held: dict[str, Any]) -> Predictions:
+def _predictions(content: dict[str, Any]) -> Predictions:
     import pandas as pd
 
     pictures, rows = [], []
-    for each in held["pictures"]:
-        sides = {name: each[name] for name in ("pixel_width", "pixel_height")}
-        spacing = {name: None if side is None else float(side) for name, side in sides.items()}
+    for each in content["pictures"]:
+        lengths = {name: each[name] for name in ("pixel_width", "pixel_height")}
+        spacing = {name: None if length is None else float(length) for name, length in lengths.items()}
         frame = None if each["frame"] is None else int(each["frame"])
-        about = {
+        details = {
             "frame": frame,
             "assumed": each["view_assumed"],
             "warnings": tuple(str(warning) for warning in each["warnings"] if warning),
         }
         size = int(each["width"]), int(each["height"])
-        pictures.append(Picture(str(each["image"]), str(each["view"]), *size, **spacing, **about))
+        pictures.append(Picture(str(each["image"]), str(each["view"]), *size, **spacing, **details))
         common = {"image": str(each["image"]), "frame": frame, "view": str(each["view"])}
         common |= {"flagged": bool(each["flagged"])}
         rows += [
@@ -151,8 +154,10 @@ def _predictions(held: dict[str, Any]) -> Predictions:
             for point in each["points"]
         ]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float) | {"frame": "Int64"})
-    refused = [ScanError(str(each["problem"]), file=each["image"], remedy=each["remedy"]) for each in held["left_out"]]
-    network = held["network"]
+    refused = [
+        ScanError(str(each["problem"]), file=each["image"], remedy=each["remedy"]) for each in content["left_out"]
+    ]
+    network = content["network"]
     return Predictions(
         table, tuple(refused), tuple(pictures), str(network["name"]), bool(network["synthetic_patients_only"])
     )

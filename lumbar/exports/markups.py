@@ -1,7 +1,8 @@
-"""Points as 3D Slicer's markups (``.mrk.json``), one file a picture, one control point a level.
+"""Export points as markups of 3D Slicer (``.mrk.json``): one file per image, one control point per disc level.
 
-After https://slicer.readthedocs.io, "Markups json file format", and its schema, version 1.0.3. Positions are patient
-millimetres in DICOM's coordinates (LPS), so only a picture whose file places it in the patient can have markups.
+The format follows https://slicer.readthedocs.io, "Markups json file format", and its schema, version 1.0.3. Positions
+are in millimetres in the patient, in DICOM coordinates (LPS). An image can therefore have markups only if its file
+gives its position in the patient.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from lumbar.storage.files import describe_os_error, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
-# Slicer knows a file by this name; the address itself leads nowhere since the branch was renamed.
+# Slicer recognises a file by this name. The address itself is no longer valid, because the branch was renamed.
 SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
     "markups-schema-v1.0.3.json#"
@@ -26,11 +27,17 @@ MM = ["x_mm", "y_mm", "z_mm"]
 
 
 def write(found: Predictions, folder: Path) -> Written:
-    """Write one file for each picture that has a place in the patient.
+    """Write one file for each image whose position in the patient is known.
 
     Args:
         found: The points.
-        folder: Where to; the files are named as `lumbar.prediction.by_picture` has it.
+        folder: Folder of the files; `lumbar.prediction.by_picture` gives their names.
+
+    Returns:
+        The files, and an error for each image without markups.
+
+    Raises:
+        OutputError: If a file cannot be written.
     """
     with describe_os_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,9 +46,9 @@ def write(found: Predictions, folder: Path) -> Written:
         if points[MM].isna().all(axis=None):
             skipped.append(
                 ScanError(
-                    "no markups: the file does not place the picture in the patient",
+                    "no markups: the file does not give the position of the picture in the patient",
                     file=image,
-                    remedy="give the original DICOM file; its points in pixels are in the table",
+                    remedy="use the original DICOM file; the table contains the points in pixels",
                 )
             )
             continue
@@ -52,38 +59,38 @@ def write(found: Predictions, folder: Path) -> Written:
 
 
 def content(name: str, points: pd.DataFrame, found: Predictions) -> dict[str, Any]:
-    """What stands in a picture's file.
+    """Return the content of the file of one image, as plain values.
 
     Args:
-        name: What Slicer calls the list of points.
-        points: The rows of this picture.
-        found: Where they come from.
+        name: Name of the list of points in Slicer.
+        points: Rows of this image in the table of points.
+        found: The predictions that they are part of.
     """
-    # Slicer shows the description of a control point, and of nothing else.
-    said = ["flagged: look at it before you use it"] if points["flagged"].any() else []
-    said = "; ".join([*said, f"found by the network {found.network}"]) + ". " + " ".join(notices(found.synthetic))
+    # Slicer shows the descriptions of control points, but not those of lists.
+    remarks = ["flagged: check it before you use it"] if points["flagged"].any() else []
+    remarks = [*remarks, f"found by the network {found.network}"]
+    description = f"{'; '.join(remarks)}. {' '.join(notices(found.synthetic))}"
     markup = {
         "type": "Fiducial",
         "name": name,
         "coordinateSystem": "LPS",
         "coordinateUnits": "mm",
         "controlPoints": [
-            _control_point(order, row, said) for order, row in enumerate(points.to_dict("records"), start=1)
+            _control_point(order, row, description) for order, row in enumerate(points.to_dict("records"), start=1)
         ],
         "display": {"visibility": True, "pointLabelsVisibility": True},
     }
     return {"@schema": SCHEMA, "markups": [markup]}
 
 
-def _control_point(order: int, row: dict[str, Any], said: str) -> dict[str, Any]:
-    confidence = row["confidence"]
-    sure = "confidence unknown" if confidence != confidence else f"confidence {confidence:.2f}"
+def _control_point(order: int, row: dict[str, Any], description: str) -> dict[str, Any]:
+    confidence = "unknown" if row["confidence"] != row["confidence"] else f"{row['confidence']:.2f}"
     position = [number(row[axis]) for axis in MM]
     known = None not in position
     return {
         "id": str(order),
         "label": row["level"] or row["side"],
-        "description": f"{sure}; {said}",
+        "description": f"confidence {confidence}; {description}",
         **({"position": position} if known else {}),
         "positionStatus": "defined" if known else "undefined",
     }

@@ -1,8 +1,11 @@
-"""One point in a structured report: a planar region of interest with its measurements (PS3.16, TID 1410).
+"""One point of a structured report: a planar region of interest with its measurements (PS3.16, TID 1410).
 
-It holds the disc as finding (CID 7604; for an axial point, which does not tell its level, the lumbar spine and a side),
-a POINT in the source picture, the same point in the patient where the file places the picture, the confidence as
-Certainty of Finding in percent, and the network as algorithm.
+The group contains
+
+- the disc as the finding (CID 7604), or for an axial point, which has no level, the lumbar spine and a side,
+- a POINT in the source image, and the same point in the patient if the file gives the position of the image,
+- the confidence as Certainty of Finding in percent, and
+- the network as the algorithm.
 """
 
 from __future__ import annotations
@@ -19,21 +22,22 @@ if TYPE_CHECKING:
 
     from lumbar.prediction import Predictions
 
-FLAGGED = "Flagged: the points of this picture, taken together, are not to be believed unchecked."
+FLAGGED = "Flagged: the points of this image must be checked before they are used."
+"""Comment in the groups of a flagged image."""
 
 
 def measurement_group(
     row: dict[str, Any], source: Dataset, found: Predictions
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations:
-    """The group of one point.
+    """Return the measurement group of one point.
 
     Args:
-        row: Of the table of points.
-        source: Header of the picture's file.
-        found: Where the point comes from.
+        row: The row of the point in the table of points.
+        source: Header of the image's DICOM file.
+        found: The predictions that the point is part of.
 
     Returns:
-        `highdicom.sr.PlanarROIMeasurementsAndQualitativeEvaluations`.
+        The group, as highdicom defines it.
     """
     import numpy as np
     from highdicom.sr import (
@@ -70,7 +74,7 @@ def measurement_group(
         if certainty is None
         else [Measurement(name=codes.DCM.CertaintyOfFinding, value=round(100 * certainty, 2), unit=codes.UCUM.Percent)],
     )
-    # The template may be extended; what it has no row for stands at the end.
+    # The template is extensible: content for which it has no row is added at the end.
     items = group[0].ContentSequence
     if row["x_mm"] == row["x_mm"] and source.get("FrameOfReferenceUID"):
         items.append(_in_patient(row, source))
@@ -80,6 +84,7 @@ def measurement_group(
 
 
 def _in_patient(row: dict[str, Any], source: Dataset) -> Scoord3DContentItem:
+    """Return the point in patient coordinates, millimetres."""
     import numpy as np
     from highdicom.sr import RelationshipTypeValues, Scoord3DContentItem
     from pydicom.sr.codedict import codes
@@ -94,7 +99,7 @@ def _in_patient(row: dict[str, Any], source: Dataset) -> Scoord3DContentItem:
 
 
 def _anatomy(row: dict[str, Any]) -> tuple[Code, Code | None]:
-    """(what is pointed at, the patient's side or None): a disc, or for an axial point the lumbar spine."""
+    """Return (the code of the disc, None), or for an axial point (the code of the lumbar spine, the patient's side)."""
     from pydicom.sr.codedict import codes
 
     if row["level"]:
@@ -103,10 +108,10 @@ def _anatomy(row: dict[str, Any]) -> tuple[Code, Code | None]:
 
 
 def _frame_number(row: dict[str, Any], source: Dataset) -> list[int] | None:
-    """DICOM counts frames from 1, and does not where there is one."""
+    """Return the frame number, which DICOM counts from 1; None for a file with a single frame, which has no number."""
     return [int(row["frame"]) + 1] if int(source.get("NumberOfFrames") or 1) > 1 else None
 
 
 def _ascii(text: str) -> str:
-    """Text that every character set of DICOM can hold."""
+    """Return text that every character set of DICOM can represent; other characters become question marks."""
     return text.encode("ascii", "replace").decode()

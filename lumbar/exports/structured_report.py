@@ -1,10 +1,10 @@
-"""Points as DICOM Structured Reports, one file a picture: Comprehensive 3D SR, Measurement Report (PS3.16, TID 1500).
+"""Export points as DICOM Structured Reports: one Comprehensive 3D SR per image, template 1500 of PS3.16.
 
-The observer is a device: this package and its version. Each point is a measurement group, see
-`lumbar.exports.measurement_group`. Codes are those of PS3.16 as pydicom has them.
+Template 1500 is the Measurement Report. Its observer is a device: this package and its version. Each point is a
+measurement group, see `lumbar.exports.measurement_group`. The codes are those of PS3.16, as pydicom contains them.
 
-A report belongs to the patient, so it carries who the patient is as the source file says; its name and whatever is
-printed do not. It is marked as partial, preliminary and unverified.
+A report becomes part of the patient's record, so it contains the patient's identity as the source file gives it. File
+names and printed messages do not contain it. The report is marked as partial, preliminary and unverified.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 DESCRIPTION = "Lumbar disc levels by a network, not for diagnosis"
-"""Series description of the reports; DICOM takes 64 characters."""
+"""Series description of the reports, at most 64 characters as DICOM requires."""
 
-# Attributes that a report must have, if only empty (PS3.3, patient and general study modules, type 2).
+# Attributes that a report must have, even if they are empty (PS3.3, patient and general study modules, type 2).
 _MAY_BE_EMPTY = (
     "PatientID",
     "PatientName",
@@ -51,14 +51,14 @@ _PROCEDURES = {
     "CR": "XRUnspecifiedBodyRegion",
     "DX": "XRUnspecifiedBodyRegion",
 }
-# High, so as not to meet the number of one of the scanner's series.
+# A high number, to avoid the number of a series of the scanner.
 _SERIES_NUMBER = 1000
 
 logging.getLogger("highdicom").addHandler(logging.NullHandler())
 
 
 def check_installed() -> None:
-    """Make sure that reports can be written, before time is spent on predicting.
+    """Check that reports can be written, before the prediction starts.
 
     Raises:
         SettingsError: If the package highdicom is missing.
@@ -72,14 +72,18 @@ def check_installed() -> None:
 
 
 def write(found: Predictions, folder: Path) -> Written:
-    """Write one report for each picture of a DICOM file; those of one study make one series.
+    """Write one report for each image from a DICOM file; the reports of one study form one series.
 
     Args:
         found: The points.
-        folder: Where to; the files are named as `lumbar.prediction.by_picture` has it.
+        folder: Folder of the files; `lumbar.prediction.by_picture` gives their names.
+
+    Returns:
+        The files, and an error for each image without a report.
 
     Raises:
         SettingsError: If the package highdicom is missing.
+        OutputError: If a file cannot be written.
     """
     check_installed()
     from pydicom.uid import generate_uid
@@ -93,7 +97,7 @@ def write(found: Predictions, folder: Path) -> Written:
             source = _source(Path(image))
             report = document(source, points, found, series[source.StudyInstanceUID], order)
             file = folder / f"{name}.dcm"
-            with _discreetly(source), atomic_write(file) as temporary:
+            with _without_patient_data(source), atomic_write(file) as temporary:
                 report.save_as(temporary, enforce_file_format=True)
             files.append(file)
         except ScanError as error:
@@ -104,17 +108,17 @@ def write(found: Predictions, folder: Path) -> Written:
 def document(
     source: Dataset, points: pd.DataFrame, found: Predictions, series: str, instance_number: int
 ) -> Comprehensive3DSR:
-    """The report of one picture.
+    """Return the report of one image.
 
     Args:
-        source: Header of the picture's file.
-        points: The picture's rows.
-        found: Where they come from.
+        source: Header of the image's DICOM file.
+        points: Rows of the image in the table of points.
+        found: The predictions that they are part of.
         series: Series Instance UID of the report.
-        instance_number: Its place in that series.
+        instance_number: Number of the report in that series.
 
     Raises:
-        ScanError: If the header holds something that a report cannot take.
+        ScanError: If the header contains a value that is not allowed in a report.
     """
     from highdicom.sr import (
         Comprehensive3DSR,
@@ -130,7 +134,7 @@ def document(
         uid=_device_uid(found.network), name="lumbar", model_name=f"lumbar {lumbar.__version__}"
     )
     observer = ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
-    with _discreetly(source):
+    with _without_patient_data(source):
         content = MeasurementReport(
             observation_context=ObservationContext(observer_device_context=observer),
             procedure_reported=_procedure(source),
@@ -151,27 +155,31 @@ def document(
 
 
 @contextmanager
-def _discreetly(source: Dataset) -> Iterator[None]:
-    """What highdicom and pydicom warn of or refuse quotes the patient's name; keep it from the screen."""
+def _without_patient_data(source: Dataset) -> Iterator[None]:
+    """Suppress the warnings and errors of highdicom and pydicom in a block, because they quote the patient's name.
+
+    Raises:
+        ScanError: In place of any other error.
+    """
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     except LumbarError:
         raise
-    except Exception as error:  # an odd element may raise anything
+    except Exception as error:  # an unusual element may raise anything
         raise ScanError(
-            "no structured report: the header holds something that a report cannot take",
+            "no structured report: the header contains a value that a report cannot take",
             file=source.filename,
             found=type(error).__name__,
-            remedy="its points are in the table",
+            remedy="use the table, which contains its points",
         ) from None
 
 
 def _source(file: Path) -> Dataset:
-    """The header, with what a report copies from it.
+    """Return the header of a DICOM file, with all attributes that a report copies from it.
 
     Raises:
-        ScanError: If it is no DICOM file, or does not say which picture it is.
+        ScanError: If the file is not a DICOM file, or does not identify the image and its study.
     """
     import pydicom
     from pydicom.uid import UID
@@ -183,23 +191,24 @@ def _source(file: Path) -> Dataset:
             for keyword in _MAY_BE_EMPTY:
                 if header.get(keyword) is None:
                     setattr(header, keyword, "")
-    except Exception:  # an odd element may raise anything, with the patient's name in its message
+    except Exception:  # an unusual element may raise anything, with the patient's name in the message
         raise ScanError(
-            "no structured report: the picture is not a DICOM file that can be read whole, so it belongs to no study",
+            "no structured report: the picture is not a readable DICOM file, so it belongs to no study",
             file=file,
-            remedy="give the original DICOM file; its points are in the table",
+            remedy="use the original DICOM file; the table contains the points",
         ) from None
     if missing:
         raise ScanError(
-            "no structured report: the file does not say which picture of which study it is",
+            "no structured report: the file does not identify the picture and its study",
             file=file,
             field=", ".join(missing),
-            remedy="give the original DICOM file; its points are in the table",
+            remedy="use the original DICOM file; the table contains the points",
         )
     return header
 
 
 def _procedure(source: Dataset) -> Any:
+    """Return the code of the imaging procedure, by the modality of the source image."""
     from pydicom.sr.codedict import codes
 
     name = _PROCEDURES.get(source.get("Modality"))
@@ -207,5 +216,5 @@ def _procedure(source: Dataset) -> Any:
 
 
 def _device_uid(network: str) -> str:
-    """The same for each report of this version with this network; a UUID as a decimal number (PS3.5, B.2)."""
+    """Return a UID that depends on the version of the package and the network only: a decimal UUID (PS3.5, B.2)."""
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, f'lumbar/{lumbar.__version__}/{network}').int}"

@@ -1,6 +1,7 @@
-"""Every plot of the project. Each function returns a figure that carries its text alternative (``figure.alt``).
+"""All plots of the project. Each function returns a figure with its text alternative (``figure.alt``).
 
-As the last line of a notebook cell a figure shows itself; from the middle of a cell, ``figures.display(figure)`` does.
+A figure on the last line of a notebook cell shows itself; ``figures.display(figure)`` shows one from the middle of a
+cell.
 """
 
 from lumbar.figures.data import intensities, landmark_cloud, one_picture, split_overview

@@ -1,4 +1,4 @@
-"""One page of pictures, synthetic beside real if there are any, to judge by eye what the synthetic ones lack."""
+"""A contact sheet: one page of images, synthetic beside real ones, to judge by eye what the synthetic ones lack."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ def contact_sheet(
     view: str | None = None,
     points: bool = False,
 ) -> Path:
-    """Draw pictures of a data set on one PNG, optionally beside those of another.
+    """Write images of a data set to one PNG, optionally beside those of another.
 
-    The pictures are spread evenly over the data set, windowed and stretched to 256×256, as a network gets them.
+    The images are chosen evenly from the data set, windowed and stretched to 256×256, as a network gets them.
 
     Args:
-        dataset: The synthetic patients, or where they are.
+        dataset: A data set, or its folder; usually synthetic patients.
         file: PNG to write.
-        beside: A second data set, or any folder of pictures, for the right half of the page.
-        count: Pictures of each.
-        view: Which of `lumbar.landmarks.VIEWS` to show; the first of them that a data set has, if left out. A folder
-            without a table shows all it has.
-        points: Whether to mark the landmarks, where there is a table.
+        beside: A second data set, or any folder of images, for the right half of the page.
+        count: Largest number of images of each.
+        view: One of `lumbar.landmarks.VIEWS`; the first of them that the data set has, if left out. It has no effect on
+            a folder without a landmark table.
+        points: Whether to mark the landmarks of data sets with a table.
 
     Returns:
         `file`.
 
     Raises:
-        DatasetError: If there is no picture to show.
+        DatasetError: If there is no image to show.
     """
     halves = [dataset] if beside is None else [dataset, beside]
     columns = int(np.ceil(np.sqrt(count)))
     figure = Figure(figsize=(2 * columns * len(halves), 2 * int(np.ceil(count / columns)) + 0.4), layout="constrained")
     for axes, half in zip(figure.subplots(1, len(halves), squeeze=False)[0], halves, strict=True):
-        name, pictures, marks = _chosen(half, count, view)
-        axes.imshow(_montage(pictures, columns), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        name, images, marks = _chosen(half, count, view)
+        axes.imshow(_montage(images, columns), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axes.set_title(name)
         axes.set_axis_off()
         if points:
@@ -66,8 +66,8 @@ def contact_sheet(
 
 
 def _chosen(half: str | Path | Dataset, count: int, view: str | None) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
-    """(title, pictures uint8 (256, 256), points (k, 2) in the 256 frame) of one half of the page."""
-    dataset = half if isinstance(half, Dataset) else _opened(Path(half))
+    """Return one half of the page: title, images uint8 (256, 256), and points (k, 2), pixels of the 256 frame."""
+    dataset = half if isinstance(half, Dataset) else _open(Path(half))
     if dataset is None:
         files = sorted(file for file in Path(half).rglob("*") if file.suffix.lower() in {*PICTURES, ".dcm"})
         frames, marks = [None] * len(files), [np.empty((0, 2))] * len(files)
@@ -75,18 +75,20 @@ def _chosen(half: str | Path | Dataset, count: int, view: str | None) -> tuple[s
     else:
         view = view or next(each for each in VIEWS if (dataset.table["view"] == each).any())
         table = dataset.table[dataset.table["view"] == view].sort_values(["level", "side"], kind="stable")
-        groups = [rows for _, rows in table.groupby(landmarks.picture(table), sort=False)]
+        groups = [rows for _, rows in table.groupby(landmarks.image_names(table), sort=False)]
         files, name = [dataset.path(rows["image"].iloc[0]) for rows in groups], dataset.name
         frames, marks = [landmarks.frames(rows)[0] for rows in groups], [rows[["x", "y"]].to_numpy() for rows in groups]
     if not files:
-        raise DatasetError("there is no picture to show", file=str(half), expected=f"{view} pictures")
+        raise DatasetError(
+            "there is no picture to show", file=str(half), expected=f"{view} pictures" if view else "pictures"
+        )
     chosen = sorted(set(np.linspace(0, len(files) - 1, min(count, len(files))).round().astype(int)))
     prepared = [_prepared(files[index], frames[index], marks[index]) for index in chosen]
-    return f"{name} ({len(files)} pictures)", [picture for picture, _ in prepared], [xy for _, xy in prepared]
+    return f"{name} ({len(files)} pictures)", [image for image, _ in prepared], [xy for _, xy in prepared]
 
 
-def _opened(folder: Path) -> Dataset | None:
-    """The data set in a folder; None if it is a folder without a table."""
+def _open(folder: Path) -> Dataset | None:
+    """Return the data set in a folder; None for a folder without a landmark table."""
     try:
         datasets.find_reader(folder)
     except DatasetError:
@@ -97,14 +99,16 @@ def _opened(folder: Path) -> Dataset | None:
 
 
 def _prepared(file: Path, frame: int | None, xy_native: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image and its points as a network gets them, in the 256 frame."""
     image, to_256 = prepare_scan(imaging.read(file, frame=frame), PreprocessSettings())
     return image, to_256.points(xy_native)
 
 
-def _montage(pictures: list[np.ndarray], columns: int) -> np.ndarray:
-    rows = -(-len(pictures) // columns)
+def _montage(images: list[np.ndarray], columns: int) -> np.ndarray:
+    """Return the images, uint8 (256, 256), in rows on one sheet."""
+    rows = -(-len(images) // columns)
     sheet = np.zeros((rows * SIZE, columns * SIZE), dtype=np.uint8)
-    for index, picture in enumerate(pictures):
+    for index, image in enumerate(images):
         top, left = SIZE * (index // columns), SIZE * (index % columns)
-        sheet[top : top + SIZE, left : left + SIZE] = picture
+        sheet[top : top + SIZE, left : left + SIZE] = image
     return sheet

@@ -1,4 +1,4 @@
-"""What a data set is like: who is in it, where the landmarks lie, how bright the pictures are."""
+"""Plots of a data set: its patients, the positions of its landmarks, the brightness of its images."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 import pandas as pd
 
 from lumbar.figures.pictures import add_legend, mark_points, show_picture
-from lumbar.figures.style import BLACK, PART_COLOURS, STYLE, Drawing, colour, listed, marker, names_for, styled
+from lumbar.figures.style import BLACK, PART_COLOURS, STYLE, Drawing, channel_names, colour, join_words, marker, styled
 from lumbar.geometry import SIZE
-from lumbar.landmarks import PARTS, picture
+from lumbar.landmarks import PARTS, image_names
 
 
 @styled
 def split_overview(table: pd.DataFrame, parts: pd.Series) -> Drawing:
-    """How many patients and pictures each part of a split has, source by source and view by view.
+    """Plot the number of patients per source and of images per view in each part of a split.
 
     Args:
         table: Landmark table, or any table with columns image, patient, source and view.
-        parts: The part each patient is in, as `lumbar.splits.split` gives it.
+        parts: Part of each patient, as `lumbar.splits.split` returns it.
     """
     rows = table[["image", "patient", "source", "view"]].assign(part=table["patient"].map(parts))
-    people = _counted(rows.drop_duplicates("patient"), "source")
-    pictures = _counted(rows[~picture(table).duplicated()], "view")
+    people = _counts(rows.drop_duplicates("patient"), "source")
+    pictures = _counts(rows[~image_names(table).duplicated()], "view")
     height = 1.5 + 0.5 * max(len(people), len(pictures))
     figure = Drawing(figsize=(9.5, height))
     panels = {"patients, by source": people, "pictures, by view": pictures}
@@ -50,15 +50,15 @@ def split_overview(table: pd.DataFrame, parts: pd.Series) -> Drawing:
 def landmark_cloud(
     points: np.ndarray, *, channels: Sequence[str] | None = None, background: np.ndarray | None = None
 ) -> Drawing:
-    """Where the landmarks of all pictures lie in the 256 frame.
+    """Plot the positions of the landmarks of all images in the 256 frame.
 
     Args:
-        points: (N, K, 2) pixels of the 256 frame, NaN missing.
-        channels: K names.
-        background: (256, 256) a picture to lay them over, the mean picture for example.
+        points: Shape (N, K, 2), pixels of the 256 frame; NaN where a landmark is missing.
+        channels: K names; see `lumbar.figures.style.channel_names` for the default.
+        background: Grey image behind them, shape (256, 256), for example the mean image.
     """
     points = np.asarray(points)
-    names = names_for(channels, points.shape[1])
+    names = channel_names(channels, points.shape[1])
     figure = Drawing(figsize=(6.4, 5.2))
     axes = figure.subplots()
     if background is not None:
@@ -82,10 +82,10 @@ def landmark_cloud(
 
 @styled
 def intensities(pictures: Mapping[str, np.ndarray], *, title: str = "") -> Drawing:
-    """How often each grey value occurs.
+    """Plot histograms of the grey values.
 
     Args:
-        pictures: Name → array of grey values of any shape.
+        pictures: Name → array of grey values, any shape.
         title: Title of the figure.
     """
     figure = Drawing(figsize=(7, 3.6))
@@ -109,7 +109,8 @@ def intensities(pictures: Mapping[str, np.ndarray], *, title: str = "") -> Drawi
     return figure
 
 
-def _counted(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+def _counts(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Return the number of rows for each value of a column (rows) and each part (columns)."""
     return pd.crosstab(rows[by], rows["part"])
 
 
@@ -117,15 +118,15 @@ def _counted(rows: pd.DataFrame, by: str) -> pd.DataFrame:
 def one_picture(
     picture: np.ndarray, points: np.ndarray | None = None, *, channels: Sequence[str] | None = None, title: str = ""
 ) -> Drawing:
-    """One picture with axes in pixels, large, to see what a coordinate means.
+    """Show one image, large and with axes in pixels, to see what a coordinate means.
 
     Args:
-        picture: (rows, columns) grey values.
-        points: (K, 2) pixels of the picture, NaN missing.
-        channels: K names.
+        picture: Grey values, shape (rows, columns).
+        points: Shape (K, 2), pixels of the image; NaN where a landmark is missing.
+        channels: K names; see `lumbar.figures.style.channel_names` for the default.
         title: Title of the figure.
     """
-    names = () if points is None else names_for(channels, len(points))
+    names = () if points is None else channel_names(channels, len(points))
     figure = Drawing(figsize=(5.6, 5.8 if names else 5.4))
     axes = figure.subplots()
     show_picture(axes, picture, title)
@@ -139,6 +140,6 @@ def one_picture(
     else:
         shown = []
     rows, columns = picture.shape
-    marked = f" with {listed(shown)} marked" if shown else ""
+    marked = f" with {join_words(shown)} marked" if shown else ""
     figure.alt = f"{title + ': ' if title else ''}a grey picture of {columns} by {rows} pixels{marked}."
     return figure

@@ -1,4 +1,4 @@
-"""A study's five disc levels: the mid-sagittal slice with its points, and the axial slice of each level."""
+"""The five disc levels of a study: the mid-sagittal slice with its points, and the axial slice of each level."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lumbar import imaging
 from lumbar.core.errors import ScanError
 from lumbar.figures.pictures import mark_points, show_picture
 from lumbar.figures.planes import cut_line
-from lumbar.figures.style import GREY, Drawing, colour, listed, styled
+from lumbar.figures.style import GREY, Drawing, colour, join_words, styled
 from lumbar.geometry import Affine, upright
 from lumbar.imaging.scan import BURNED_IN
 from lumbar.preprocess import windowed
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from lumbar.imaging import Scan
 
 _SIDES = {"sagittal": ("A", "P"), "axial": ("R", "L")}
-"""What lies at the left and right edge of a picture as radiologists hang it."""
+"""Letters at the left and right edge of an image in radiological orientation."""
 
 _OUTLINED = {"fontweight": "bold", "path_effects": [withStroke(linewidth=2.5, foreground="black")]}
-"""Letters that can be read on dark and bright tissue."""
+"""Style of text that is legible on dark and bright tissue."""
 
 
 @styled
 def levels(table: pd.DataFrame) -> Drawing:
-    """The slices that a table of levels names, as radiologists hang them, with the points.
+    """Show the slices of a table of levels, in radiological orientation, with the points.
 
-    A line in the sagittal slice, in its level's colour, shows where the level's axial slice cuts it.
+    A line in the colour of a level shows where the axial slice of that level cuts the sagittal slice.
 
     Args:
-        table: See `lumbar.study.locating.Located`; five rows.
+        table: Five rows, see `lumbar.study.locating.Located`.
 
     Raises:
-        ScanError: If a slice cannot be read, or has text burned into it, which a drawing would carry on.
+        ScanError: If a slice cannot be read, or has text burned into it, which the figure would show.
     """
     rows = list(table.itertuples())
     sagittal = imaging.read(rows[0].sagittal_file, frame=int(rows[0].sagittal_frame))
@@ -59,7 +59,7 @@ def levels(table: pd.DataFrame) -> Drawing:
             main.plot(*shown.points(cut).T, color=colour(row.level), linewidth=1.4, alpha=0.9)
         point = shown.points([row.sagittal_x, row.sagittal_y])
         mark_points(main, point[None], [row.level])
-        _name(main, row.level, point)
+        _label(main, row.level, point)
     # Down the first column, then down the second: the order of the levels from head to feet.
     for row, place in zip(rows, [(n, 1) for n in range(3)] + [(n, 2) for n in range(3)], strict=False):
         _axial(figure.add_subplot(grid[place]), row, axials.get(row.level))
@@ -67,16 +67,16 @@ def levels(table: pd.DataFrame) -> Drawing:
     named = [f"{row.level} {row.distance_mm:.1f} mm away" for row in rows if row.level in axials]
     absent = [row.level for row in rows if row.level not in axials]
     figure.alt = (
-        f"The mid-sagittal slice with the points of {listed(row.level for row in rows)} from the head down, and the "
-        f"axial slices nearest to them ({listed(named)})"
-        + (f"; no axial slice shows {listed(absent)}" if absent else "")
+        f"The mid-sagittal slice with the points of {join_words(row.level for row in rows)} from the head down, and "
+        f"the axial slices nearest to them ({join_words(named)})"
+        + (f"; no axial slice shows {join_words(absent)}" if absent else "")
         + "."
     )
     return figure
 
 
 def _show(axes: Axes, scan: Scan, view: str, title: str) -> Affine:
-    """Show a scan upright; gives the map from its native pixels to those of the picture shown."""
+    """Show a scan upright; return the map from its native pixels to those of the image shown."""
     rows, columns = scan.pixels.shape
     shown, width, height = upright(scan.orientation, columns, rows)
     pixel_width, pixel_height = np.abs(shown.vectors([scan.pixel_width, scan.pixel_height]))
@@ -87,13 +87,13 @@ def _show(axes: Axes, scan: Scan, view: str, title: str) -> Affine:
 
 
 def _segment(sagittal: Scan, axial: Scan) -> np.ndarray | None:
-    """The ends of the line in which an axial picture cuts the sagittal plane, (2, 2) native pixels of the latter."""
+    """Return the ends of the line where an axial image cuts the sagittal plane, (2, 2), pixels of the latter."""
     rows, columns = axial.pixels.shape
     ends = cut_line(axial.plane, sagittal.plane, columns, rows)
     return None if ends is None else sagittal.plane.to_pixels(axial.plane.to_patient(ends))
 
 
-def _name(axes: Axes, level: str, point: np.ndarray) -> None:
+def _label(axes: Axes, level: str, point: np.ndarray) -> None:
     axes.annotate(level, point, (12, 7), textcoords="offset points", color=colour(level), **_OUTLINED)
 
 

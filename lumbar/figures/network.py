@@ -1,4 +1,4 @@
-"""What a network is made of, how much of a picture it sees, and how several compare."""
+"""Plots of networks: their weights, their receptive fields, and how several compare."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from lumbar.figures.pictures import show_picture
-from lumbar.figures.style import BLUE, ORANGE, STYLE, Drawing, number, styled
+from lumbar.figures.style import BLUE, ORANGE, STYLE, Drawing, format_number, styled
 
 
 @styled
 def parameters_by_layer(counts: Mapping[str, int], *, title: str = "") -> Drawing:
-    """Where a network's weights sit.
+    """Plot how the weights of a network are distributed over its layers.
 
     Args:
-        counts: Layer name → number of weights, in the order a picture passes through them, for example
-            ``{layer.name: layer.count_params() for layer in model.layers}``; layers without weights are left out.
+        counts: Layer name → number of weights, in the order in which an image passes through the layers, for example
+            ``{layer.name: layer.count_params() for layer in model.layers}``. Layers without weights are not shown.
         title: Title of the figure.
     """
     counts = {name: count for name, count in counts.items() if count}
@@ -48,12 +48,12 @@ def parameters_by_layer(counts: Mapping[str, int], *, title: str = "") -> Drawin
 def receptive_fields(
     picture: np.ndarray, sides: Mapping[str, float], *, centre: tuple[float, float] | None = None
 ) -> Drawing:
-    """How much of the picture one unit of each layer sees, as nested squares.
+    """Show the receptive field of one unit of each layer, as nested squares on an image.
 
     Args:
-        picture: (rows, columns) uint8, as the network gets it.
+        picture: The image as the network gets it, uint8, shape (rows, columns).
         sides: Layer name → side of its receptive field, pixels.
-        centre: (x, y) of the unit's centre, pixels; the picture's centre if left out.
+        centre: (x, y) of the unit's centre, pixels; the centre of the image if left out.
     """
     rows, columns = picture.shape
     x, y = ((columns - 1) / 2, (rows - 1) / 2) if centre is None else centre
@@ -69,25 +69,26 @@ def receptive_fields(
             facecolor="none",
             edgecolor=shades[order % len(shades)],
             linewidth=2.2,
-            label=f"{name}: {number(side)} px",
+            label=f"{name}: {format_number(side)} px",
             clip_on=True,
         )
         axes.add_patch(box)
     axes.plot(x, y, "+", color="white", markersize=9)
     axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
-    seen = ", ".join(f"{name} {number(side)}" for name, side in sides.items())
+    seen = ", ".join(f"{name} {format_number(side)}" for name, side in sides.items())
     figure.alt = f"Nested squares on a picture: the side, in pixels, of what one unit of each layer sees: {seen}."
     return figure
 
 
 @styled
 def networks_compared(table: pd.DataFrame) -> Drawing:
-    """Networks side by side: how far off they are, and what a picture costs.
+    """Plot the error of several networks and the time that each takes per image.
 
     Args:
-        table: One row a network, as ``benchmarks/models.py`` writes it: network, radial_px, radial_low_px and
-            radial_high_px (mean radial error with its interval, pixels of the 256 frame), ms_per_picture; perhaps
-            real_radial_px, real_radial_low_px, real_radial_high_px, for real patients.
+        table: One row per network, as ``benchmarks/models.py`` writes it, with columns network, radial_px,
+            radial_low_px and radial_high_px (mean radial error with its interval, pixels of the 256 frame) and
+            ms_per_picture. Columns real_radial_px, real_radial_low_px and real_radial_high_px (the same for real
+            patients) are optional.
     """
     figure = Drawing(figsize=(9.4, 1.4 + 0.42 * len(table)))
     errors, costs = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
@@ -108,6 +109,6 @@ def networks_compared(table: pd.DataFrame) -> Drawing:
     costs.barh(places, table["ms_per_picture"], color=BLUE, height=0.5)
     costs.set(xlabel="ms a picture, one core")
     costs.invert_yaxis()
-    words = [f"{row.network} {number(row.radial_px)}" for row in table.itertuples()]
+    words = [f"{row.network} {format_number(row.radial_px)}" for row in table.itertuples()]
     figure.alt = f"Mean radial error in pixels of each network on synthetic test patients: {', '.join(words)}."
     return figure

@@ -1,4 +1,4 @@
-"""Pictures with the points that a network found, one file each."""
+"""Images with the points that a network found, one file each."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pandas as pd
 from lumbar import imaging
 from lumbar.figures.pictures import pictures_with_points
 from lumbar.imaging.scan import BURNED_IN
-from lumbar.landmarks import channel, frames
+from lumbar.landmarks import frames, row_channels
 from lumbar.prediction import by_picture
 from lumbar.storage.files import describe_os_error
 
 
 def overlay(table: pd.DataFrame, folder: Path) -> Path:
-    """Draw each picture of a table of predictions with its points; those with text burned into them are left out.
+    """Write each image of a table of predictions with its points; leave out images with text burned into them.
 
     Args:
-        table: See `lumbar.prediction.Predictions`.
-        folder: Where to; the files are named as `lumbar.prediction.by_picture` has it.
+        table: The predictions, see `lumbar.prediction.Predictions`.
+        folder: Folder to write to; `lumbar.prediction.by_picture` gives the names of the files.
 
     Returns:
         `folder`.
@@ -28,12 +28,12 @@ def overlay(table: pd.DataFrame, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     for name, image, points in by_picture(table):
         scan = imaging.read(image, frame=frames(points)[0])
-        if BURNED_IN in scan.warnings:  # a drawing would carry the text on
+        if BURNED_IN in scan.warnings:  # the text may identify the patient
             continue
         figure = pictures_with_points(
             [scan.pixels],
             points[["x", "y"]].to_numpy()[None],
-            channels=channel(points).tolist(),
+            channels=row_channels(points).tolist(),
             titles=[Path(image).name],
             columns=1,
         )

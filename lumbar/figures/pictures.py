@@ -1,4 +1,4 @@
-"""Pictures with what was found or marked on them."""
+"""Images with landmarks, predictions or heatmaps on them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 
-from lumbar.figures.style import BLACK, Drawing, colour, listed, marker, names_for, number, styled
+from lumbar.figures.style import BLACK, Drawing, channel_names, colour, format_number, join_words, marker, styled
 from lumbar.geometry import Affine
 
 PICTURE_INCHES = 2.5
-"""Side of one picture in a grid."""
+"""Side of one image in a grid, inches."""
 
 SMALL = 64
-"""Pictures with fewer rows than this are shown with their single pixels to be seen."""
+"""Images with fewer rows than this are not smoothed, so that single pixels can be seen."""
 
 
 def show_picture(axes: Axes, picture: np.ndarray, title: str = "", *, aspect: float = 1.0) -> None:
-    """One grey picture without axes.
+    """Show one grey image without axes.
 
     Args:
-        axes: Where to draw.
-        picture: (rows, columns); uint8 is shown as it is, anything else from its darkest to its brightest value.
-        title: What to write above it.
+        axes: Axes to plot on.
+        picture: Shape (rows, columns); uint8 is shown as it is, other types from their smallest to their largest value.
+        title: Title above it.
         aspect: Height of a pixel divided by its width.
     """
     limits = (0, 255) if picture.dtype == np.uint8 else (float(np.nanmin(picture)), float(np.nanmax(picture)))
@@ -38,11 +38,11 @@ def show_picture(axes: Axes, picture: np.ndarray, title: str = "", *, aspect: fl
 
 
 def mark_points(axes: Axes, points: np.ndarray, channels: Sequence[str], *, size: float = 42) -> None:
-    """Points on a picture, each in its landmark's colour and shape.
+    """Mark points on an image, each in the colour and shape of its landmark.
 
     Args:
-        axes: Where to draw.
-        points: (K, 2) pixels of the picture shown; NaN is left out.
+        axes: Axes to plot on.
+        points: Shape (K, 2), pixels of the image; NaN is left out.
         channels: K names.
         size: Area of a mark, square points.
     """
@@ -52,12 +52,12 @@ def mark_points(axes: Axes, points: np.ndarray, channels: Sequence[str], *, size
 
 
 def mark_errors(axes: Axes, true: np.ndarray, predicted: np.ndarray, channels: Sequence[str]) -> None:
-    """True points as rings, predicted ones as crosses, a line between those that belong together.
+    """Mark true points as rings and predicted points as crosses, with a line between the two of each landmark.
 
     Args:
-        axes: Where to draw.
-        true: (K, 2) pixels of the picture shown, NaN missing.
-        predicted: (K, 2), the same.
+        axes: Axes to plot on.
+        true: Shape (K, 2), pixels of the image; NaN where a landmark is missing.
+        predicted: Shape (K, 2), pixels of the image.
         channels: K names.
     """
     for name, there, here in zip(channels, true, predicted, strict=True):
@@ -67,17 +67,17 @@ def mark_errors(axes: Axes, true: np.ndarray, predicted: np.ndarray, channels: S
             axes.scatter(*here, s=45, c=colour(name), marker="x", linewidths=1.8)
 
 
-def grid_of(count: int, columns: int, *, heading: str = "", extra: float = 0.0) -> tuple[Drawing, list[Axes]]:
-    """A figure with room for `count` pictures.
+def image_grid(count: int, columns: int, *, heading: str = "", extra: float = 0.0) -> tuple[Drawing, list[Axes]]:
+    """Return a figure with space for several images.
 
     Args:
-        count: Pictures.
-        columns: Pictures in a row, at most.
+        count: Number of images.
+        columns: Largest number of images in a row.
         heading: Title of the whole figure.
-        extra: Further height for a legend, inches.
+        extra: Additional height for a legend, inches.
 
     Returns:
-        The figure, and one empty axes a picture.
+        The figure, and one empty axes per image.
     """
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -92,7 +92,13 @@ def grid_of(count: int, columns: int, *, heading: str = "", extra: float = 0.0) 
 
 
 def add_legend(figure: Drawing, channels: Sequence[str], *, errors: bool = False) -> None:
-    """Say below the pictures which mark is which landmark."""
+    """Add a legend of the landmarks below the images.
+
+    Args:
+        figure: Figure of the images.
+        channels: Names of the landmarks shown.
+        errors: Whether the marks are those of `mark_errors`; else those of `mark_points`.
+    """
     look = {"linestyle": "none", "markersize": 7}
     if errors:
         handles = [Line2D([], [], color=colour(name), linewidth=4, label=name) for name in channels]
@@ -117,23 +123,23 @@ def pictures_with_points(
     columns: int = 4,
     heading: str = "",
 ) -> Drawing:
-    """Pictures side by side, with their landmarks and, if given, what a network answered.
+    """Show images side by side, with their landmarks and, if given, the predictions of a network.
 
     Args:
-        images: N grey pictures (rows, columns), of any size.
-        points: (N, K, 2) true points in pixels of the pictures shown, NaN missing.
-        predicted: (N, K, 2) a network's answers, the same.
-        channels: K names; the five levels, the two sides or both if left out.
+        images: N grey images (rows, columns), of any size.
+        points: True points, shape (N, K, 2), pixels of the images; NaN where a landmark is missing.
+        predicted: Points that a network predicted, shape (N, K, 2), pixels of the images.
+        channels: K names; see `lumbar.figures.style.channel_names` for the default.
         titles: N titles.
-        columns: Pictures in a row.
+        columns: Largest number of images in a row.
         heading: Title of the whole figure.
     """
     titles = [""] * len(images) if titles is None else titles
-    names = () if points is None else names_for(channels, np.shape(points)[1])
+    names = () if points is None else channel_names(channels, np.shape(points)[1])
     lines = 1 + max(title.count("\n") for title in titles)
     rows = -(-len(images) // columns)
     extra = (0.4 if names else 0) + 0.2 * rows * (lines - 1)
-    figure, cells = grid_of(len(images), columns, heading=heading, extra=extra)
+    figure, cells = image_grid(len(images), columns, heading=heading, extra=extra)
     for position, (axes, picture, title) in enumerate(zip(cells, images, titles, strict=True)):
         show_picture(axes, np.asarray(picture), title)
         if predicted is not None:
@@ -145,10 +151,10 @@ def pictures_with_points(
         seen = np.isfinite(np.asarray(points)).all(axis=(0, 2)) if len(images) == 1 else np.ones(len(names), bool)
         shown = [name for name, is_seen in zip(names, seen, strict=True) if is_seen]
         add_legend(figure, shown, errors=predicted is not None)
-        what += f" with {listed(shown)} marked"
+        what += f" with {join_words(shown)} marked"
     if predicted is not None:
         away = np.linalg.norm(np.asarray(predicted) - np.asarray(points), axis=-1)
-        what += f", and a network's answers beside them, on average {number(np.nanmean(away))} pixels away"
+        what += f", and a network's answers beside them, on average {format_number(np.nanmean(away))} pixels away"
     figure.alt = f"{heading + ': ' if heading else ''}{what}."
     return figure
 
@@ -163,17 +169,17 @@ def augmentations(
     channels: Sequence[str] | None = None,
     columns: int = 4,
 ) -> Drawing:
-    """One picture and what augmentation made of it; the points must have moved along.
+    """Show an image and augmented copies of it; the points must have moved with the pixels.
 
     Args:
-        original: (rows, columns) uint8.
-        points: (K, 2) its points, pixels of the 256 frame.
-        pictures: M changed pictures.
-        moved: (M, K, 2) their points, NaN where one has left the picture.
-        channels: K names.
-        columns: Pictures in a row.
+        original: The image, uint8, shape (rows, columns).
+        points: Its points, shape (K, 2), pixels of the 256 frame.
+        pictures: M augmented copies.
+        moved: Their points, shape (M, K, 2), pixels of the 256 frame; NaN where a point has left the image.
+        channels: K names; see `lumbar.figures.style.channel_names` for the default.
+        columns: Largest number of images in a row.
     """
-    titles = ["original"] + [f"changed, {number + 1}" for number in range(len(pictures))]
+    titles = ["original"] + [f"changed, {copy + 1}" for copy in range(len(pictures))]
     both = np.concatenate([np.asarray(points)[None], moved])
     figure = pictures_with_points([original, *pictures], both, channels=channels, titles=titles, columns=columns)
     figure.alt = (
@@ -191,19 +197,21 @@ def heatmaps(
     points: np.ndarray | None = None,
     answers: np.ndarray | None = None,
 ) -> Drawing:
-    """Where a heatmap network looks for each landmark: its maps, laid over the picture.
+    """Show the heatmaps of a network, each over a copy of the image.
 
     Args:
-        picture: (rows, columns) uint8.
-        maps: (h, w, K) not negative, on a coarser grid over the same picture; each is shown from 0 to its maximum.
-        channels: K names.
-        points: (K, 2) true points in pixels of `picture`, NaN missing.
-        answers: (K, 2) what the maps were read out as, marked with crosses; their centres of mass if left out.
+        picture: The image, uint8, shape (rows, columns).
+        maps: The heatmaps, shape (h, w, K), not negative, on a coarser grid over the same image. Each is shown from 0
+            to its maximum.
+        channels: K names; see `lumbar.figures.style.channel_names` for the default.
+        points: True points, shape (K, 2), pixels of `picture`; NaN where a landmark is missing.
+        answers: Points decoded from the heatmaps, shape (K, 2), pixels of `picture`, marked with crosses; the centres
+            of mass of the heatmaps if left out.
     """
-    names = names_for(channels, maps.shape[-1])
+    names = channel_names(channels, maps.shape[-1])
     rows, columns = picture.shape
     to_picture = Affine.unit(*maps.shape[1::-1]).then(Affine.unit(columns, rows).inverse())
-    figure, cells = grid_of(len(names) + 1, 3 if len(names) < 6 else 4)
+    figure, cells = image_grid(len(names) + 1, 3 if len(names) < 6 else 4)
     show_picture(cells[0], picture, "picture")
     for order, (axes, name) in enumerate(zip(cells[1:], names, strict=True)):
         show_picture(axes, picture, name)
@@ -216,7 +224,8 @@ def heatmaps(
             axes.scatter(*points[order], s=90, facecolors="none", edgecolors="white", linewidths=1.4)
     ring = ", a white ring the true point" if points is not None else ""
     figure.alt = (
-        f"A picture, and over copies of it one heatmap each for {listed(names)}; a white cross marks the answer{ring}."
+        f"A picture, and over copies of it one heatmap each for {join_words(names)}; "
+        f"a white cross marks the answer{ring}."
     )
     return figure
 
@@ -231,15 +240,15 @@ def worst_cases(
     titles: Sequence[str] | None = None,
     count: int = 8,
 ) -> Drawing:
-    """The pictures a network got most wrong, the worst first.
+    """Show the images with the largest errors of a network, the worst first.
 
     Args:
-        images: N pictures (rows, columns) uint8; only the worst are read.
-        true: (N, K, 2) pixels of the pictures, NaN missing.
-        predicted: (N, K, 2), the same.
-        channels: K names.
-        titles: N titles; each picture's mean error is added.
-        count: How many to show.
+        images: N images (rows, columns), uint8; only the worst are read.
+        true: True points, shape (N, K, 2), pixels of the images; NaN where a landmark is missing.
+        predicted: Predicted points, shape (N, K, 2), pixels of the images.
+        channels: K names; see `lumbar.figures.style.channel_names` for the default.
+        titles: N titles; the mean error of each image is added.
+        count: Largest number of images to show.
     """
     away = np.linalg.norm(np.asarray(predicted) - np.asarray(true), axis=-1)
     judged = np.isfinite(away).any(axis=1)
@@ -263,17 +272,19 @@ def worst_cases(
     )
     figure.alt = (
         f"The {len(worst)} pictures with the largest mean errors, true points as rings joined to predicted points as "
-        f"crosses; the worst is {number(mean[worst[0]])} pixels off, the last shown {number(mean[worst[-1]])}."
+        f"crosses; the worst is {format_number(mean[worst[0]])} pixels off, "
+        f"the last shown {format_number(mean[worst[-1]])}."
     )
     return figure
 
 
 def _centre_of_mass(weights: np.ndarray) -> np.ndarray:
-    """(x, y) in pixels of the map."""
+    """Return (x, y), pixels of the map."""
     rows, columns = np.indices(weights.shape)
     return np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum()
 
 
 def _rgb(name: str) -> tuple[float, float, float]:
+    """Return the colour of a landmark as red, green and blue, 0 to 1."""
     digits = colour(name).removeprefix("#")
     return tuple(int(digits[start : start + 2], 16) / 255 for start in (0, 2, 4))

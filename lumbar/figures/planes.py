@@ -1,4 +1,4 @@
-"""Several views of one patient, with the lines in which they cut each other."""
+"""Several views of one patient, with the lines in which their planes intersect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lumbar.figures.pictures import show_picture
-from lumbar.figures.style import ORANGE, SKY, VERMILION, Drawing, listed, styled
+from lumbar.figures.style import ORANGE, SKY, VERMILION, Drawing, join_words, styled
 from lumbar.geometry import Plane
 from lumbar.preprocess import windowed
 
@@ -20,10 +20,10 @@ VIEW_COLOURS = {"sagittal": ORANGE, "coronal": SKY, "axial": VERMILION}
 
 @styled
 def planes(scans: Mapping[str, Scan]) -> Drawing:
-    """Views side by side in true proportions; a dashed line in one shows where another cuts it.
+    """Show views side by side in true proportions; a dashed line in one shows where the plane of another cuts it.
 
     Args:
-        scans: View → scan that knows where it lies in the patient.
+        scans: View → scan with a plane in the patient.
     """
     figure = Drawing(figsize=(3.6 * len(scans), 4.2))
     for axes, (view, scan) in zip(figure.subplots(1, len(scans), squeeze=False)[0], scans.items(), strict=True):
@@ -34,19 +34,27 @@ def planes(scans: Mapping[str, Scan]) -> Drawing:
             line = cut_line(scan.plane, cutting.plane, columns, rows) if other != view else None
             if line is not None:
                 axes.plot(*line.T, color=VIEW_COLOURS.get(other, "white"), linestyle=(0, (6, 3)), linewidth=1.6)
-    figure.alt = f"{listed(scans)} pictures of one patient; dashed lines show where the other planes cut each."
+    figure.alt = f"{join_words(scans)} pictures of one patient; dashed lines show where the other planes cut each."
     return figure
 
 
 def cut_line(shown: Plane, other: Plane, columns: int, rows: int) -> np.ndarray | None:
-    """The ends, (2, 2) pixels of `shown`, of the line where `other` cuts that picture; None if it does not."""
+    """Return the ends of the line where one plane cuts an image of another.
+
+    Args:
+        shown: Plane of the image.
+        other: Plane that cuts it.
+        columns: Columns of the image.
+        rows: Rows of the image.
+
+    Returns:
+        Two points, shape (2, 2), pixels of `shown`; None if `other` does not cut the image.
+    """
     corners = np.array([[-0.5, -0.5], [columns - 0.5, -0.5], [columns - 0.5, rows - 0.5], [-0.5, rows - 0.5]])
     distance = other.distance(shown.to_patient(corners))
     ends = []
     for here, there in zip(range(4), (1, 2, 3, 0), strict=True):
-        if (
-            distance[here] * distance[there] < 0
-        ):  # this side of the picture goes from one side of the plane to the other
+        if distance[here] * distance[there] < 0:  # this edge of the image crosses the plane
             along = distance[here] / (distance[here] - distance[there])
             ends.append(corners[here] + along * (corners[there] - corners[here]))
     return np.array(ends) if len(ends) == 2 else None

@@ -1,4 +1,4 @@
-"""How training went, and how far off the answers are."""
+"""Plots of results: learning curves, and the errors of predictions."""
 
 from __future__ import annotations
 
@@ -8,20 +8,31 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from lumbar.figures.style import BLUE, GREY, ORANGE, VERMILION, Drawing, colour, marker, names_for, number, styled
+from lumbar.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    VERMILION,
+    Drawing,
+    channel_names,
+    colour,
+    format_number,
+    marker,
+    styled,
+)
 from lumbar.geometry import SIZE
 
 STRIP_POINTS = 400
-"""Single points drawn a level at most; more would only make a smear."""
+"""Largest number of single points plotted per landmark; more would overlap and hide each other."""
 
 
 @styled
 def learning_curves(history: pd.DataFrame, *, title: str = "") -> Drawing:
-    """Loss, error and learning rate, epoch by epoch.
+    """Plot loss, error and learning rate over the epochs.
 
     Args:
-        history: A run's history.csv: columns epoch, loss, val_loss, mae_px, val_mae_px, learning_rate; a panel whose
-            columns are missing is left out.
+        history: history.csv of a run, with columns epoch, loss, val_loss, mae_px, val_mae_px and learning_rate. A panel
+            is left out if its column is missing.
         title: Title of the whole figure.
     """
     panels = {
@@ -52,12 +63,16 @@ def learning_curves(history: pd.DataFrame, *, title: str = "") -> Drawing:
 
 
 def _learning_in_words(history: pd.DataFrame, epochs: pd.Series, panels: Mapping[str, str]) -> str:
+    """Return the text alternative of learning curves."""
     text = f"Learning curves over {len(history)} epochs."
     for name in panels:
-        text += f" {name.replace('_', ' ')} from {number(history[name].iloc[0])} to {number(history[name].iloc[-1])}"
+        first, last = (format_number(history[name].iloc[row]) for row in (0, -1))
+        text += f" {name.replace('_', ' ')} from {first} to {last}"
         if f"val_{name}" in history and history[f"val_{name}"].notna().any():
             best = history[f"val_{name}"].idxmin()
-            text += f", on validation at best {number(history[f'val_{name}'][best])} in epoch {int(epochs[best])}"
+            text += (
+                f", on validation at best {format_number(history[f'val_{name}'][best])} in epoch {int(epochs[best])}"
+            )
         text += "."
     return text
 
@@ -66,14 +81,14 @@ def _learning_in_words(history: pd.DataFrame, epochs: pd.Series, panels: Mapping
 def predicted_against_true(
     true: np.ndarray, predicted: np.ndarray, *, channels: Sequence[str] | None = None
 ) -> Drawing:
-    """Every predicted coordinate over the true one; a perfect network stays on the diagonal.
+    """Plot every predicted coordinate over the true one; perfect predictions lie on the diagonal.
 
     Args:
-        true: (N, K, 2) pixels of the 256 frame, NaN missing.
-        predicted: (N, K, 2), the same.
-        channels: K names.
+        true: True points, shape (N, K, 2), pixels of the 256 frame; NaN where a landmark is missing.
+        predicted: Predicted points, shape (N, K, 2), pixels of the 256 frame.
+        channels: K names; see `lumbar.figures.style.channel_names` for the default.
     """
-    names = names_for(channels, np.shape(true)[1])
+    names = channel_names(channels, np.shape(true)[1])
     figure = Drawing(figsize=(9, 4.6))
     correlations = []
     for axis, (axes, letter) in enumerate(zip(figure.subplots(1, 2), "xy", strict=True)):
@@ -95,7 +110,7 @@ def predicted_against_true(
         handle.set_alpha(1)
     figure.alt = (
         "Scatter plots of predicted over true coordinates; the correlation is "
-        f"{number(correlations[0])} along x and {number(correlations[1])} along y."
+        f"{format_number(correlations[0])} along x and {format_number(correlations[1])} along y."
     )
     return figure
 
@@ -108,13 +123,14 @@ def error_curves(
     limit: float | None = None,
     marks: Sequence[float] = (2, 3, 5, 10),
 ) -> Drawing:
-    """For each predictor the share of points that lie within r of the truth, over r.
+    """Plot the share of points with a radial error of at most r, over r, for each predictor.
 
     Args:
-        radial: Name → radial errors of any shape, NaN left out; the first is drawn as the main one.
-        unit: "px" (pixels of the 256 frame) or "mm".
-        limit: Largest r; by default where the first predictor has 99 % of its points, but at least the last mark.
-        marks: Radii at which thin lines stand, those of the tables.
+        radial: Name of a predictor → its radial errors, any shape; NaN is left out. The first has the thickest line.
+        unit: Unit of the errors: "px" (pixels of the 256 frame) or "mm".
+        limit: Largest r; by default the r that holds 99 % of the first predictor's points, but at least 1.2 times the
+            largest mark.
+        marks: Radii with a thin vertical line, by default those of the tables.
     """
     sorted_errors = {name: np.sort(np.asarray(each)[np.isfinite(each)]) for name, each in radial.items()}
     main = next(iter(sorted_errors.values()))
@@ -137,7 +153,9 @@ def error_curves(
     figure.legend(loc="outside right upper", handlelength=2.6)
     middle = marks[len(marks) // 2]
     shares = [
-        f"{name} {number(100 * np.mean(errors <= middle))} %" for name, errors in sorted_errors.items() if len(errors)
+        f"{name} {format_number(100 * np.mean(errors <= middle))} %"
+        for name, errors in sorted_errors.items()
+        if len(errors)
     ]
     figure.alt = f"Share of points within a radius; within {middle:g} {unit}: {', '.join(shares)}."
     return figure
@@ -145,14 +163,14 @@ def error_curves(
 
 @styled
 def errors_by_level(radial: np.ndarray, *, channels: Sequence[str] | None = None, unit: str = "px") -> Drawing:
-    """Radial errors, one box a landmark: median, middle half, whiskers at 5 % and 95 %, single points behind.
+    """Plot the radial errors of each landmark: a box (median and middle half, whiskers at 5 % and 95 %) and the points.
 
     Args:
-        radial: (N, K) radial errors, NaN missing.
-        channels: K names.
-        unit: What they are in, "px" (pixels of the 256 frame) or "mm".
+        radial: Radial errors, shape (N, K); NaN where a landmark is missing.
+        channels: K names; see `lumbar.figures.style.channel_names` for the default.
+        unit: Unit of the errors: "px" (pixels of the 256 frame) or "mm".
     """
-    names = names_for(channels, np.shape(radial)[1])
+    names = channel_names(channels, np.shape(radial)[1])
     kept = [np.asarray(column)[np.isfinite(column)] for column in np.transpose(radial)]
     figure = Drawing(figsize=(max(1.3 * len(names), 4.5), 4.2))
     axes = figure.subplots()
@@ -161,7 +179,7 @@ def errors_by_level(radial: np.ndarray, *, channels: Sequence[str] | None = None
         some = chosen.choice(errors, STRIP_POINTS, replace=False) if len(errors) > STRIP_POINTS else errors
         look = {"color": colour(name), "size": 3, "alpha": 0.5, "jitter": 0.22, "zorder": 1}
         sns.stripplot(x=np.full(len(some), place), y=some, native_scale=True, legend=False, ax=axes, **look)
-    # Matplotlib's own boxes: seaborn 0.13 still asks for them in a way that matplotlib has given up.
+    # Matplotlib's own boxes: seaborn 0.13 calls them with an argument that matplotlib has deprecated.
     axes.boxplot(
         kept,
         positions=range(len(names)),
@@ -176,19 +194,21 @@ def errors_by_level(radial: np.ndarray, *, channels: Sequence[str] | None = None
     axes.set(xlabel="", ylabel=f"radial error, {'pixels of 256' if unit == 'px' else unit}", ylim=(0, None))
     axes.grid(visible=False, axis="x")
     axes.set_title("red: median; box: middle half; whiskers: 5 % to 95 %; dots: single points", fontsize=9)
-    medians = [f"{name} {number(np.median(errors))}" for name, errors in zip(names, kept, strict=True) if len(errors)]
+    medians = [
+        f"{name} {format_number(np.median(errors))}" for name, errors in zip(names, kept, strict=True) if len(errors)
+    ]
     figure.alt = f"Box plots of the radial error for each landmark; medians in {unit}: {', '.join(medians)}."
     return figure
 
 
 @styled
 def coverage(surest_first: Mapping[str, np.ndarray], *, miss_px: float = 10.0) -> Drawing:
-    """What leaving the least sure pictures unanswered buys.
+    """Plot how the error falls if the images with the lowest confidence are left unanswered.
 
     Args:
-        surest_first: Name of a network → (N, K) radial errors, pixels of the 256 frame, its pictures in order from the
-            surest to the least sure; NaN where there is no true point.
-        miss_px: A point further off is a miss.
+        surest_first: Name of a network → its radial errors, shape (N, K), pixels of the 256 frame, its images sorted
+            from the highest to the lowest confidence; NaN where there is no true point.
+        miss_px: Error above which a point counts as a miss, pixels of the 256 frame.
     """
     figure = Drawing(figsize=(9, 3.8))
     means, misses = figure.subplots(1, 2)
@@ -203,7 +223,8 @@ def coverage(surest_first: Mapping[str, np.ndarray], *, miss_px: float = 10.0) -
         misses.plot(answered, missed, label=name)
         at_95 = min(int(0.95 * len(radial)), len(radial) - 1)
         words.append(
-            f"{name}: answering the surest 95 %, the mean error is {number(mean[at_95])} px and not {number(mean[-1])}"
+            f"{name}: with the surest 95 % answered, the mean error is {format_number(mean[at_95])} px instead of "
+            f"{format_number(mean[-1])} px"
         )
     means.set(xlabel="pictures answered, surest first, %", ylabel="mean radial error, px of 256")
     misses.set(xlabel="pictures answered, surest first, %", ylabel=f"points more than {miss_px:g} px off, %")

@@ -1,4 +1,4 @@
-"""What a search for better settings found."""
+"""Plot of the results of a search for better settings."""
 
 from __future__ import annotations
 
@@ -6,29 +6,40 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lumbar.figures.style import BLUE, GREEN, GREY, PURPLE, VERMILION, Drawing, number, styled, wide
+from lumbar.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    VERMILION,
+    Drawing,
+    format_number,
+    format_value,
+    spans_decades,
+    styled,
+)
 
 NOT_SEARCHED = ("trial", "status", "epochs")
-"""Columns of a leaderboard that are no settings."""
+"""Columns of a leaderboard that are not settings."""
 
 FEW = 5
-"""Up to as many values of a setting are all written on its axis."""
+"""Largest number of values of a setting that are all written on its axis."""
 
 BEST_COLOURS = (VERMILION, BLUE, GREEN, PURPLE)
-"""Of the best trial, the second, and so on."""
+"""Colours of the best trial, the second best, and so on."""
 
 
 @styled
 def search_results(table: pd.DataFrame, objective: str, *, best: int = 3) -> Drawing:
-    """The trials of a search: their scores in order, and each one's settings as a line through parallel axes.
+    """Plot the trials of a search: their sorted scores, and the settings of each as a line through parallel axes.
 
-    The best trials have a colour each, the same in both panels.
+    Each of the best trials has a colour of its own, the same in both panels.
 
     Args:
         table: Leaderboard as `lumbar.experiments.tuning.leaderboard` returns it: columns trial, status, the objective
-            (NaN if the trial was not completed), epochs, and one column a searched setting.
+            (NaN if the trial was not completed), epochs, and one column per setting that was searched.
         objective: Column with the score; smaller is better.
-        best: How many trials to bring out, at most 4.
+        best: How many trials to highlight, at most 4.
     """
     table = table[table[objective].notna()].sort_values(objective, ignore_index=True)
     settings = [name for name in table.columns if name not in (*NOT_SEARCHED, objective)]
@@ -41,15 +52,15 @@ def search_results(table: pd.DataFrame, objective: str, *, best: int = 3) -> Dra
     left.set_yticks(table.index, table["trial"].astype(str).str[-6:] if "trial" in table else table.index + 1)
     left.invert_yaxis()
     left.grid(visible=False, axis="y")
-    _draw_lines(right, table, [*settings, objective], shades)
-    winner = ", ".join(f"{name} {_said(table[name].iloc[0])}" for name in settings) if len(table) else "none"
-    score = f", score {number(table[objective].iloc[0])} ({objective})" if len(table) else ""
+    _plot_parallel_axes(right, table, [*settings, objective], shades)
+    winner = ", ".join(f"{name} {format_value(table[name].iloc[0])}" for name in settings) if len(table) else "none"
+    score = f", score {format_number(table[objective].iloc[0])} ({objective})" if len(table) else ""
     figure.alt = f"Scores and settings of {len(table)} trials; the best: {winner}{score}."
     return figure
 
 
-def _draw_lines(axes: Axes, table: pd.DataFrame, columns: list[str], shades: list[str]) -> None:
-    """One upright axis a column, from its smallest to its largest value; one line a trial, the best on top."""
+def _plot_parallel_axes(axes: Axes, table: pd.DataFrame, columns: list[str], shades: list[str]) -> None:
+    """Plot one vertical axis per column, from its smallest to its largest value, and one line per trial."""
     heights = {}
     for place, name in enumerate(columns):
         heights[name], ticks = _heights(table[name])
@@ -70,24 +81,20 @@ def _draw_lines(axes: Axes, table: pd.DataFrame, columns: list[str], shades: lis
 
 
 def _heights(column: pd.Series) -> tuple[np.ndarray, list[tuple[float, str]]]:
-    """Where each value stands on an axis from 0 to 1, and what to write beside it."""
+    """Return the height of each value on an axis from 0 to 1, and the ticks: (height, label)."""
     as_numbers = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     values = sorted(column.unique(), key=None if as_numbers else str)
     if len(values) == 1 or not as_numbers:
         places = np.linspace(0, 1, len(values)) if len(values) > 1 else [0.5]
         heights = dict(zip(values, places, strict=True))
-        return column.map(heights).to_numpy(dtype=float), [(height, _said(value)) for value, height in heights.items()]
+        ticks = [(height, format_value(value)) for value, height in heights.items()]
+        return column.map(heights).to_numpy(dtype=float), ticks
     low, high = float(values[0]), float(values[-1])
-    logarithmic = wide(low, high)
+    logarithmic = spans_decades(low, high)
     line = np.log if logarithmic else np.asarray
     heights = (line(column.to_numpy(dtype=float)) - line(low)) / (line(high) - line(low))
     if len(values) > FEW:
         middle = np.sqrt(low * high) if logarithmic else (low + high) / 2
-        return heights, [(0.0, number(low)), (0.5, number(middle)), (1.0, number(high))]
-    return heights, [(float((line(value) - line(low)) / (line(high) - line(low))), _said(value)) for value in values]
-
-
-def _said(value: object) -> str:
-    if isinstance(value, (bool, np.bool_)):
-        return "yes" if value else "no"
-    return number(float(value)) if isinstance(value, (int, float, np.number)) else str(value)
+        return heights, [(0.0, format_number(low)), (0.5, format_number(middle)), (1.0, format_number(high))]
+    shares = [(line(value) - line(low)) / (line(high) - line(low)) for value in values]
+    return heights, [(float(share), format_value(value)) for share, value in zip(shares, values, strict=True)]

@@ -1,4 +1,4 @@
-"""The house style, and the one kind of figure that every plot is: one that carries its text alternative."""
+"""The house style, and the class of all figures: a matplotlib figure with a text alternative."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
 
@@ -25,15 +26,15 @@ SKY, ORANGE, GREEN, PURPLE, VERMILION, BLUE, YELLOW, BLACK = (
     "#F0E442",
     "#222222",
 )
-"""Okabe and Ito's colours, which people with any kind of colour blindness can tell apart."""
+"""Colours of Okabe and Ito, which people with any kind of colour blindness can distinguish."""
 
 GREY = "#8A8A8A"
 
 CHANNEL_COLOURS = dict(zip((*LEVELS, *SIDES), (SKY, ORANGE, GREEN, PURPLE, VERMILION, BLUE, YELLOW), strict=True))
-"""A colour for each landmark; it is the same in every figure."""
+"""Landmark → colour, the same in every figure."""
 
 CHANNEL_MARKERS = dict(zip((*LEVELS, *SIDES), "osD^v<>", strict=True))
-"""A shape for each landmark, for those who see no colours at all."""
+"""Landmark → shape of its mark, for readers who see no colours."""
 
 PART_COLOURS = dict(zip(PARTS, (BLUE, ORANGE, GREEN), strict=True))
 
@@ -65,23 +66,23 @@ STYLE: dict[str, Any] = {
     "xtick.color": "#444444",
     "ytick.color": "#444444",
 }
-"""Matplotlib settings of the house."""
+"""Matplotlib settings of the house style."""
 
 
 def use_house_style() -> None:
-    """Give plots of your own, drawn with pyplot or seaborn, the look of the figures here."""
+    """Apply the house style to your own plots, made with pyplot or seaborn."""
     mpl.rcParams.update(STYLE)
 
 
 class Drawing(Figure):
     """A matplotlib figure with a text alternative, for readers who cannot see it.
 
-    As the last line of a notebook cell it shows itself, with the text where nbconvert looks for it: the HTML page then
-    says ``<img alt="…">``. A saved PNG carries the same text as its ``Description``. It is no pyplot figure: it
-    needs no window system, is never shown twice, and is gone when nothing refers to it any more.
+    On the last line of a notebook cell it shows itself, with the text where nbconvert looks for it, so that the HTML
+    page says ``<img alt="…">``. A saved PNG carries the same text as its ``Description``. It is not a pyplot figure: it
+    needs no window system, is never shown twice, and is freed when nothing refers to it any more.
 
     Attributes:
-        alt: What the figure shows, in words; a function that draws it sets it.
+        alt: What the figure shows, in words; the function that makes the figure sets it.
     """
 
     alt: str = ""
@@ -96,7 +97,12 @@ class Drawing(Figure):
         display(data, raw=True, metadata={"image/png": {"alt": self.alt}})
 
     def savefig(self, fname: Any, **options: Any) -> None:
-        """As matplotlib's, but a file appears under its name only when it is whole, and a PNG is described."""
+        """Save the figure as matplotlib does, but write a file as a whole or not at all, and describe a PNG.
+
+        Args:
+            fname: Path, or an open file.
+            **options: As for `matplotlib.figure.Figure.savefig`.
+        """
         if not isinstance(fname, (str, os.PathLike)):
             super().savefig(fname, **options)
             return
@@ -113,46 +119,70 @@ class Drawing(Figure):
 
 
 def display(*figures: Drawing) -> None:
-    """Show figures in a notebook from the middle of a cell; at its end the figure's name alone does."""
+    """Show figures from the middle of a notebook cell; the last line of a cell needs only the figure's name.
+
+    Args:
+        *figures: Figures to show, in order.
+    """
     for figure in figures:
         figure._ipython_display_()
 
 
-def styled(draw):
-    """Decorator: draw in the house style without touching matplotlib's settings for anyone else."""
-    return mpl.rc_context(STYLE)(draw)
+def styled(plot):
+    """Decorate a function that makes a figure, so that it uses the house style; matplotlib's settings do not change.
+
+    Args:
+        plot: Function that returns a figure.
+    """
+    return mpl.rc_context(STYLE)(plot)
 
 
 def colour(channel: str) -> str:
-    """The landmark's colour."""
+    """Return the colour of a landmark, as #RRGGBB; black for an unknown one."""
     return CHANNEL_COLOURS.get(channel, BLACK)
 
 
 def marker(channel: str) -> str:
-    """The landmark's shape."""
+    """Return the shape of a landmark's mark, as a matplotlib marker; a disc for an unknown one."""
     return CHANNEL_MARKERS.get(channel, "o")
 
 
-def number(value: float) -> str:
-    """A number for a reader: three digits that matter."""
+def format_number(value: float) -> str:
+    """Return a number for a reader: with three significant digits, or with commas from 1,000 on."""
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def wide(low: float, high: float) -> bool:
-    """Whether numbers from `low` to `high` are better told apart on a logarithmic axis."""
+def format_value(value: object) -> str:
+    """Return the value of a setting for a reader: "yes" or "no", a number as `format_number` gives it, or text."""
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    return format_number(float(value)) if isinstance(value, (int, float, np.number)) else str(value)
+
+
+def spans_decades(low: float, high: float) -> bool:
+    """Return whether positive numbers from `low` to `high` are easier to read on a logarithmic axis."""
     return low > 0 and high / low > 20
 
 
-def listed(names: Iterable[str]) -> str:
-    """Names in a sentence: "a, b and c"."""
-    names = list(names)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"
+def join_words(words: Iterable[str]) -> str:
+    """Return words as an enumeration: "a, b and c"; "nothing" if there are none."""
+    words = list(words)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"
 
 
-def names_for(channels: Sequence[str] | None, count: int) -> tuple[str, ...]:
-    """The channels' names; if nobody gave them, those that `count` points usually have."""
+def channel_names(channels: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """Return the names of the landmarks.
+
+    Args:
+        channels: The names. None for the usual ones: the five levels for 5 points, the two sides for 2, both for 7;
+            else "point 1", "point 2" and so on.
+        count: Number of points per image.
+
+    Raises:
+        ValueError: If the number of names is not `count`.
+    """
     usual = {5: LEVELS, 2: SIDES, 7: (*LEVELS, *SIDES)}
     names = tuple(channels) if channels is not None else usual.get(count, tuple(f"point {n + 1}" for n in range(count)))
     if len(names) != count:
-        raise ValueError(f"{count} points a picture need as many names, got {len(names)}: {names}")
+        raise ValueError(f"{count} points per picture need as many names; got {len(names)}: {names}")
     return names

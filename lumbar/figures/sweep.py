@@ -1,4 +1,4 @@
-"""What a grid of a notebook's parameters does to what the notebook recorded."""
+"""Plot of the numbers that a notebook recorded over a grid of its parameters."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lumbar.figures.style import BLUE, GREY, Drawing, listed, number, styled, wide
+from lumbar.figures.style import BLUE, GREY, Drawing, format_number, format_value, join_words, spans_decades, styled
 
 FEW = 6
-"""Up to as many values of a parameter all stand on its axis."""
+"""Largest number of values of a parameter that are all written on its axis."""
 
 
 @styled
 def sweep_results(table: pd.DataFrame, parameters: Sequence[str], metrics: Sequence[str]) -> Drawing:
-    """Each recorded number over each parameter: a dot a combination, a line through the mean of each value.
+    """Plot each recorded number over each parameter: a dot per combination, a line through the mean of each value.
 
     Args:
-        table: One row a combination, with a column for each parameter (numbers, text, yes or no) and each recorded
-            number (NaN where there is none).
-        parameters: Columns that were varied; at least one.
-        metrics: Columns of recorded numbers, in their own units; at least one.
+        table: One row per combination of parameters, with a column for each parameter (numbers, text or booleans) and
+            each recorded number (NaN where there is none).
+        parameters: Columns of the parameters; at least one.
+        metrics: Columns of the recorded numbers, in their own units; at least one.
     """
     figure = Drawing(figsize=(max(1 + 3.1 * len(parameters), 5), 0.9 + 2.3 * len(metrics)))
     panels = figure.subplots(len(metrics), len(parameters), sharex="col", sharey="row", squeeze=False)
     for row, metric in zip(panels, metrics, strict=True):
         for axes, parameter in zip(row, parameters, strict=True):
-            _draw(axes, table[parameter], table[metric].to_numpy(dtype=float))
+            _plot(axes, table[parameter], table[metric].to_numpy(dtype=float))
         row[0].set_ylabel(metric)
     for axes, parameter in zip(panels[-1], parameters, strict=True):
         axes.set_xlabel(parameter)
-    drawn = int(table[list(metrics)].notna().any(axis=1).sum())
+    shown = int(table[list(metrics)].notna().any(axis=1).sum())
     figure.suptitle(
         "Each dot is a combination; the line joins the means of each value", fontsize=10, fontweight="normal"
     )
-    figure.alt = f"{listed(metrics)} over {listed(parameters)}, {drawn} combinations. " + " ".join(
+    figure.alt = f"{join_words(metrics)} over {join_words(parameters)}, {shown} combinations. " + " ".join(
         _in_words(table, parameter, metric) for metric in metrics for parameter in parameters
     )
     return figure
 
 
-def _draw(axes: Axes, column: pd.Series, heights: np.ndarray) -> None:
+def _plot(axes: Axes, column: pd.Series, heights: np.ndarray) -> None:
     places, ticks = _places(axes, column)
     axes.margins(x=0.12)
     means = pd.Series(heights).groupby(places).mean().dropna()
@@ -54,30 +54,24 @@ def _draw(axes: Axes, column: pd.Series, heights: np.ndarray) -> None:
 
 
 def _places(axes: Axes, column: pd.Series) -> tuple[np.ndarray, dict[float, str] | None]:
-    """Where each value stands on the axis, and what to write there, if not what matplotlib would."""
+    """Return the position of each value on the axis, and position → label; None for matplotlib's own labels."""
     if _is_number(column):
         places = column.to_numpy(dtype=float)
-        if wide(places.min(), places.max()):
+        if spans_decades(places.min(), places.max()):
             axes.set_xscale("log")
         values = sorted(column.unique())
-        return places, {float(value): number(value) for value in values} if len(values) <= FEW else None
+        return places, {float(value): format_number(value) for value in values} if len(values) <= FEW else None
     order = {value: float(place) for place, value in enumerate(column.unique())}
     axes.set_xlim(-0.5, len(order) - 0.5)
     axes.grid(visible=False, axis="x")
-    return column.map(order).to_numpy(dtype=float), {place: _said(value) for value, place in order.items()}
+    return column.map(order).to_numpy(dtype=float), {place: format_value(value) for value, place in order.items()}
 
 
 def _in_words(table: pd.DataFrame, parameter: str, metric: str) -> str:
     means = table.groupby(parameter, sort=_is_number(table[parameter]))[metric].mean().dropna()
-    said = listed(f"{number(mean)} at {_said(value)}" for value, mean in means.items())
-    return f"Mean {metric} by {parameter}: {said}."
+    words = join_words(f"{format_number(mean)} at {format_value(value)}" for value, mean in means.items())
+    return f"Mean {metric} by {parameter}: {words}."
 
 
 def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-
-
-def _said(value: object) -> str:
-    if isinstance(value, (bool, np.bool_)):
-        return "yes" if value else "no"
-    return number(value) if isinstance(value, (int, float, np.number)) else str(value)

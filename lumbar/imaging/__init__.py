@@ -1,4 +1,8 @@
-"""Read one scan (DICOM, PNG/JPEG, a slice of a volume) into pixels, spacing and position; guessing is refused."""
+"""Read one image (DICOM, PNG, JPEG or a slice of a volume) into pixels, spacing and position, without guessing.
+
+`dicom` reads DICOM files, `volume` MetaImage and NIfTI files, `picture` PNG and JPEG files. `header` reads the size of
+an image alone, and `identity` finds files that contradict each other.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +20,19 @@ __all__ = ["Scan", "begins_as_dicom", "middle_frame", "read"]
 
 
 def read(path: str | Path, *, frame: int | None = None) -> Scan:
-    """Read one picture.
+    """Read one image from a file.
 
     Args:
-        path: A DICOM file (any name), a PNG or JPEG file, or a volume (.mha, .nii, .nii.gz).
-        frame: Which frame of a multi-frame file, from 0; must be given if there are several. Of a volume: which
-            sagittal slice, from the patient's right to the left; see `lumbar.imaging.volume.reading`.
+        path: A DICOM file (of any name), a PNG or JPEG file, or a volume (.mha, .nii, .nii.gz).
+        frame: Frame of a multi-frame file, from 0; required if there are several. For a volume it is the sagittal
+            slice, from the patient's right to the left; see `lumbar.imaging.volume.reading`.
 
     Returns:
-        The scan; see `Scan`.
+        The image, with what the file states about it.
 
     Raises:
-        ScanError: If the file cannot be read, or not without guessing: it says what, where and what to do.
+        ScanError: If the file cannot be read, or not without guessing. The error says what is wrong, where, and what to
+            do.
     """
     path = Path(path)
     reader = read_volume if _is_volume(path) else read_picture if path.suffix.lower() in PICTURES else read_dicom
@@ -40,7 +45,10 @@ def read(path: str | Path, *, frame: int | None = None) -> Scan:
 
 
 def middle_frame(path: str | Path) -> int | None:
-    """The frame to ask for where nobody chooses one: of a volume the middle sagittal slice, of other files none.
+    """Return the frame to read if the user chooses none: the middle sagittal slice of a volume, None for other files.
+
+    Args:
+        path: The file.
 
     Raises:
         ScanError: If a volume's header cannot be read.

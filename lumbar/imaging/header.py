@@ -1,7 +1,7 @@
-"""What a picture file says of itself before its pixels: size, spacing and plane. Thousands of files a minute.
+"""Read the size, spacing and plane of an image file without its pixels: thousands of files per minute.
 
-`lumbar.imaging.read` looks at everything and is the judge of whether a picture can be used; this only tells a reader of
-landmarks how large the picture is that they lie in.
+The readers of data sets need the size of the image that a landmark lies in. Whether an image can be used is decided by
+`lumbar.imaging.read`, which checks everything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydicom.errors import InvalidDicomError
 from lumbar.core.constants import PICTURES
 from lumbar.core.errors import ScanError
 from lumbar.geometry import nearest_view
-from lumbar.imaging.dicom.attributes import finite_numbers
+from lumbar.imaging.dicom.attributes import finite_numbers, pixel_spacing
 from lumbar.imaging.dicom.file import is_deflated
 from lumbar.imaging.dicom.first_elements import first_elements
 from lumbar.imaging.dicom.reading import read_dicom
@@ -28,18 +28,19 @@ from lumbar.imaging.scan import LARGEST_SIDE, Scan, check_size
 _KEYWORDS = ["Rows", "Columns", "PixelSpacing", "ImageOrientationPatient"]
 _WANTED = {0x00280010: b"US", 0x00280011: b"US", 0x00280030: b"DS", 0x00200037: b"DS"}
 _BEGINNING = 8 * 1024
-"""Bytes in which these elements stand in most files."""
+"""Number of bytes from the start of a file that contain these elements in most files."""
 
 
 class Header(NamedTuple):
-    """What the file says.
+    """What an image file states about its image.
 
     Args:
         width: Columns.
         height: Rows.
-        pixel_width: Distance of neighbouring columns, mm; None if the file does not say.
-        pixel_height: Distance of neighbouring rows, mm; None if the file does not say.
-        view: "sagittal", "coronal" or "axial", the plane nearest to the picture's; None if the file does not say.
+        pixel_width: Distance between neighbouring columns, mm; None if the file does not state it.
+        pixel_height: Distance between neighbouring rows, mm; None if the file does not state it.
+        view: "sagittal", "coronal" or "axial", whichever is nearest to the image's plane; None if the file does not
+            state the orientation.
     """
 
     width: int
@@ -50,12 +51,15 @@ class Header(NamedTuple):
 
 
 def read_header(path: Path) -> Header:
-    """Read what stands before the pixels of a PNG, JPEG or DICOM file.
+    """Read the header of a PNG, JPEG or DICOM file.
 
-    An enhanced multi-frame file keeps spacing and position frame by frame; they are left out here.
+    An enhanced multi-frame DICOM file states spacing and orientation per frame; these are left out here.
+
+    Args:
+        path: The file.
 
     Raises:
-        ScanError: If the file is absent, is none of these, or what it says of its size or spacing makes no sense.
+        ScanError: If the file is missing or of another kind, or if its size or spacing is invalid.
     """
     try:
         return _picture(path) if path.suffix.lower() in PICTURES else _dicom(path)
@@ -77,7 +81,7 @@ def _picture(path: Path) -> Header:
 
 
 def _dicom(path: Path) -> Header:
-    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # without the layers of `open`: half the time
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # twice as fast as `open`
     try:
         beginning = os.read(file, _BEGINNING)
     finally:
@@ -86,7 +90,7 @@ def _dicom(path: Path) -> Header:
 
 
 def _plain(beginning: bytes) -> Header | None:
-    """The header of a file with nothing unusual about it; None if a parser had better look."""
+    """Return the header of a file that is written in the simplest way; None if it needs a full parser."""
     found = first_elements(beginning, _WANTED)
     if found is None:
         return None
@@ -106,23 +110,16 @@ def _plain(beginning: bytes) -> Header | None:
 
 def _parsed(path: Path) -> Header:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what pydicom remarks on is either harmless or an error here
+        warnings.simplefilter("ignore")  # what pydicom warns of is either harmless or an error here
         if is_deflated(path):
-            return _as_read(read_dicom(path, None))  # of a deflated file even the header may inflate without end
+            return _as_read(read_dicom(path, None))  # even the header of a deflated file may inflate without limit
         dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_KEYWORDS)
-        rows, columns, spacing, directions = (dataset.get(keyword) for keyword in _KEYWORDS)
+        rows, columns, _, directions = (dataset.get(keyword) for keyword in _KEYWORDS)
     if rows is None or columns is None:
         raise ScanError("the file holds no picture", file=path, field="Rows, Columns")
     check_size(path, int(columns), int(rows))
-    view = _view(directions)
-    if spacing is None:
-        return Header(int(columns), int(rows), view=view)
-    numbers = finite_numbers(spacing, 2)
-    if numbers is None or min(numbers) <= 0:
-        raise ScanError(
-            "the pixel spacing is not a pair of positive numbers", file=path, field="PixelSpacing", found=spacing
-        )
-    return Header(int(columns), int(rows), pixel_width=numbers[1], pixel_height=numbers[0], view=view)
+    pixel_height, pixel_width = pixel_spacing(path, [dataset]) or (None, None)
+    return Header(int(columns), int(rows), pixel_width=pixel_width, pixel_height=pixel_height, view=_view(directions))
 
 
 def _as_read(scan: Scan) -> Header:

@@ -1,4 +1,4 @@
-"""Files that claim to be the same picture, or series that claim to be one, and are not."""
+"""Find different files that claim to be the same image, and files of different series that claim to be one series."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 SERIES_WIDE = ("study", "patient", "modality", "description")
-"""What all pictures of one series have in common (PS3.3, A.1.2.3); of `lumbar.imaging.Scan.identity`."""
+"""Entries of `lumbar.imaging.Scan.identity` that are the same for all images of a series (PS3.3, A.1.2.3)."""
 
 
 def clashes(identities: Iterable[tuple[str, Mapping[str, str]]]) -> list[tuple[str, str]]:
-    """Find them.
+    """Find files whose identifiers contradict those of other files.
 
     Args:
-        identities: For each file its name and its scan's `identity`.
+        identities: The name of each file and its scan's `identity`.
 
     Returns:
-        (name, problem) of each file concerned, in the order given. A problem names no person.
+        (name, problem) for each file concerned, in the given order. No problem contains a person's name.
     """
     identities = list(identities)
     instances, series = defaultdict(set), defaultdict(set)
@@ -33,5 +33,5 @@ def clashes(identities: Iterable[tuple[str, Mapping[str, str]]]) -> list[tuple[s
         if len(several) > 1:
             columns = zip(SERIES_WIDE, zip(*several, strict=True), strict=True)
             differing = [each for each, values in columns if len(set(values)) > 1]
-            found.append((name, f"files of another {' and '.join(differing)} have the same SeriesInstanceUID"))
+            found.append((name, f"files with a different {' and '.join(differing)} have the same SeriesInstanceUID"))
     return list(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""PNG and JPEG: pixels alone, without spacing or position."""
+"""Read PNG and JPEG files, which hold pixels but neither spacing nor position."""
 
 from __future__ import annotations
 
@@ -9,32 +9,41 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from lumbar.core.errors import ScanError
-from lumbar.imaging.scan import Scan, check_size, grey
+from lumbar.imaging.scan import GREY_IN_COLOUR, Scan, check_size, grey
 
 FORMATS = ("PNG", "JPEG")
-"""What a file named .png or .jpg may hold. Pillow knows other formats, too, and starts further programs for some."""
+"""Formats that a file named .png or .jpg may have. Pillow reads others too, and starts other programs for some."""
 
 _GREY = {"L", "I;16", "I;16B", "I"}
 
 
 def read_picture(path: Path, frame: int | None) -> Scan:
-    """Read a PNG or JPEG file; see `lumbar.imaging.read`."""
+    """Read a PNG or JPEG file.
+
+    Args:
+        path: The file.
+        frame: None or 0, since the file holds one image.
+
+    Raises:
+        ScanError: If the file is damaged, too large, in colour, or to be rotated or mirrored for display.
+        OSError: If the file cannot be opened.
+    """
     if frame:
         raise ScanError("a picture file has one frame", file=path, field="frame", found=frame, expected=0)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of sizes, which are checked here
+            warnings.simplefilter("ignore")  # about large sizes, which are checked here
             return _read(path)
     except (ScanError, MemoryError):
         raise
     except UnidentifiedImageError as error:
         raise ScanError(
-            "this is not a PNG or JPEG file", file=path, remedy="open it in a viewer and save it anew"
+            "this is not a PNG or JPEG file", file=path, remedy="open it in an image viewer and save it again"
         ) from error
     except Image.DecompressionBombError as error:
         raise ScanError("the picture's size is out of bounds", file=path, found=error) from error
     except Exception as error:  # a damaged file may raise anything
-        if isinstance(error, OSError) and error.errno is not None:  # the system's word, not Pillow's
+        if isinstance(error, OSError) and error.errno is not None:  # from the operating system, not from Pillow
             raise
         raise ScanError(
             "the picture is damaged", file=path, found=str(error), remedy="copy or export the file again"
@@ -46,21 +55,24 @@ def _read(path: Path) -> Scan:
         check_size(path, *picture.size)
         if getattr(picture, "n_frames", 1) > 1:
             raise ScanError(
-                "the file holds several pictures", file=path, found=picture.n_frames, remedy="save the one you mean"
+                "the file holds several pictures",
+                file=path,
+                found=picture.n_frames,
+                remedy="save the one you need as a separate file",
             )
         if picture.mode == "1":
-            raise ScanError("the file holds a mask of one bit, not a scan", file=path, field="bit depth", found=1)
+            raise ScanError("the file holds a one-bit mask, not a scan", file=path, field="bit depth", found=1)
         turned = picture.getexif().get(ExifTags.Base.Orientation, 1)
         if turned != 1:
             raise ScanError(
-                "the picture is stored turned or mirrored, and shown otherwise",
+                "the picture must be rotated or mirrored for display",
                 file=path,
                 field="EXIF Orientation",
                 found=turned,
                 expected=1,
-                remedy="save it anew as it is shown",
+                remedy="open it in an image editor and save it as it is shown",
             )
         if picture.mode in _GREY:
             return Scan(path, np.asarray(picture, np.float32))
         pixels = grey(path, np.asarray(picture.convert("RGB")))
-        return Scan(path, pixels.astype(np.float32), warnings=("stored in colour, but grey throughout",))
+        return Scan(path, pixels.astype(np.float32), warnings=(GREY_IN_COLOUR,))

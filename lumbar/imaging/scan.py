@@ -1,4 +1,4 @@
-"""What reading a file gives, whatever its format."""
+"""The scan: one image read from a file, whatever the format of the file."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ import numpy as np
 from lumbar.core.errors import ScanError
 from lumbar.geometry import Plane
 
-BURNED_IN = "the file says that text is burned into the picture, which may name the patient: it is not drawn"
-NAMED = "the header names the patient; nothing of it goes into the results"
-TURNED = "lies turned or mirrored against the usual display"
-"""Remarks that others look for among a scan's warnings."""
+BURNED_IN = "text is burned into the picture and may name the patient, so the picture is not shown"
+NAMED = "the header names the patient; the name is not copied into the results"
+TURNED = "stored rotated or mirrored relative to the usual display"
+GREY_IN_COLOUR = "stored in colour, but grey throughout"
+"""Warnings that several modules use."""
 
 LARGEST_SIDE = 8192
-"""Rows or columns beyond this are no scan of a spine; they are refused before memory is asked for."""
+"""Largest number of rows or columns; larger images are not scans of a spine and are refused before any allocation."""
 
 LARGEST_VALUE = 1e12
-"""A pixel beyond this is no measurement; what is worked out from it would leave the range of float32."""
+"""Largest absolute value of a pixel; results computed from larger values would leave the range of float32."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """One picture.
+    """One image and what its file states about it.
 
     Args:
         path: The file.
-        pixels: float32, (rows, columns), rescaled; more is brighter.
-        pixel_width: Distance of neighbouring columns, mm; None if the file does not say.
-        pixel_height: Distance of neighbouring rows, mm; None if the file does not say.
-        plane: Where the picture lies in the patient; None if the file does not say.
+        pixels: float32, (rows, columns), native frame, rescaled; larger values are brighter.
+        pixel_width: Distance between neighbouring columns, mm; None if the file does not state it.
+        pixel_height: Distance between neighbouring rows, mm; None if the file does not state it.
+        plane: Position of the image in the patient; None if the file does not state it.
         orientation: (2, 3): unit vectors along a row and along a column, patient coordinates; None if the file does not
-            say. It may be known where the place is not.
+            state them. It may be known even if `plane` is not.
         window: (centre, width) suggested for display, in the units of `pixels`; None if there is none.
-        view: "sagittal", "coronal" or "axial", the plane nearest to the picture's; None without an `orientation`.
-        identity: patient, study, series, instance, description, modality as the file says; "" where it does not. Names
-            of people are not read.
-        warnings: What was repaired or is odd, in plain sentences.
+        view: "sagittal", "coronal" or "axial", whichever is nearest to the image's plane; None without an
+            `orientation`.
+        identity: patient, study, series, instance, number, description and modality as the file states them; "" where
+            it does not. Names of people are not read.
+        warnings: What was repaired or is unusual, in plain sentences.
     """
 
     path: Path
@@ -54,7 +56,16 @@ class Scan:
 
 
 def check_size(path: Path, columns: int, rows: int) -> None:
-    """Refuse a picture that is empty or absurdly large, before its pixels are touched."""
+    """Refuse an image that is empty or absurdly large, before its pixels are read.
+
+    Args:
+        path: The file, for the message.
+        columns: Width, pixels.
+        rows: Height, pixels.
+
+    Raises:
+        ScanError: If either is not between 1 and `LARGEST_SIDE`.
+    """
     if not (0 < columns <= LARGEST_SIDE and 0 < rows <= LARGEST_SIDE):
         raise ScanError(
             "the picture's size is out of bounds",
@@ -66,16 +77,26 @@ def check_size(path: Path, columns: int, rows: int) -> None:
 
 
 def grey(path: Path, colours: np.ndarray) -> np.ndarray:
-    """The one grey picture in (rows, columns, 3), if its three colours are the same everywhere.
+    """Return the greyscale image in an RGB image whose three channels are equal.
 
-    A few levels of difference are what lossy compression leaves of a grey picture stored in colour.
+    The channels may differ by up to 8 levels, as lossy compression leaves them in a grey image stored in colour.
+
+    Args:
+        path: The file, for the message.
+        colours: Integers, (rows, columns, 3).
+
+    Returns:
+        The first channel, (rows, columns).
+
+    Raises:
+        ScanError: If the channels differ by more.
     """
     spread = int(np.ptp(colours.astype(np.int32), axis=-1).max())
     if spread > 8:
         raise ScanError(
             "the picture is in colour; a scan is grey",
             file=path,
-            found=f"colours that differ by up to {spread}",
+            found=f"colour channels that differ by up to {spread}",
             remedy="export the original series, not a secondary capture or a screenshot",
         )
     return colours[..., 0]

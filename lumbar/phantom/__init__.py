@@ -1,4 +1,9 @@
-"""Synthetic patients: anatomy, contrast, rendering of any plane, and studies written as DICOM."""
+"""Synthetic patients: random anatomy and contrast, rendering in any plane, and studies written as DICOM.
+
+`write_dataset` writes a whole data set, `write_study` one patient. The steps in between are modules of their own:
+`variation` (the numbers of one person), `anatomy` (the 3-D patient), `planning` (where the slices lie), `contrast`
+(sequence and scanner), `render` (one image) and `dicom` (one file).
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,11 @@ from typing import Any
 
 from lumbar.phantom.recipe import PhantomSettings
 
-__all__ = ["PhantomSettings", "write_dataset", "write_study"]  # noqa: F822  the last two come by __getattr__
+__all__ = ["PhantomSettings", "write_dataset", "write_study"]  # noqa: F822  __getattr__ provides the last two
 
 
 def __getattr__(name: str) -> Any:
-    """Import the writer of studies when it is first used: whoever only asks for help need not wait for it."""
+    """Import `lumbar.phantom.study` on first use, so that the command line's ``--help`` answers at once."""
     if name in __all__:
         from lumbar.phantom import study
 

@@ -1,6 +1,6 @@
-"""What lies in front of and beside the spine: kidneys, liver, bowel, vessels and the pelvis.
+"""The organs in front of and beside the spine: kidneys, liver, spleen, bowel, vessels and the pelvis.
 
-Sizes are those of textbooks, rounded and varied widely: a network should learn that none of this tells where a disc is.
+Sizes are textbook values, rounded and varied widely: a network should learn that none of this shows where a disc lies.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ from lumbar.phantom.variation import Variation
 
 
 def organs(trunk: Trunk, person: Variation, rng: np.random.Generator) -> list[Solid]:
-    """Kidneys, liver and spleen, for the coronal and axial planes."""
+    """Return kidneys, liver and spleen; coronal and axial images show them.
+
+    Args:
+        trunk: Outline of the trunk.
+        person: The numbers of the person.
+        rng: Source of random numbers.
+    """
     solids, organ = [], (Coat(Tissue.ORGAN, softness=0.5),)
     for side in (1, -1):
         sinus = Spot(Ellipsoid(8.0, 7.0, 24.0), (-side * 8.0, 0, 0), Tissue.MESENTERY, 3.0, 0.9, 3.0)
@@ -31,7 +37,12 @@ def organs(trunk: Trunk, person: Variation, rng: np.random.Generator) -> list[So
 
 
 def bowel(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
-    """Loops with gas, fluid or stool, scattered in front of the spine."""
+    """Return loops of bowel, collapsed or with gas, fluid or stool, scattered in front of the spine.
+
+    Args:
+        trunk: Outline of the trunk.
+        rng: Source of random numbers.
+    """
     solids = []
     for _ in range(int(rng.integers(7, 17))):
         height = rng.uniform(-190, 190)
@@ -48,25 +59,31 @@ _FILLINGS = (Tissue.GAS, Tissue.FLUID, Tissue.CONTENT, Tissue.MUSCLE)
 
 
 def _loop(place: np.ndarray, inner: Tissue, rng: np.random.Generator) -> list[Solid]:
-    """A piece of gut: a few bulges in a bent row, all of the wall first, then what is in it."""
+    """Return a piece of bowel, a few ellipsoids in a bent row: first the wall of all, then the contents."""
     wall, filling, thick = [], [], rng.uniform(1.2, 3.0)
-    radius, way, turn = rng.uniform(5, 15), rng.normal(size=3) * (0.6, 1, 1), rng.normal(size=3)
-    way /= np.linalg.norm(way)
-    axes = np.linalg.qr(np.stack([way, turn, rng.normal(size=3)], axis=1))[0].T
+    radius, direction, turn = rng.uniform(5, 15), rng.normal(size=3) * (0.6, 1, 1), rng.normal(size=3)
+    direction /= np.linalg.norm(direction)
+    axes = np.linalg.qr(np.stack([direction, turn, rng.normal(size=3)], axis=1))[0].T
     count = int(rng.integers(1, 6))
     sizes = (radius * rng.uniform(0.75, 1.2, (count, 3))).tolist()
     outer, within = (Coat(Tissue.WALL, softness=0.8),), (Coat(inner, softness=0.8),)
     for a, b, c in sizes:
         wall.append(Solid(Ellipsoid(a, b, c), place, axes, outer, (), 1.5))
         filling.append(Solid(Ellipsoid(a - thick, b - thick, c - thick), place, axes, within, (), 1.5))
-        place = place + way * radius * 1.1
-        way = way + turn * 0.25
-        way /= np.sqrt(way @ way)
+        place = place + direction * radius * 1.1
+        direction = direction + turn * 0.25
+        direction /= np.sqrt(direction @ direction)
     return wall + filling
 
 
 def pelvis(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
-    """Iliac bones, bladder, uterus or prostate, and the rectum in the sacrum's hollow."""
+    """Return iliac bones, bladder, uterus (of women), and the rectum in the hollow of the sacrum.
+
+    Args:
+        person: The numbers of the person.
+        column: Frames and shapes of bodies, discs and sacrum.
+        rng: Source of random numbers.
+    """
     promontory, s3 = column.sacrum[0], column.sacrum[2]
     solids = []
     for side in (1, -1):
@@ -93,7 +110,7 @@ def pelvis(person: Variation, column: Column, rng: np.random.Generator) -> list[
 
 
 def _rectum(column: Column, rng: np.random.Generator) -> list[Solid]:
-    """A gut in the sacrum's hollow: all of its wall first, then what is in it."""
+    """Return the rectum in the hollow of the sacrum: first all of its wall, then the contents."""
     wall, filling = [], []
     inner = Tissue(rng.choice([Tissue.GAS, Tissue.CONTENT, Tissue.MUSCLE], p=(0.45, 0.35, 0.2)))
     size, gap = rng.uniform(7, 13), rng.uniform(5, 16)
@@ -107,7 +124,14 @@ def _rectum(column: Column, rng: np.random.Generator) -> list[Solid]:
 
 
 def vessels(trunk: Trunk, person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
-    """The aorta, left of the middle and 15–22 mm wide, the vena cava to its right, and the vessels they divide into."""
+    """Return aorta (left of the middle, 15–22 mm wide), vena cava (to its right), and the vessels they divide into.
+
+    Args:
+        trunk: Outline of the trunk.
+        person: The numbers of the person.
+        column: Frames and shapes of bodies, discs and sacrum.
+        rng: Source of random numbers.
+    """
     z, solids = trunk.z, []
     l4 = next(body.centre[2] for body in column.bodies if body.name == "L4") + rng.normal(4, 7)
     spread = np.maximum(l4 - z, 0)
@@ -118,8 +142,8 @@ def vessels(trunk: Trunk, person: Variation, column: Column, rng: np.random.Gene
         (-1, Tissue.VEIN, rng.uniform(7.0, 12.0), 18.0),
     ):
         coats = (Coat(Tissue.WALL, softness=0.8), Coat(tissue, inset=1.3, softness=0.8))
-        for way in (1, -1):
-            x = trunk.x + shared + side * offset + bend + (way * 0.55 * spread - side * 0.25 * np.minimum(spread, 25))
+        for fork in (1, -1):
+            x = trunk.x + shared + side * offset + bend + (fork * 0.55 * spread - side * 0.25 * np.minimum(spread, 25))
             size = np.where(spread > 0, radius * 0.62, radius)
             y = (
                 trunk.front

@@ -1,6 +1,8 @@
-"""A synthetic patient: 3-D anatomy in patient millimetres, its landmarks, and what an operator places slices by.
+"""A synthetic patient: its 3-D anatomy, its landmarks, and the frames by which an operator places slices.
 
-The figures behind it are in `lumbar.phantom.variation`; bones, canal and soft tissues are built in their own modules.
+The anatomy is built in body mm: x to the left, y to the back, z to the head, origin in the middle of L3. Landmarks and
+frames are given in patient mm (LPS). The sizes come from `lumbar.phantom.variation`; bones, canal and soft tissues have
+modules of their own.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import numpy as np
 
 from lumbar.landmarks import LEVELS, MARGIN_INSIDE_MM
 from lumbar.phantom import body, bones
-from lumbar.phantom.canal import canal, lay_course
+from lumbar.phantom.canal import canal, trace_course
 from lumbar.phantom.column import Column, build_column
 from lumbar.phantom.shapes import Ellipsoid, Solid
 from lumbar.phantom.trunk import Trunk
@@ -21,20 +23,20 @@ from lumbar.phantom.tube import Tube
 from lumbar.phantom.variation import Variation, draw_variation
 
 SUBARTICULAR_OUTWARD = 0.39
-"""Where the subarticular points lie: this share of the canal's width to either side of the middle."""
+"""Distance of the subarticular points from the middle, to either side, as a share of the canal's width."""
 
 SUBARTICULAR_BEHIND_MM = 2.0
-"""How far behind the disc's margin the subarticular points lie (the lateral recess), mm."""
+"""Distance of the subarticular points (in the lateral recess) behind the margin of the disc, mm."""
 
 
 class Frame(NamedTuple):
-    """A place and three perpendicular directions in patient mm (LPS).
+    """A position and three perpendicular directions in patient coordinates (LPS).
 
     Args:
-        centre: shape (3,), mm.
-        left: unit vector to the patient's left, shape (3,).
-        posterior: unit vector to the back, shape (3,).
-        superior: unit vector to the head, shape (3,).
+        centre: Position, mm, shape (3,).
+        left: Unit vector to the patient's left, shape (3,).
+        posterior: Unit vector to the back, shape (3,).
+        superior: Unit vector to the head, shape (3,).
     """
 
     centre: np.ndarray
@@ -48,13 +50,13 @@ class Patient:
     """One synthetic patient.
 
     Args:
-        person: The numbers the patient was built from (age, sex, levels' sizes and findings).
+        person: The numbers that the patient was built from (age, sex, sizes and findings).
         column: Frames and shapes of bodies, discs and sacrum, in body mm.
         solids: All tissues in the order in which they are painted, in body mm.
         rotation: How the patient lies: ``patient_mm = rotation @ body_mm + position``, shape (3, 3).
-        position: shape (3,), mm.
-        outline: Tables over z of the spine's front, the spinous tips, the skin and the belly, body mm.
-        grain: Seed of the tissue grain.
+        position: Translation of that map, mm, shape (3,).
+        outline: Tables over z of the front of the spine, the spinous tips, the skin and the belly, body mm.
+        grain: Seed of the tissue texture.
     """
 
     person: Variation
@@ -67,28 +69,30 @@ class Patient:
 
     @property
     def lumbar_vertebrae(self) -> int:
-        """Lumbar-type vertebrae: 5, in 4.1 % of people 4 and in 5.8 % 6 (French et al., Global Spine J 2014).
+        """Number of lumbar-type vertebrae: 4, 5 or 6.
 
-        Levels are labelled upwards from the sacrum in any case: L5/S1 is the last mobile disc.
+        4.1 % of people have 4 and 5.8 % have 6 (French et al., Global Spine J 2014). Levels are always labelled upwards
+        from the sacrum: L5/S1 is the last mobile disc.
         """
         return self.person.lumbar_vertebrae
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """What a report would mention, e.g. "spondylolisthesis L4/L5"."""
+        """Findings that a radiology report would mention, e.g. "spondylolisthesis L4/L5"."""
         return self.person.findings
 
     @cached_property
     def boxes(self) -> tuple[np.ndarray, ...]:
-        """Of each solid the box that holds it, body mm, and what a slice's thickness does to it.
+        """Bounding box of each of the n solids, body mm, and how a thick slice softens its outline.
 
         Returns:
-            Centres (n, 3), axes (n, 3, 3), half extents (n, 3), roundness (n,), and 1 where faces are flat (n,).
+            Centres (n, 3), axes (n, 3, 3), half extents (n, 3), roundness (n,) (see `lumbar.phantom.shapes.Form`), and
+            1 for solids with flat faces, else 0 (n,).
         """
         solids = self.solids
         centres = np.array([s.form.centre if isinstance(s.form, Tube) else s.centre for s in solids])
         reaches = np.array([s.form.reach for s in solids])
-        # Noise moves a surface by up to three times the roughness, an ellipsoid's long ends by more in proportion.
+        # Noise moves a surface by up to three times the roughness; it moves the long ends of an ellipsoid further.
         ends = np.array([3.0 * s.roughness / (s.form.thinnest if isinstance(s.form, Ellipsoid) else 1) for s in solids])
         balls = np.array([isinstance(s.form, Ellipsoid) for s in solids])
         reaches = reaches + ends[:, None] * np.where(balls[:, None], reaches, 1.0)
@@ -98,12 +102,12 @@ class Patient:
         return centres, np.array([s.axes for s in solids]), reaches, roundness, flat
 
     def landmarks_mm(self, view: str) -> dict[tuple[str, str], np.ndarray]:
-        """The points that a picture of this view is labelled with, in patient mm.
+        """Return the points with which an image of this view is labelled, in patient mm.
 
-        sagittal: each disc's posterior margin in the mid-sagittal plane, as in the public labels; key (level, "").
-        coronal: the discs' centres; key (level, "").
-        axial: the left and right subarticular points (lateral recess, just behind the disc); key (level, side), the
-        sides being the patient's: left has the greater x.
+        sagittal: the posterior margin of each disc in the mid-sagittal plane, as in the public labels; key (level, "").
+        coronal: the centre of each disc; key (level, "").
+        axial: the left and right subarticular points (lateral recess, just behind the disc); key (level, side). The
+        sides are the patient's: left has the greater x.
 
         Args:
             view: One of `lumbar.landmarks.VIEWS`.
@@ -129,35 +133,36 @@ class Patient:
         return {key: self.to_patient(point) for key, point in points.items()}
 
     def disc_frames(self) -> dict[str, Frame]:
-        """Centre and directions of each of the five discs; axial slices lie along `left` and `posterior`."""
+        """Return level → centre and directions of its disc; axial slices lie along `left` and `posterior`."""
         return {
             level: Frame(self.to_patient(disc.centre), *(disc.axes @ self.rotation.T))
             for level, disc in zip(LEVELS, self.column.discs[-5:], strict=True)
         }
 
     def sagittal_frame(self) -> Frame:
-        """The mid-sagittal plane of the lumbar spine: a sagittal picture lies along `posterior` and `superior`.
+        """Return the mid-sagittal plane of the lumbar spine; a sagittal image lies along `posterior` and `superior`.
 
-        Fitted to the landmarks' discs, so that a mild curve leaves the picture as little as possible.
+        The plane is fitted to the discs of the landmarks, so that a mildly curved spine stays close to it.
         """
         return self._fitted_frame(np.array([disc.place(0, disc.form.back, 0) for disc in self.column.discs[-5:]]))
 
     def coronal_frame(self) -> Frame:
-        """A coronal plane through the discs' centres: a coronal picture lies along `left` and `superior`.
+        """Return a coronal plane near the centres of the discs; a coronal image lies along `left` and `superior`.
 
-        It leans with the lumbar spine; because of the lordosis no flat plane meets all the discs in their middle.
+        The plane leans with the lumbar spine. Because of the lordosis, no flat plane passes through all the centres.
         """
         return self._fitted_frame(np.array([disc.centre for disc in self.column.discs[-5:]]))
 
     def to_patient(self, xyz_body: np.ndarray) -> np.ndarray:
-        """Body mm, shape (..., 3), to patient mm."""
+        """Convert body mm to patient mm (LPS); both have shape (..., 3)."""
         return np.asarray(xyz_body) @ self.rotation.T + self.position
 
     def to_body(self, xyz_patient: np.ndarray) -> np.ndarray:
-        """Patient mm, shape (..., 3), to body mm."""
+        """Convert patient mm (LPS) to body mm; both have shape (..., 3)."""
         return (np.asarray(xyz_patient) - self.position) @ self.rotation
 
     def _fitted_frame(self, points: np.ndarray) -> Frame:
+        """Return the frame about the mean of the points (n, 3), body mm, whose `superior` is fitted to them."""
         slope = np.polyfit(points[:, 2], points[:, :2], 1)[0]
         superior = np.array([slope[0], slope[1], 1.0])
         superior /= np.linalg.norm(superior)
@@ -168,15 +173,15 @@ class Patient:
 
 
 def draw_patient(rng: np.random.Generator, *, anomalies: bool = True) -> Patient:
-    """Draw one patient; the same state of `rng` gives the same patient.
+    """Sample one patient; the same state of `rng` gives the same patient.
 
     Args:
-        rng: Source of chance.
+        rng: Source of random numbers.
         anomalies: Whether slips, fractures, protrusions, Modic changes, transitional vertebrae and the like may occur.
     """
     person = draw_variation(rng, anomalies=anomalies)
     column = build_column(person, rng)
-    course = lay_course(person, column)
+    course = trace_course(person, column)
     under, midline, outline = body.soft_tissues(person, column, course, rng)
     solids = [*under, *midline, *bones.arches(person, column, rng), *canal(person, column, course, rng)]
     solids += bones.discs(person, column, rng) + bones.bodies(person, column, rng)
@@ -184,15 +189,15 @@ def draw_patient(rng: np.random.Generator, *, anomalies: bool = True) -> Patient
         person=person,
         column=column,
         solids=tuple(solids),
-        rotation=_lie(rng),
+        rotation=_pose(rng),
         position=rng.normal(0, (6.0, 10.0, 12.0)),
         outline=outline,
         grain=int(rng.integers(0, 2**31)),
     )
 
 
-def _lie(rng: np.random.Generator) -> np.ndarray:
-    """A rotation by a few degrees about each axis: nobody lies quite straight."""
+def _pose(rng: np.random.Generator) -> np.ndarray:
+    """Sample a rotation of a few degrees about each axis, because nobody lies quite straight."""
     rotation = np.eye(3)
     for axis, angle in enumerate(np.radians(rng.normal((-3.5, 0, 0), (3.0, 2.0, 2.0)))):
         a, b = [(1, 2), (2, 0), (0, 1)][axis]

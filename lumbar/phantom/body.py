@@ -1,4 +1,4 @@
-"""What surrounds the spine: skin, fat, muscles and the ligaments of the midline."""
+"""The tissues around the spine: skin, fat, muscles and the ligaments of the midline."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ from lumbar.phantom.variation import Variation
 def soft_tissues(
     person: Variation, column: Column, course: Course, rng: np.random.Generator
 ) -> tuple[list[Solid], list[Solid], Trunk]:
-    """The trunk from the skin inwards.
+    """Return the soft tissues of the trunk, from the skin inwards.
+
+    Args:
+        person: The numbers of the person.
+        column: Frames and shapes of bodies, discs and sacrum.
+        course: Course of the spinal canal.
+        rng: Source of random numbers.
 
     Returns:
-        What is painted before the bones, the ligaments of the midline (before the bones too), and the shared tables.
+        The solids to paint before the bones, the ligaments of the midline (painted next, also before the bones), and
+        the tables over z that they share.
     """
     trunk = Trunk(person, column, course, rng)
     under = [*_wall(trunk, rng), *_muscles(trunk, person, column, rng), *abdomen.organs(trunk, person, rng)]
@@ -32,6 +39,7 @@ def soft_tissues(
 
 
 def _wall(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
+    """Return the skin with the fat below it, the muscles of the wall, and the abdominal cavity."""
     middle, deep = (trunk.skin + trunk.belly) / 2, (trunk.skin - trunk.belly) / 2
     inner_back, inner_front = trunk.tip + 1.0, trunk.belly + trunk.belly_fat
     inner, inner_deep = (inner_back + inner_front) / 2, (inner_back - inner_front) / 2
@@ -77,7 +85,7 @@ def _wall(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
 
 
 def _muscles(trunk: Trunk, person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
-    """Psoas, quadratus, and the erectors with fat streaks that grow with age (and on the lower levels)."""
+    """Return psoas, quadratus and erectors; the fat streaks of the erectors grow with age."""
     z = trunk.z
     fatty = -1.6 + person.age / 60 + rng.normal(0, 0.5)
     l1, l5 = (next(b.centre[2] for b in column.bodies if b.name == name) for name in ("L1", "L5"))
@@ -121,7 +129,7 @@ def _muscles(trunk: Trunk, person: Variation, column: Column, rng: np.random.Gen
 
 
 def _midline(trunk: Trunk, rng: np.random.Generator) -> list[Solid]:
-    """Interspinous ligaments between the processes, and the supraspinous one behind them."""
+    """Return the interspinous ligaments between the processes and the supraspinous ligament behind them."""
     z, y = trunk.z, (trunk.canal + trunk.tip) / 2
     depth = np.maximum(trunk.tip - trunk.canal, 3.0) / 2
     between = Coat(Tissue.INTERSPINOUS, softness=2.0, strength=0.9)

@@ -1,4 +1,4 @@
-"""Bones and discs: the chain of frames dressed with cortex, marrow, processes, nuclei and what ages them."""
+"""Bones and discs: cortex, marrow, processes and nuclei on the chain of frames, with their signs of ageing."""
 
 from __future__ import annotations
 
@@ -17,19 +17,29 @@ _MODIC = {1: Tissue.OEDEMA, 2: Tissue.FATTY_MARROW, 3: Tissue.SCLEROSIS}
 
 @lru_cache(maxsize=16)
 def bone(shell: float = 1.1) -> tuple[Coat, ...]:
-    """Cortex around marrow."""
+    """Return the layers of a bone: cortex around marrow.
+
+    Args:
+        shell: Thickness of the cortex, mm.
+    """
     return Coat(Tissue.CORTEX), Coat(Tissue.MARROW, inset=shell, softness=0.5)
 
 
 def discs(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
-    """The ten discs, to be painted before the bodies."""
+    """Return the ten discs from T8/T9 to L5/S1, to be painted before the bodies.
+
+    Args:
+        person: The numbers of the person.
+        column: Frames and shapes of bodies, discs and sacrum.
+        rng: Source of random numbers.
+    """
     return [_disc(person, segment, index, rng) for index, segment in enumerate(column.discs)]
 
 
 def _disc(person: Variation, segment: Segment, index: int, rng: np.random.Generator) -> Solid:
-    """Dark annulus, and inside it a nucleus that pales with the Pfirrmann grade (2001).
+    """Return a dark annulus with a nucleus that darkens as the Pfirrmann grade rises (Pfirrmann et al., Spine 2001).
 
-    Nucleus and annulus share the length as measured by Zhong et al., Spine J 2014: the nucleus takes 64–72 % of it.
+    The nucleus takes 64–72 % of the disc's length, as measured by Zhong et al., Spine J 2014.
     """
     grade, form = person.grade[index], segment.form
     water = float(np.clip((0.9, 0.6, 0.28, 0.08, 0.02)[grade - 1] + rng.normal(0, 0.07), 0, 1))
@@ -53,7 +63,13 @@ def _disc(person: Variation, segment: Segment, index: int, rng: np.random.Genera
 
 
 def bodies(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
-    """Vertebral bodies from T8 to L5, then the sacrum and coccyx."""
+    """Return the vertebral bodies from T8 to L5, then the sacrum and coccyx.
+
+    Args:
+        person: The numbers of the person.
+        column: Frames and shapes of bodies, discs and sacrum.
+        rng: Source of random numbers.
+    """
     solids = [_body(person, segment, index, rng) for index, segment in enumerate(column.bodies)]
     return solids + _sacrum(person, column, rng)
 
@@ -79,19 +95,19 @@ def _body(person: Variation, segment: Segment, index: int, rng: np.random.Genera
     if f"wedge fracture {segment.name}" in person.findings and rng.random() < 0.5:
         band = Ellipsoid(form.width, form.back, form.top * rng.uniform(0.3, 0.7))
         spots.append(Spot(band, (0, 0, form.top * 0.5), Tissue.OEDEMA, 4.0, rng.uniform(0.4, 0.9), 2.5))
-    roughness = 0.25 + rng.uniform(0, 0.5) * person.age / 80  # worn endplates are uneven
+    roughness = 0.25 + rng.uniform(0, 0.5) * person.age / 80  # old endplates are uneven
     return Solid(form, segment.centre, segment.axes, bone(), tuple(spots), roughness=roughness)
 
 
 def _basivertebral(form: Vertebra, rng: np.random.Generator) -> Spot:
-    """The vein's cleft in the middle of the posterior wall."""
+    """Return the cleft of the basivertebral vein in the middle of the posterior wall."""
     cleft = Ellipsoid(5.0, rng.uniform(4.0, 9.0), rng.uniform(1.0, 2.2))
     strength = rng.uniform(0.15, 0.9)
     return Spot(cleft, (0, form.back * 0.92, rng.normal(0, 0.8)), Tissue.PLEXUS, 1.2, strength, 0.5)
 
 
 def _patches(form: Vertebra, person: Variation, rng: np.random.Generator) -> list[Spot]:
-    """Islands of fatty marrow, more of them with age; often a band along the endplates or around the vein."""
+    """Return islands of fatty marrow, more of them with age; often also brighter marrow along both endplates."""
     spots = []
     if person.endplate_fat > 0:  # brighter towards both endplates
         core = Ellipsoid(form.width * 1.1, form.back * 1.15, form.top * 0.75)
@@ -105,6 +121,7 @@ def _patches(form: Vertebra, person: Variation, rng: np.random.Generator) -> lis
 
 
 def _modic(form: Vertebra, height: float, kind: int, rng: np.random.Generator) -> Spot:
+    """Return a Modic change of type 1 to 3 at the endplate at `height` mm above the middle of the body."""
     front = rng.uniform(-1, 0.4)
     shape = Ellipsoid(form.width * 0.9, form.back * rng.uniform(0.5, 1.1), abs(height) * rng.uniform(0.25, 0.75))
     place = (rng.normal(0, 4), front * form.front * 0.5, height)
@@ -112,6 +129,7 @@ def _modic(form: Vertebra, height: float, kind: int, rng: np.random.Generator) -
 
 
 def _schmorl(form: Vertebra, height: float, rng: np.random.Generator) -> list[Spot]:
+    """Return a Schmorl's node with its rim, in the endplate at `height` mm above the middle of the body."""
     place = (rng.normal(0, 5), rng.normal(0.2, 0.3) * form.back, height * 0.95)
     size = rng.uniform(3.0, 6.5)
     shape, rim = (Ellipsoid(size + e, size + e, rng.uniform(3.0, 5.5) + e) for e in (0, 1.2))
@@ -119,10 +137,10 @@ def _schmorl(form: Vertebra, height: float, rng: np.random.Generator) -> list[Sp
 
 
 def _sacrum(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
-    """The sacrum's segments, grown together, with what is left of the discs between them.
+    """Return the fused segments of the sacrum and the remains of the discs between them.
 
-    The first sacral disc is anything from a dark line to a disc with a nucleus of its own (O'Driscoll et al., Skeletal
-    Radiol 1996); how often it is how large was judged by eye. A network must learn not to count it.
+    The first sacral disc ranges from a dark line to a disc with its own nucleus (O'Driscoll et al., Skeletal Radiol
+    1996); the distribution of its size was judged by eye. A network must learn not to count it as a level.
     """
     solids = []
     for index, segment in enumerate(column.sacrum):
@@ -140,11 +158,11 @@ def _sacrum(person: Variation, column: Column, rng: np.random.Generator) -> list
 
 
 def _junction(segment: Segment, left: float, rng: np.random.Generator) -> list[Solid]:
-    """Marrow where a sacral segment has grown together with the next, and the disc that is left (a share of 0 to 1)."""
+    """Return the marrow that fuses a sacral segment with the next, and what is `left` of the disc, 0 to 1."""
     form = segment.form
     half = form.back * (1 - form.taper)
     place = segment.place(0, 0, -form.bottom - 0.6)
-    frame = _turn(-float(np.degrees(np.arctan(form.bottom_slope))), 0.0, 0.0) @ segment.axes
+    frame = _rotate(-float(np.degrees(np.arctan(form.bottom_slope))), 0.0, 0.0) @ segment.axes
     solids = []
     if rng.random() > left**2:
         bridge = Block(form.width * 0.8, half - rng.uniform(0.8, 2.5), 2.8, 1.5)
@@ -168,9 +186,15 @@ def _junction(segment: Segment, left: float, rng: np.random.Generator) -> list[S
 
 
 def arches(person: Variation, column: Column, rng: np.random.Generator) -> list[Solid]:
-    """Pedicles, laminae, articular, transverse and spinous processes from T9 down, and the sacral arch."""
+    """Return pedicles, laminae, articular, transverse and spinous processes from T9 down, and the sacral arch.
+
+    Args:
+        person: The numbers of the person.
+        column: Frames and shapes of bodies, discs and sacrum.
+        rng: Source of random numbers.
+    """
     solids = []
-    for index, body in list(enumerate(column.bodies))[1:]:  # no picture reaches the arch of T8
+    for index, body in list(enumerate(column.bodies))[1:]:  # no image reaches the arch of T8
         solids += _arch(person, body, index, rng)
     for index, segment in enumerate(column.sacrum[:4]):
         solids += _sacral_arch(person, segment, index, rng)
@@ -178,7 +202,10 @@ def arches(person: Variation, column: Column, rng: np.random.Generator) -> list[
 
 
 def _arch(person: Variation, body: Segment, index: int, rng: np.random.Generator) -> list[Solid]:
-    """Sizes follow Panjabi et al., Spine 1992: pedicles 15 mm tall, spinous processes 68–75 mm long with the canal."""
+    """Return one arch, sized as in Panjabi et al., Spine 1992.
+
+    Pedicles are 15 mm tall; spinous process and canal together are 68–75 mm long.
+    """
     size, back = person.size, body.form.back
     canal, half_width = person.canal_depth[index], person.canal_width[index] / 2
     lumbar = index >= 5
@@ -192,7 +219,7 @@ def _arch(person: Variation, body: Segment, index: int, rng: np.random.Generator
 
     def add(form, left, posterior, superior, turn=(0.0, 0.0, 0.0), roughness=0.9, spots=()):
         solids.append(
-            Solid(form, body.place(left, posterior, superior), _turn(*turn) @ body.axes, bone(0.8), spots, roughness)
+            Solid(form, body.place(left, posterior, superior), _rotate(*turn) @ body.axes, bone(0.8), spots, roughness)
         )
 
     root = -8.0 if lumbar else -6.0
@@ -221,7 +248,7 @@ def _arch(person: Variation, body: Segment, index: int, rng: np.random.Generator
 
 
 def _spinous_marrow(length: float, height: float, rng: np.random.Generator) -> tuple[Spot, ...]:
-    """Uneven marrow: red islands, and sclerosis where worn processes touch."""
+    """Return patches of red or fatty marrow, and sclerosis where degenerated processes touch."""
     spots = []
     for _ in range(int(rng.integers(1, 3))):
         place = (0.0, rng.uniform(-0.4, 0.4) * length, rng.uniform(-0.45, 0.45) * height)
@@ -232,7 +259,7 @@ def _spinous_marrow(length: float, height: float, rng: np.random.Generator) -> t
 
 
 def _sacral_arch(person: Variation, segment: Segment, index: int, rng: np.random.Generator) -> list[Solid]:
-    """The median crest behind the sacral canal, and the side masses."""
+    """Return the median crest behind the sacral canal, and the lateral masses."""
     form, canal = segment.form, (12.0, 9.0, 6.5, 4.5)[index]
     crest = Block(3.5, 3.0 + (2.5, 2.0, 1.5, 1.0)[index], form.top * 0.9, 2.0)
     behind = form.back + canal + 3.0
@@ -250,7 +277,15 @@ def _sacral_arch(person: Variation, segment: Segment, index: int, rng: np.random
 
 
 def spinous_tips(column: Column, person: Variation) -> np.ndarray:
-    """Where the spinous processes and the sacral crest end behind, body mm, shape (14, 3), from T8 downwards."""
+    """Return the posterior ends of the spinous processes and the sacral crest, from T8 downwards.
+
+    Args:
+        column: Frames and shapes of bodies, discs and sacrum.
+        person: The numbers of the person.
+
+    Returns:
+        float64 array of shape (14, 3), body mm: T8 to L5, then S1 to S4.
+    """
     tips = []
     for index, body in enumerate(column.bodies):
         reach = body.form.back + person.canal_depth[index] + (30.0, 28.0, 23.0)[max(0, index - 7)] * person.size
@@ -261,8 +296,8 @@ def spinous_tips(column: Column, person: Variation) -> np.ndarray:
 
 
 @lru_cache(maxsize=256)
-def _turn(pitch: float, roll: float, yaw: float) -> np.ndarray:
-    """Small rotation, degrees: pitch lowers the posterior end, roll lifts the left, yaw swings the left backwards."""
+def _rotate(pitch: float, roll: float, yaw: float) -> np.ndarray:
+    """Return a small rotation, degrees: pitch lowers the back end, roll lifts the left, yaw swings the left back."""
     rotation = np.eye(3)
     for axis, degrees in enumerate((pitch, roll, yaw)):
         if degrees:

@@ -1,6 +1,6 @@
 """The spinal canal: thecal sac, cord, roots, epidural fat and the ligaments in front of and behind them.
 
-All are columns over z, so they follow the spine's curve; see `Tube`.
+Most are columns over z that follow the curve of the spine, see `Tube`; the fat pads are ellipsoids.
 """
 
 from __future__ import annotations
@@ -22,10 +22,16 @@ STEP = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """The canal's course, tables over `z` (rising, `STEP` apart), body mm.
+    """The course of the canal: tables over z, shape (n,), body mm.
 
-    `x` is the middle, `wall` the back of the bodies and discs, `smooth` the same without its waists, `slant` the length
-    of the canal per mm of z (1 where it is upright), `depth` and `width` the bony canal's diameters.
+    Args:
+        z: Heights, increasing, `STEP` apart.
+        x: Middle of the canal, to the left.
+        wall: Back of the vertebral bodies and discs (the front of the canal), along y.
+        smooth: `wall` without the waists of the bodies.
+        slant: Length of the canal per mm of z; 1 where it is upright.
+        depth: Anteroposterior diameter of the bony canal.
+        width: Transverse diameter of the bony canal.
     """
 
     z: np.ndarray
@@ -37,8 +43,8 @@ class Course:
     width: np.ndarray
 
 
-def lay_course(person: Variation, column: Column) -> Course:
-    """Follow the posterior wall of the column from T8 to the last coccygeal segment."""
+def trace_course(person: Variation, column: Column) -> Course:
+    """Trace the canal along the posterior wall of the column, from T8 to the first coccygeal segment."""
     wall, places = [], []
     for index, (body, disc) in enumerate(zip(column.bodies, column.discs, strict=True)):
         form, size = body.form, (person.canal_depth[index], person.canal_width[index])
@@ -74,7 +80,14 @@ def lay_course(person: Variation, column: Column) -> Course:
 
 
 def canal(person: Variation, column: Column, course: Course, rng: np.random.Generator) -> list[Solid | Tube]:
-    """Everything in the canal, to be painted after the arches and before the discs."""
+    """Return everything in the canal, to be painted after the arches and before the discs.
+
+    Args:
+        person: The numbers of the person.
+        column: Frames and shapes of bodies, discs and sacrum.
+        course: Course of the canal.
+        rng: Source of random numbers.
+    """
     z, slant = course.z, course.slant
     bone_depth = course.depth * slant
     space = _tube(course, course.wall + bone_depth / 2, course.width / 2, bone_depth / 2 + 0.5, 0.5)
@@ -105,14 +118,15 @@ def canal(person: Variation, column: Column, course: Course, rng: np.random.Gene
 
 
 def _sac(person: Variation, column: Column, course: Course, end: float, rng: np.random.Generator) -> Tube:
-    """The thecal sac: close to the wall behind the lumbar discs, leaving it at L5/S1, ending in the sacrum."""
+    """Return the thecal sac: it follows the wall behind the lumbar discs, leaves it at L5/S1, ends in the sacrum."""
     z, slant = course.z, course.slant
     below = np.clip((column.discs[-1].centre[2] + 25.0 - z) / 72.0, 0, 1)
     gap = 0.5 + rng.uniform(0.5, 7.0) * np.sin(np.pi * below) ** 1.5
     fullness = rng.uniform(0.78, 0.95) - 0.1 * below
     depth = course.depth * fullness * np.clip((z - end) / rng.uniform(15.0, 45.0), 0, 1) ** 0.6
-    for disc, height in zip(column.discs, person.grade, strict=True):  # thick flava and facets narrow it at worn discs
-        dip = max(0, height - 2) * rng.uniform(0.0, 0.14)
+    # Thick ligamenta flava and facets narrow the sac at degenerated discs.
+    for disc, grade in zip(column.discs, person.grade, strict=True):
+        dip = max(0, grade - 2) * rng.uniform(0.0, 0.14)
         depth = depth * (1 - dip * np.exp(-0.5 * ((z - disc.centre[2]) / 6.0) ** 2))
     depth = np.maximum(depth, 0.02)
     front = np.maximum(course.smooth, course.wall) + gap * slant
@@ -121,7 +135,7 @@ def _sac(person: Variation, column: Column, course: Course, end: float, rng: np.
 
 
 def _fat_pads(column: Column, person: Variation, rng: np.random.Generator) -> list[Solid]:
-    """The fat triangles behind the sac between the arches, framed by dark ligamenta flava."""
+    """Return the triangles of fat behind the sac, between the arches, each framed by dark ligamenta flava."""
     solids = []
     for index, disc in enumerate(column.discs):
         back = disc.form.back + person.canal_depth[index]
@@ -140,7 +154,7 @@ def _fat_pads(column: Column, person: Variation, rng: np.random.Generator) -> li
 
 
 def _level(column: Column, place: float) -> float:
-    """Height of a place along the column: 0 is the top of L1, 1 that of L2, 5 that of S1, 5.5 the middle of S1."""
+    """Return the z of a level along the column: 0 is the top of L1, 1 of L2, 5 of S1, and 5.5 the middle of S1."""
     parts = [*column.bodies, *column.sacrum]
     tops = [part.place(0, part.form.back, part.form.top)[2] for part in parts]
     return float(np.interp(place, np.arange(len(parts)) - 5, tops))

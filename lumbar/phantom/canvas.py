@@ -1,8 +1,8 @@
-"""Painting solids, one over the other, into the picture of a slice.
+"""Paint solids, one over the other, into the image of a slice.
 
-Every solid is painted inside the rectangle of pixels it can reach, with edges as soft as a pixel is wide. A slice's
-thickness shows in two ways: what fills only part of the slab is laid on with that part of its strength, and surfaces
-that slope through the slab get softer edges.
+Every solid is painted inside the rectangle of pixels that it can reach, with edges as soft as a pixel is wide. The
+thickness of the slice shows in two ways, both partial-volume effects: a solid that fills only part of the slab is
+blended in with that share, and surfaces that slope through the slab get softer edges.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lumbar.phantom.tissue import Tissue
 from lumbar.phantom.tube import Tube
 from lumbar.phantom.view import Cut, View
 
-# name: size of the grain along x, y, z in mm; steepness of the threshold; on every which pixel it is worked out
+# name: size of the grain along x, y, z in mm; steepness of the threshold; pixels between computed values
 _PATTERNS = {
     "roots": ((1.3, 1.0, 26.0), 1.6, 1),
     "streaks": ((4.0, 2.0, 13.0), 1.0, 2),
@@ -28,15 +28,21 @@ _PATTERNS = {
 }
 _COARSEST = max(step for _, _, step in _PATTERNS.values())
 _ALONG = ("roots", "streaks")
-"""Patterns that follow the curve of the column they are laid on."""
+"""Patterns that follow the curve of the column on which they lie."""
 
 
 Near = tuple[np.ndarray, np.ndarray, tuple[slice, slice]]
-"""Distance to a solid and coordinates in its own axes, in the rows and columns of pixels that it may cover."""
+"""Distance to a solid and coordinates in its own axes, mm, and the rows and columns of pixels that it may cover."""
 
 
 class Canvas:
-    """Signal painted so far, from water and from fat."""
+    """The image of a slice while it is painted: the signal so far, from water and from fat.
+
+    Args:
+        view: The slice.
+        contrast: Brightness of the tissues, and whether fat is displaced.
+        seed: Seed of the tissue texture.
+    """
 
     def __init__(self, view: View, contrast: Contrast, seed: int):
         self.view, self.contrast, self.seed = view, contrast, seed
@@ -44,13 +50,13 @@ class Canvas:
         self.fat = np.zeros_like(self.water) if contrast.chemical_shift else None
         self.fine = self._field(grain, (1.0, 1.0, 1.0), 1, 1)
         self.coarse = self._field(even_grain, (9.0, 8.0, 9.0), 2, 4)
-        self.bumps = self._field(even_grain, (3.0, 3.0, 3.0), 3, 2)  # what roughens surfaces
+        self.bumps = self._field(even_grain, (3.0, 3.0, 3.0), 3, 2)  # roughens surfaces
         self.bumps *= np.float32(0.6)
         self.bumps += self.coarse * np.float32(0.8)
         self.deepest = -float(self.bumps.min())
 
     def _field(self, kind, scale: tuple[float, float, float], salt: int, step: int, part=np.s_[:, :], y=None):
-        """Noise over a rectangle, worked out on every `step`-th pixel."""
+        """Return noise over a rectangle of pixels, computed on every `step`-th pixel and interpolated."""
         x, z = self.view.x[part], self.view.z[part]
         y = self.view.y[part] if y is None else y
         rows, columns = x.shape
@@ -58,7 +64,7 @@ class Canvas:
         return noise if step == 1 else scanner.enlarged(noise, step, columns, rows)
 
     def paint(self, cut: Cut) -> None:
-        """Lay a solid's coats and spots over what is there."""
+        """Paint the coats and spots of a solid over the image."""
         solid = cut.solid
         near = self._near_column(cut) if isinstance(solid.form, Tube) else self._near_solid(cut)
         if near is None:
@@ -80,6 +86,7 @@ class Canvas:
             self._paint_spot(part, place, covered, spot)
 
     def _near_solid(self, cut: Cut) -> Near | None:
+        """Return the distances to a solid near its surface and inside; None if it covers no pixel."""
         place = self.view.local(cut.solid.centre, cut.solid.axes, cut.rows, cut.columns)
         distance = cut.solid.form.distance(*place)
         box = _box(distance < self._reach(cut))
@@ -89,7 +96,7 @@ class Canvas:
         return distance[box], place[:, rows, columns], (_moved(rows, cut.rows), _moved(columns, cut.columns))
 
     def _near_column(self, cut: Cut) -> Near | None:
-        """Distances to a column change so evenly that a few pixels tell enough."""
+        """Return the same for a column, interpolated from every few pixels: the distance to it varies slowly."""
         form, place = cut.solid.form, self.view.place[:, cut.rows, cut.columns]
         step = 1 if place[0].size < 3000 else 4 if form.stout else 2
         coarse = form.distance(*place[:, ::step, ::step])
@@ -105,12 +112,13 @@ class Canvas:
         return distance, place[:, rows, columns], (_moved(rows, cut.rows), _moved(columns, cut.columns))
 
     def _reach(self, cut: Cut) -> float:
-        """Farther than this from the solid's smooth surface it covers nothing, mm."""
+        """Return the distance from the smooth surface beyond which the solid covers nothing, mm."""
         edge = self.view.pixel + cut.slope
         soft = max(coat.softness / 2 - coat.inset for coat in cut.solid.coats)
         return 1.001 * max(edge, edge / 2 + soft) + cut.solid.roughness * self.deepest
 
     def _coverage(self, distance: np.ndarray, coat: Coat, slope: float, share: float) -> np.ndarray | None:
+        """Return how much of each pixel a coat covers, 0 to 1; None if it covers none."""
         width = np.float32(-1 / (self.view.pixel + coat.softness + slope))
         covered = distance * width
         covered += np.float32(0.5 + coat.inset * width)
@@ -132,6 +140,7 @@ class Canvas:
             self._blend(part, inside, spot.tissue)
 
     def _pattern(self, coat: Coat, solid: Solid, part) -> np.ndarray:
+        """Return how much of each pixel the pattern of a coat fills, 0 to 1."""
         scale, steepness, step = _PATTERNS[coat.grain]
         y = self.view.y[part]
         if isinstance(solid.form, Tube) and coat.grain in _ALONG:
@@ -142,6 +151,7 @@ class Canvas:
         return np.clip((noise + np.float32(coat.amount)) * np.float32(steepness), 0, 1)
 
     def _blend(self, part, covered: np.ndarray, tissue: Tissue) -> None:
+        """Replace the covered share of each pixel by the signal of a tissue with its texture."""
         contrast = self.contrast
         value = contrast.signal[tissue]
         if contrast.fine[tissue] or contrast.coarse[tissue]:
@@ -150,28 +160,29 @@ class Canvas:
             grainy += value
             value = grainy
         if self.fat is None:
-            _lay(self.water[part], covered, value)
+            _mix(self.water[part], covered, value)
         else:
-            _lay(self.water[part], covered, value * (1 - contrast.fat[tissue]))
-            _lay(self.fat[part], covered, value * contrast.fat[tissue])
+            _mix(self.water[part], covered, value * (1 - contrast.fat[tissue]))
+            _mix(self.fat[part], covered, value * contrast.fat[tissue])
 
-    def picture(self) -> np.ndarray:
-        """Water and fat together, fat moved by the chemical shift."""
+    def image(self) -> np.ndarray:
+        """Return the image, float32, shape (height, width): water, plus fat moved by the chemical shift."""
         if self.fat is None:
             return self.water
         return self.water + scanner.shifted(self.fat, self.contrast.chemical_shift / self.view.plane.pixel_width)
 
 
 def _box(near: np.ndarray) -> tuple[slice, slice] | None:
-    """The rows and columns that hold every true pixel, None if there is none."""
+    """Return the rows and columns that enclose every true pixel; None if there is none."""
     left, top, width, height = cv2.boundingRect(near.view(np.uint8))
     return (slice(top, top + height), slice(left, left + width)) if width else None
 
 
 def _widened(part: slice, step: int, size: int) -> slice:
-    """Pixels between those that are `step` apart and numbered by `part`, and on to their neighbours on both sides.
+    """Convert a range of coarse pixels, `step` apart, to the fine pixels around it, with a margin on both sides.
 
-    From one multiple of `_COARSEST` to another (or to the end), so that fields known on fewer pixels stay as they are.
+    The range runs from one multiple of `_COARSEST` to another (or to the end), so that noise computed on every few
+    pixels has the same values as over the whole image.
     """
     start = (part.start - 1) * step // _COARSEST * _COARSEST
     stop = -(-part.stop * step // _COARSEST) * _COARSEST + 1
@@ -179,15 +190,17 @@ def _widened(part: slice, step: int, size: int) -> slice:
 
 
 def _every(part: slice, step: int) -> slice:
-    """Numbers of the pixels of `part` among those that are `step` apart."""
+    """Convert a range of fine pixels to the range of coarse pixels, `step` apart."""
     return slice(part.start // step, (part.stop - 1) // step + 1)
 
 
 def _moved(part: slice, window: slice) -> slice:
+    """Convert a range within a window to a range of the whole image."""
     return slice(window.start + part.start, window.start + part.stop)
 
 
-def _lay(below: np.ndarray, covered: np.ndarray, value: np.ndarray | np.float32) -> None:
+def _mix(below: np.ndarray, covered: np.ndarray, value: np.ndarray | np.float32) -> None:
+    """Move `below` towards `value` by the covered share, in place."""
     change = value - below
     change *= covered
     below += change

@@ -1,7 +1,7 @@
-"""The spinal column as a chain of frames: where each body, disc and sacral segment lies and how it is turned.
+"""The spinal column as a chain of frames: position and orientation of each body, disc and sacral segment.
 
-Body coordinates: x to the left, y to the back, z to the head, mm, the origin in the middle of L3. "Pitch" is how far a
-segment's upward axis leans forward, degrees: an endplate's pitch is its slope in a side view.
+Body coordinates: x to the left, y to the back, z to the head, mm, origin in the middle of L3. "Pitch" is how far the
+upward axis of a segment leans forward, degrees: the pitch of an endplate is its slope in a side view.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from lumbar.phantom.variation import VERTEBRAE, Variation
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """A body or disc in place.
+    """A vertebral body, disc or sacral segment in its place.
 
     Args:
         name: "L3", "L3/L4", "S1" …
         form: Its shape.
-        centre: Its origin, body mm, shape (3,).
+        centre: Origin of the shape, body mm, shape (3,).
         axes: Rows are its left, posterior and superior directions, shape (3, 3).
     """
 
@@ -31,13 +31,19 @@ class Segment:
     axes: np.ndarray
 
     def place(self, left: float, posterior: float, superior: float) -> np.ndarray:
-        """A point given in the segment's own axes, in body mm, shape (3,)."""
+        """Convert a point from the segment's own axes, mm, to body mm, shape (3,)."""
         return self.centre + np.array([left, posterior, superior]) @ self.axes
 
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """All segments: `bodies` and `discs` from T8 down to L5 and L5/S1, `sacrum` from S1 down to the coccyx."""
+    """All segments of the column.
+
+    Args:
+        bodies: Vertebral bodies from T8 down to L5.
+        discs: The disc below each of them, from T8/T9 down to L5/S1.
+        sacrum: S1 to S5 and three coccygeal segments.
+    """
 
     bodies: tuple[Segment, ...]
     discs: tuple[Segment, ...]
@@ -45,7 +51,15 @@ class Column:
 
 
 def axes(pitch: float, tilt: float) -> np.ndarray:
-    """Directions of a segment that leans forward by `pitch` and to the left by `tilt` degrees, shape (3, 3)."""
+    """Return the directions of a segment.
+
+    Args:
+        pitch: How far it leans forward, degrees.
+        tilt: How far it leans to the left, degrees.
+
+    Returns:
+        Rows are its left, posterior and superior directions, body coordinates, shape (3, 3).
+    """
     sin_pitch, cos_pitch = np.sin(np.radians(pitch)), np.cos(np.radians(pitch))
     sin_tilt, cos_tilt = np.sin(np.radians(tilt)), np.cos(np.radians(tilt))
     upright = np.array([[1.0, 0.0, 0.0], [0.0, cos_pitch, sin_pitch], [0.0, -sin_pitch, cos_pitch]])
@@ -53,7 +67,12 @@ def axes(pitch: float, tilt: float) -> np.ndarray:
 
 
 def build_column(person: Variation, rng: np.random.Generator) -> Column:
-    """Stack the column upwards from the sacrum, hang the sacrum below, and move the origin into L3."""
+    """Build the column upwards from S1, the sacrum downwards, and move the origin to the centre of L3.
+
+    Args:
+        person: The numbers of the person.
+        rng: Source of random numbers.
+    """
     bodies, discs = _stack(person, rng)
     sacrum = _sacrum(person, rng)
     origin = next(body.centre for body in bodies if body.name == "L3")
@@ -65,6 +84,7 @@ def build_column(person: Variation, rng: np.random.Generator) -> Column:
 
 
 def _stack(person: Variation, rng: np.random.Generator) -> tuple[list[Segment], list[Segment]]:
+    """Return bodies and discs from T8 down, the origin in the middle of the upper endplate of S1."""
     place, pitch, tilt = np.zeros(3), person.sacral_slope, rng.normal(0, 1.0)
     hollow = rng.normal(1, 0.25, (2, len(VERTEBRAE)))
     bodies, discs = [], []
@@ -121,20 +141,22 @@ def _disc(person: Variation, index: int) -> Disc:
     )
 
 
+# From S1 down: heights of the segments, mm; depths of the rims as shares of the first endplate's depth; half widths of
+# the segments as shares of L5's width; pitches of the rims relative to the first, degrees.
 _SACRAL_HEIGHT = np.array([29.0, 24.0, 20.0, 17.0, 15.0, 11.0, 8.0, 7.0])
-_SACRAL_DEPTH = np.array([1.0, 0.68, 0.50, 0.38, 0.30, 0.25, 0.24, 0.20, 0.14])  # of the first endplate, rim by rim
-_SACRAL_WIDTH = np.array([0.50, 0.40, 0.34, 0.30, 0.27, 0.2, 0.15, 0.12])  # half width of the segment over L5's width
-_SACRAL_BEND = np.array([0.0, 3.0, 1.0, -7.0, -20.0, -36.0, -55.0, -72.0, -85.0])  # pitch of the rims over the first
+_SACRAL_DEPTH = np.array([1.0, 0.68, 0.50, 0.38, 0.30, 0.25, 0.24, 0.20, 0.14])
+_SACRAL_WIDTH = np.array([0.50, 0.40, 0.34, 0.30, 0.27, 0.2, 0.15, 0.12])
+_SACRAL_BEND = np.array([0.0, 3.0, 1.0, -7.0, -20.0, -36.0, -55.0, -72.0, -85.0])
 
 
 def _sacrum(person: Variation, rng: np.random.Generator) -> list[Segment]:
-    """S1 to S5 and three coccygeal segments, walked down along their posterior wall."""
+    """Return S1 to S5 and three coccygeal segments, built downwards along their posterior wall."""
     bend = _SACRAL_BEND * rng.uniform(0.4, 1.3) + np.concatenate([[0], rng.normal(0, 3, 8)])
     depths = _SACRAL_DEPTH * person.depth[-1] * np.array([0.97, *rng.normal(1, 0.05, 8)])
     depths[1] *= rng.uniform(0.92, 1.25)  # some first segments are nearly as square as a lumbar body
     if person.lumbar_vertebrae == 4:  # a sacralised L5 keeps a squarer body
         depths[1] = max(depths[1], 0.8 * depths[0])
-    wall_angle = rng.normal(6, 3)  # the posterior wall leans back from a right angle with the endplate
+    wall_angle = rng.normal(6, 3)  # how far the posterior wall leans back from the perpendicular to the endplate
     segments, corner = [], depths[0] / 2 * axes(person.sacral_slope, 0)[1]
     for index, height in enumerate(_SACRAL_HEIGHT * person.size * rng.normal(1, 0.04, 8)):
         top, bottom = person.sacral_slope + bend[index : index + 2]

@@ -1,8 +1,8 @@
-"""Contrasts: how bright each tissue is, and what the scanner does to the picture.
+"""Contrasts: how bright each tissue is, and what the scanner does to the image.
 
-T1, T2 and STIR follow from the tissues' relaxation times and an echo and repetition time drawn from clinical ranges;
-"random" makes contrasts that no scanner has, so that a network learns shapes rather than greys (domain randomisation,
-Billot et al., Medical Image Analysis 2023).
+T1, T2 and STIR follow from the tissues' relaxation times and from echo and repetition times sampled from clinical
+ranges. "random" gives contrasts that no scanner produces, so that a network learns shapes rather than grey values
+(domain randomisation, Billot et al., Medical Image Analysis 2023).
 """
 
 from __future__ import annotations
@@ -14,33 +14,35 @@ import numpy as np
 from lumbar.phantom.tissue import COARSE_TEXTURE, FAT_FRACTION, FINE_TEXTURE, T1_MS, Tissue, spin_echo
 
 CONTRASTS = ("T1", "T2", "STIR", "random")
-"""Names that `draw_contrast` knows."""
+"""Names that `draw_contrast` accepts."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """Brightness of every tissue and the scanner's effects.
+    """Brightness of every tissue, and the effects of the scanner.
 
     Args:
         name: "T1", "T2", "STIR", "random" or "ideal".
-        signal: Mean signal by `Tissue`, about 0 to 1000, float32.
-        fat: Share of that signal that comes from fat, by `Tissue`.
-        fine: Grain of a millimetre or two, standard deviation relative to the mean, by `Tissue`.
-        coarse: Unevenness over a centimetre, the same.
-        coil_depth: Depth below the back's skin at which the surface coil's gain has halved, mm; 0 for an even coil.
-        coil_height: Length of the coil's field towards head and feet, mm (standard deviation).
-        bias: Strength of a slow random shading, relative.
-        noise: Standard deviation of the noise in each of the two channels.
-        blur: Standard deviation of the point spread, pixels.
-        sharpen: Strength of the reconstruction's edge enhancement.
-        chemical_shift: How far fat lands from its place along the rows of pixels, mm.
-        gibbs: Share of the spatial frequencies kept by a sharp cut-off; 1 for no truncation.
-        ghost: Strength of the motion ghost, relative.
-        ghost_shift: How far the ghost lies from its origin, as a share of the picture.
-        clip: Signal above which the picture is white; infinite for none.
-        band: (from, to, what remains): a saturation band in front of the spine, mm before its front; empty for none.
-        borders: Black margins left, right, top and bottom, as shares of the room between the edge and the spine.
-        warp: How far the black margins bend (gradient correction), as a share of the picture.
+        signal: Mean signal, about 0 to 1000; one value per `Tissue`, float32, shape (30,).
+        fat: Share of that signal that comes from fat, same shape.
+        fine: Texture of one or two millimetres, standard deviation relative to the mean signal, same shape.
+        coarse: Texture of about a centimetre, standard deviation relative to the mean signal, same shape.
+        coil_depth: Depth below the skin of the back at which the gain of the surface coil is halved, mm; 0 for a
+            uniform coil.
+        coil_height: Extent of the coil's field towards head and feet, mm (standard deviation).
+        bias: Strength of the bias field, a slow random shading, relative.
+        noise: Standard deviation of the noise in each of the two channels, in units of the signal.
+        blur: Standard deviation of the point spread function, pixels.
+        sharpen: Strength of the edge enhancement in the reconstruction.
+        chemical_shift: Displacement of fat along the rows, mm.
+        gibbs: Share of the spatial frequencies that a sharp cut-off keeps (Gibbs ringing); 1 for no truncation.
+        ghost: Strength of the motion ghost, relative to the image.
+        ghost_shift: Distance of the ghost from its origin, as a share of the image height.
+        clip: Signal above which the image is white; infinity for no clipping.
+        band: Saturation band in front of the spine: (start, end, share of the signal that remains), start and end in mm
+            before the spine's front; empty for none.
+        borders: Black margins left, right, top and bottom, as shares of the space between the edge and the spine.
+        warp: How far the black margins bend (gradient correction), as a share of the image size.
     """
 
     name: str
@@ -65,7 +67,12 @@ class Contrast:
 
 
 def ideal(signal: dict[Tissue, float], other: float = 0.0) -> Contrast:
-    """A contrast without grain or scanner: each tissue has exactly its signal, those not named have `other`."""
+    """Return a contrast without texture or effects of a scanner.
+
+    Args:
+        signal: Tissue → its signal, exactly.
+        other: Signal of all other tissues.
+    """
     values = np.full(len(Tissue), other, dtype=np.float32)
     for tissue, value in signal.items():
         values[tissue] = value
@@ -74,14 +81,14 @@ def ideal(signal: dict[Tissue, float], other: float = 0.0) -> Contrast:
 
 
 def draw_contrast(name: str, rng: np.random.Generator) -> Contrast:
-    """A contrast at random.
+    """Sample a contrast.
 
     Args:
         name: One of `CONTRASTS`.
-        rng: Source of chance.
+        rng: Source of random numbers.
 
     Raises:
-        ValueError: If the name is not known.
+        ValueError: If the name is unknown.
     """
     if name not in CONTRASTS:
         raise ValueError(f"contrast must be one of {', '.join(CONTRASTS)}; got {name!r}")
@@ -102,7 +109,7 @@ def draw_contrast(name: str, rng: np.random.Generator) -> Contrast:
 
 
 def _signals(name: str, rng: np.random.Generator) -> np.ndarray:
-    """Signal of every tissue for a sequence drawn from clinical ranges; fat or fluid, the brighter, near 800."""
+    """Return the signal of every tissue for sampled, clinical sequence times; the brighter of fat and CSF has 800."""
     if name == "T1":
         signal = spin_echo(rng.uniform(420, 750), rng.uniform(8, 15))
     elif name == "T2":
@@ -115,20 +122,20 @@ def _signals(name: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def _randomised(signal: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Somewhere between a real contrast and pure chance, sometimes turned upside down; air stays the darkest."""
-    chance = rng.uniform(20, 950, len(Tissue))
-    chance[[Tissue.CORTEX, Tissue.LIGAMENT]] *= rng.uniform(0.05, 1.0)
-    chance[[Tissue.FAT, Tissue.EPIDURAL_FAT, Tissue.MESENTERY]] = chance[Tissue.FAT] * rng.uniform(0.8, 1.2, 3)
+    """Mix a real contrast, sometimes inverted, with random signals; air stays the darkest."""
+    uniform = rng.uniform(20, 950, len(Tissue))
+    uniform[[Tissue.CORTEX, Tissue.LIGAMENT]] *= rng.uniform(0.05, 1.0)
+    uniform[[Tissue.FAT, Tissue.EPIDURAL_FAT, Tissue.MESENTERY]] = uniform[Tissue.FAT] * rng.uniform(0.8, 1.2, 3)
     if rng.random() < 0.2:
         signal = np.abs(rng.uniform(700, 1000) - signal)
     share = rng.beta(1.2, 1.2)
-    mixed = share * chance + (1 - share) * signal
+    mixed = share * uniform + (1 - share) * signal
     mixed[[Tissue.AIR, Tissue.GAS]] = rng.uniform(0, 25, 2)
     return mixed
 
 
 def _scanner(rng: np.random.Generator) -> dict:
-    """Effects of coil, receiver, reconstruction and patient, at rates guessed from looking at clinical pictures."""
+    """Sample the effects of coil, receiver, reconstruction and patient; their rates are judged from clinical images."""
     happens = rng.random(8)
     band = ()
     if happens[0] < 0.45:

@@ -1,7 +1,7 @@
-"""Writing one slice as an MR image in DICOM (PS3.3, A.4: MR Image Storage), Explicit VR Little Endian.
+"""Write one slice as a DICOM MR image (PS3.3, A.4: MR Image Storage), Explicit VR Little Endian.
 
-The same slice gives the same bytes: identifiers come from names, not from a clock. No date or time is invented; where
-DICOM allows an unknown value, it is empty.
+The same slice gives the same bytes: identifiers are derived from names, not from a clock. Dates, times and other
+unknown values are empty where DICOM allows it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from lumbar.phantom.planning import Cut
 
 BITS = 12
-"""Bits a pixel, as scanners store them in 16."""
+"""Bits used per pixel; as in files from scanners, they are stored in 16."""
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "lumbar phantom")
 
 
 def uid(*names: object) -> str:
-    """A DICOM identifier under 2.25 (a UUID as a decimal number, PS3.5 B.2), the same for the same names."""
+    """Return a DICOM UID under 2.25 (a UUID as a decimal number, PS3.5 B.2) that is the same for the same names."""
     return f"2.25.{uuid.uuid5(_NAMESPACE, '/'.join(map(str, names))).int}"
 
 
@@ -32,10 +32,10 @@ def write_slice(file: Path, pixels: np.ndarray, cut: Cut, attributes: Mapping[st
     """Write one slice.
 
     Args:
-        file: Where to; its folder exists.
+        file: File to write; its folder exists.
         pixels: uint16, shape (cut.height, cut.width), below 2 ** BITS.
-        cut: Where the slice lies.
-        attributes: What else the header says, by DICOM keyword; at least SOPInstanceUID.
+        cut: Plane, size, thickness and spacing of the slice.
+        attributes: Further attributes of the header, by DICOM keyword; at least SOPInstanceUID.
     """
     dataset = Dataset()
     dataset.file_meta = _file_meta(attributes["SOPInstanceUID"])
@@ -44,7 +44,7 @@ def write_slice(file: Path, pixels: np.ndarray, cut: Cut, attributes: Mapping[st
 
 
 def acquisition(contrast: str) -> dict[str, Any]:
-    """Attributes of the MR Image module for a contrast: a fast spin echo with typical times, ms."""
+    """Return the attributes of the MR Image module for a contrast: a fast spin echo with typical times, ms."""
     repetition, echo, train, inversion = {
         "T1": (550, 10, 3, None),
         "T2": (3500, 100, 17, None),

@@ -1,4 +1,4 @@
-"""Cut a patient along any plane and scan the cut."""
+"""Render the image of a synthetic patient in any plane."""
 
 from __future__ import annotations
 
@@ -23,49 +23,50 @@ def render(
     *,
     thickness: float = 4.0,
 ) -> np.ndarray:
-    """The picture that a scanner would take of a patient.
+    """Render one slice of a patient as a scanner would acquire it.
 
     Args:
-        patient: Whom to scan.
-        plane: Where the picture lies, patient mm; any direction.
-        width: Columns.
-        height: Rows.
-        contrast: Brightness of the tissues and the scanner's effects.
-        rng: Source of noise; the same state gives the same bytes.
-        thickness: Of the slice, mm; 0 for an infinitely thin one.
+        patient: The patient.
+        plane: Where the image lies, patient mm (LPS), in any direction.
+        width: Columns of the image.
+        height: Rows of the image.
+        contrast: Brightness of the tissues and the effects of the scanner.
+        rng: Source of the noise; the same state gives the same bytes.
+        thickness: Thickness of the slice, mm; 0 for an infinitely thin one.
 
     Returns:
-        float32 array (height, width), not negative, about 0 to 1000 where there is tissue.
+        The image: float32, shape (height, width), not negative, about 0 to 1000 where there is tissue.
     """
     view = View(patient, plane, width, height, thickness)
     canvas = Canvas(view, contrast, patient.grain)
     for cut in view.cuts():
         canvas.paint(cut)
-    return _scanned(canvas.picture(), view, contrast, rng)
+    return _scanned(canvas.image(), view, contrast, rng)
 
 
-def _scanned(picture: np.ndarray, view: View, contrast: Contrast, rng: np.random.Generator) -> np.ndarray:
+def _scanned(image: np.ndarray, view: View, contrast: Contrast, rng: np.random.Generator) -> np.ndarray:
+    """Return the image with the effects of coil, receiver and reconstruction; "ideal" contrasts have none."""
     if contrast.name == "ideal":
-        return picture
-    picture *= scanner.enlarged(_gain(view, contrast), 8, view.width, view.height)
+        return image
+    image *= scanner.enlarged(_gain(view, contrast), 8, view.width, view.height)
     if contrast.bias:
-        picture *= scanner.shading(view.height, view.width, contrast.bias, rng)
+        image *= scanner.shading(view.height, view.width, contrast.bias, rng)
     if contrast.blur > 0.3:
-        picture = cv2.GaussianBlur(picture, (0, 0), contrast.blur)
+        image = cv2.GaussianBlur(image, (0, 0), contrast.blur)
     if contrast.sharpen:
-        picture = scanner.sharpened(picture, contrast.sharpen)
+        image = scanner.sharpened(image, contrast.sharpen)
     if contrast.gibbs < 1:
-        picture = scanner.truncated(picture, contrast.gibbs)
+        image = scanner.truncated(image, contrast.gibbs)
     if contrast.ghost:
-        picture = scanner.ghosted(picture, contrast.ghost, contrast.ghost_shift)
+        image = scanner.ghosted(image, contrast.ghost, contrast.ghost_shift)
     if contrast.noise:
-        picture = scanner.noisy(picture, contrast.noise, rng)
-    np.minimum(picture, np.float32(contrast.clip), out=picture)
-    return scanner.black_borders(picture, _margins(view, contrast), contrast.warp)
+        image = scanner.noisy(image, contrast.noise, rng)
+    np.minimum(image, np.float32(contrast.clip), out=image)
+    return scanner.black_borders(image, _margins(view, contrast), contrast.warp)
 
 
 def _gain(view: View, contrast: Contrast) -> np.ndarray:
-    """Sensitivity of the coil, less what a saturation band takes away, on every eighth pixel."""
+    """Return the sensitivity of the coil, reduced by the saturation band, on every eighth pixel."""
     outline = view.patient.outline
     y, z = (np.ascontiguousarray(field[::8, ::8]) for field in (view.y, view.z))
     skin, front = (np.interp(z, outline.z, table).astype(np.float32) for table in (outline.skin, outline.front))
@@ -79,7 +80,7 @@ def _gain(view: View, contrast: Contrast) -> np.ndarray:
 
 
 def _margins(view: View, contrast: Contrast) -> np.ndarray:
-    """Black margins in pixels: shares of the room around the discs (45 mm kept at the sides, 25 mm above and below)."""
+    """Return the black margins in pixels; they leave 45 mm at the sides of the discs, 25 mm above and below."""
     points = np.array(list(view.patient.landmarks_mm("coronal").values()))
     pixels = view.plane.to_pixels(points)
     side, end = 45 / view.plane.pixel_width, 25 / view.plane.pixel_height

@@ -12,21 +12,21 @@ from lumbar.phantom.shapes import rounded
 
 @dataclass(frozen=True)
 class Vertebra:
-    """A vertebral body (or a segment of the sacrum).
+    """A vertebral body or a segment of the sacrum.
 
     Args:
         width: Half width, mm.
-        front: Half depth towards the front (from the origin), mm.
-        back: Half depth towards the back, mm.
-        top: Height of the upper rim above the origin at p = 0, mm.
-        bottom: Depth of the lower rim below it, mm.
+        front: Depth in front of the origin, mm.
+        back: Depth behind the origin, mm.
+        top: Height of the upper rim above the origin, mm, where posterior is 0.
+        bottom: Depth of the lower rim below the origin, mm, where posterior is 0.
         top_slope: Rise of the upper rim per mm towards the back.
         bottom_slope: Rise of the lower rim per mm towards the back.
-        top_hollow: Depth of the upper endplate's hollow, mm.
-        bottom_hollow: Depth of the lower endplate's hollow, mm.
+        top_hollow: Depth of the concavity of the upper endplate, mm.
+        bottom_hollow: Depth of the concavity of the lower endplate, mm.
         waist: Narrowing at half height, relative to the depth.
-        taper: Growth of the footprint from the middle to the top, relative (sacrum: it shrinks downwards).
-        lip: How far the rims stick out at their edges (osteophytes), mm.
+        taper: Growth of the cross section from the middle to the top, relative (the sacrum shrinks downwards).
+        lip: How far the rims stick out (osteophytes), mm.
     """
 
     roundness: ClassVar[float] = 0.3
@@ -45,13 +45,15 @@ class Vertebra:
     lip: float = 0.0
 
     @property
-    def reach(self) -> tuple[float, float, float]:  # noqa: D102
+    def reach(self) -> tuple[float, float, float]:
+        """Half extents of a box that encloses the shape, mm, see `lumbar.phantom.shapes.Form`."""
         depth = max(self.front, self.back)
         growth = 1 + abs(self.taper)
         tall = max(self.top + abs(self.top_slope) * depth, self.bottom + abs(self.bottom_slope) * depth)
         return (self.width * growth + 1, depth * growth + 1 + self.lip, tall + 1)
 
-    def distance(self, left, posterior, superior):  # noqa: D102
+    def distance(self, left, posterior, superior):
+        """Return the signed distance to the surface, mm, see `lumbar.phantom.shapes.Form`."""
         height = np.clip(superior * np.float32(2 / (self.top + self.bottom)), -1.2, 1.2)
         scale = 1 - self.waist * (1 - height * height)
         if self.taper:
@@ -68,18 +70,18 @@ class Vertebra:
 
 @dataclass(frozen=True)
 class Disc:
-    """An intervertebral disc; the bodies above and below are painted over it and give its faces their shape.
+    """An intervertebral disc; the bodies above and below are painted over it and shape its faces.
 
     Args:
         width: Half width, mm.
-        front: Half depth towards the front, mm.
-        back: Half depth towards the back without bulge, mm.
-        height: Half height at p = 0, mm.
-        slope: Fall of the half height per mm towards the back.
+        front: Depth in front of the origin without bulge, mm.
+        back: Depth behind the origin without bulge, mm.
+        height: Half height where posterior is 0, mm.
+        slope: Decrease of the half height per mm towards the back.
         bulge: How far the margin exceeds the vertebrae all round, mm.
-        hernia: How far a focal protrusion sticks out further, mm.
-        hernia_side: Its place to the left of the middle, mm.
-        hernia_width: Its spread (standard deviation), mm.
+        hernia: How far a focal protrusion sticks out beyond that, mm.
+        hernia_side: Position of the protrusion to the left of the middle, mm.
+        hernia_width: Standard deviation of the protrusion's profile, mm.
     """
 
     roundness: ClassVar[float] = 0.3
@@ -95,12 +97,13 @@ class Disc:
     hernia_width: float = 6.0
 
     @property
-    def reach(self) -> tuple[float, float, float]:  # noqa: D102
+    def reach(self) -> tuple[float, float, float]:
+        """Half extents of a box that encloses the shape, mm, see `lumbar.phantom.shapes.Form`."""
         depth = max(self.front, self.back) + self.bulge + self.hernia
         return (self.width + self.bulge, depth, self.height + self.slope * depth + 4)
 
     def margin(self, left: float) -> float:
-        """How far behind the origin the posterior margin lies at `left` mm to the left, at mid-height, mm."""
+        """Return how far the posterior margin lies behind the origin at `left` mm to the left, at mid-height, mm."""
         across = min(abs(left) / (self.width + self.bulge), 1.0)
         return (self.back + self.bulge + self._hernia(left)) * (1 - across**4) ** 0.25
 
@@ -109,7 +112,8 @@ class Disc:
             return 0.0
         return self.hernia * np.exp(-0.5 * ((left - self.hernia_side) / self.hernia_width) ** 2)
 
-    def distance(self, left, posterior, superior):  # noqa: D102
+    def distance(self, left, posterior, superior):
+        """Return the signed distance to the surface, mm, see `lumbar.phantom.shapes.Form`."""
         back = self.back + self.bulge + self._hernia(left)
         ratio = footprint(left, posterior, self.width + self.bulge, self.front + self.bulge, back)
         bowl = np.maximum(1 - ratio * ratio, 0)
@@ -118,7 +122,17 @@ class Disc:
 
 
 def footprint(left, posterior, width: float, front: float, back):
-    """1 on the outline of a vertebral body seen from above: an ellipse in front, flattened behind."""
+    """Return the relative distance from the centre in a cross section: 1 on the outline of a vertebral body.
+
+    Seen from above, the outline is an ellipse in front and flattened behind.
+
+    Args:
+        left: Coordinate along the left axis, mm, float32; broadcasts with `posterior`.
+        posterior: Coordinate along the posterior axis, mm, float32.
+        width: Half width, mm.
+        front: Depth in front of the origin, mm.
+        back: Depth behind the origin, mm, one number or an array.
+    """
     across = np.square(left * np.float32(1 / width))
     behind = np.square(np.maximum(posterior, 0) / back)
     ratio = np.sqrt(across * across + behind * behind)

@@ -1,4 +1,4 @@
-"""One series of one patient: its slices as DICOM files, and its rows of the landmark table."""
+"""One series of one patient: its slices as DICOM files, and its rows in the landmark table."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ COLUMNS = (
     *REQUIRED,
     *("study", "series", "instance", "x_mm", "y_mm", "z_mm", "lumbar_vertebrae", "findings"),
 )
-"""Columns of the table: those of every landmark table; where the slice is found in its study; the point in patient mm
-(LPS), also where it falls outside of the picture; what is particular about the patient."""
+"""Columns of the table: those of every landmark table; the slice's series and number in its study; the point in patient
+mm (LPS), also where it lies outside the image; the patient's number of lumbar vertebrae and findings."""
 
 
 def write_series(
     folder: Path, settings: PhantomSettings, number: int, series: str, patient: Patient
 ) -> Iterator[dict[str, Any]]:
-    """Write one series and give its rows of the table.
+    """Write one series and yield its rows of the table.
 
     Args:
-        folder: The patient's folder.
-        settings: What to make.
-        number: Which patient of the seed.
+        folder: The patient's folder; it exists.
+        settings: Settings of the set.
+        number: Number of the patient in the set, from 1.
         series: One of `SERIES`.
-        patient: Whom to scan.
+        patient: The patient to scan.
 
     Yields:
-        One row a point, a value for each of `COLUMNS`.
+        One row per point, with a value for each of `COLUMNS`.
     """
     description, view = SERIES[series]
     order = 1 + list(SERIES).index(series)
@@ -51,8 +51,8 @@ def write_series(
     (folder / series).mkdir()
     for instance, cut in enumerate(_cuts(view, patient, rng, settings), start=1):
         image, noise = f"{series}/{instance:03d}.dcm", stream(settings.seed, number, order, instance)
-        picture = render(patient, cut.plane, cut.width, cut.height, contrast, noise, thickness=cut.thickness)
-        pixels = np.clip(np.rint(picture * gain), 0, 2**dicom.BITS - 1).astype(np.uint16)
+        rendered = render(patient, cut.plane, cut.width, cut.height, contrast, noise, thickness=cut.thickness)
+        pixels = np.clip(np.rint(rendered * gain), 0, 2**dicom.BITS - 1).astype(np.uint16)
         own = {"SOPInstanceUID": dicom.uid(study, series, instance), "InstanceNumber": instance}
         dicom.write_slice(folder / image, pixels, cut, header | own)
         common = {
@@ -71,16 +71,16 @@ def _cuts(view: str, patient: Patient, rng: np.random.Generator, settings: Phant
 
 
 def _contrast_name(series: str, settings: PhantomSettings, rng: np.random.Generator) -> str:
-    odd, stir = rng.random(2) < (settings.random_contrast, settings.stir_share)
-    if odd:
+    unusual, stir = rng.random(2) < (settings.random_contrast, settings.stir_share)
+    if unusual:
         return "random"
     return "T1" if series == "sagittal-t1" else "STIR" if series == "sagittal-t2" and stir else "T2"
 
 
 def _header(settings: PhantomSettings, number: int, patient: Patient) -> dict[str, Any]:
-    """What the header says about patient and study."""
+    """Return what the header states about patient and study, by DICOM keyword."""
     name = patient_name(settings.seed, number)
-    # The number of patients is the one setting that changes nothing in a study.
+    # The number of patients is the only setting that does not change a study.
     study = dicom.uid(VERSION, *(value for key, value in to_dict(settings).items() if key != "patients"), name)
     return {
         "PatientID": name,
@@ -95,7 +95,17 @@ def _header(settings: PhantomSettings, number: int, patient: Patient) -> dict[st
 
 
 def points(cut: Cut, view: str, patient: Patient) -> Iterator[dict[str, Any]]:
-    """Rows for a slice's landmarks; x and y are NaN for a point that lies outside of the picture."""
+    """Yield one row for each landmark of a slice.
+
+    Args:
+        cut: The slice.
+        view: One of `lumbar.landmarks.VIEWS`.
+        patient: The patient.
+
+    Yields:
+        level and side; x and y, native pixels, NaN for a point outside the image; width and height; pixel_width and
+        pixel_height, mm; x_mm, y_mm and z_mm, patient mm (LPS), also for a point outside the image.
+    """
     known = patient.landmarks_mm(view)
     for level in cut.levels:
         for side in SIDES if view == "axial" else ("",):

@@ -1,8 +1,8 @@
-"""Implicit shapes in millimetres: each gives the signed distance to its surface, negative inside.
+"""Implicit shapes in millimetres: each is a signed distance to its surface, negative inside.
 
-A `Form` knows only itself, in its own axes (l to the patient's left, p posterior, s superior); a `Solid` sets a form
-into the body and says what it is made of. Distances are exact near the surface where that is cheap, and approximate
-elsewhere: they decide soft edges a pixel wide, nothing more.
+A `Form` is a shape in its own axes (left, posterior, superior). A `Solid` places a form in the body and states the
+tissues that it is made of. Distances are exact near the surface where that is cheap, and approximate elsewhere: they
+only decide soft edges about a pixel wide.
 """
 
 from __future__ import annotations
@@ -18,17 +18,24 @@ from lumbar.phantom.tissue import Tissue
 class Form(Protocol):
     """A shape about its own origin.
 
-    `roundness` says how soft a thick slice makes its outline: 1 for a ball, 0 for a prism cut across.
+    Attributes:
+        roundness: How much a thick slice softens the outline: 1 for a ball, 0 for a prism cut across.
     """
 
     roundness: ClassVar[float]
 
     @property
     def reach(self) -> tuple[float, float, float]:
-        """Half extents of a box that holds the shape, mm."""
+        """Half extents of a box that encloses the shape (left, posterior, superior), mm."""
 
     def distance(self, left: np.ndarray, posterior: np.ndarray, superior: np.ndarray) -> np.ndarray:
-        """Signed distance to the surface, mm; float32 in, float32 out, shapes broadcast."""
+        """Return the signed distance to the surface, mm, negative inside, float32.
+
+        Args:
+            left: Coordinate along the left axis, mm, float32; the three shapes broadcast.
+            posterior: Coordinate along the posterior axis, mm, float32.
+            superior: Coordinate along the superior axis, mm, float32.
+        """
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,12 @@ class Coat:
     """A layer of a solid: everything deeper than `inset` mm below the surface is `tissue`.
 
     Args:
-        tissue: What it is made of.
-        inset: Depth of the layer's outer face, mm.
-        softness: Width of the transition beyond the pixel's own, mm.
-        strength: How much of what lies below is replaced, 0 to 1.
-        grain: Name of a pattern (see `lumbar.phantom.render`) that decides where the layer is laid down; "" everywhere.
-        amount: How much of the place the pattern fills, in standard deviations of its noise above the mean.
+        tissue: Tissue of the layer.
+        inset: Depth of the layer's outer face below the surface, mm.
+        softness: Width of the soft edge, in addition to that of a pixel, mm.
+        strength: Share of the layers below that it replaces, 0 to 1.
+        grain: Name of the pattern (see `lumbar.phantom.canvas`) in which the layer is present; "" for everywhere.
+        amount: How much of the space the pattern fills, in standard deviations of its noise above the mean.
     """
 
     tissue: Tissue
@@ -54,7 +61,16 @@ class Coat:
 
 @dataclass(frozen=True)
 class Spot:
-    """Something inside a solid, in the solid's own axes; it never leaves the solid's last coat."""
+    """A structure inside a solid, confined to the solid's last coat.
+
+    Args:
+        form: Its shape.
+        offset: Its centre in the solid's own axes (left, posterior, superior), mm.
+        tissue: Its tissue.
+        softness: Width of its soft edge, in addition to that of a pixel, mm.
+        strength: Share of the solid that it replaces, 0 to 1.
+        roughness: How far noise moves its surface, mm.
+    """
 
     form: Form
     offset: tuple[float, float, float]
@@ -70,10 +86,10 @@ class Solid:
 
     Args:
         form: Its shape.
-        centre: Where its origin lies, shape (3,), body mm.
+        centre: Position of the form's origin, body mm, shape (3,).
         axes: Rows are its left, posterior and superior directions, shape (3, 3).
         coats: Layers from the outside in.
-        spots: Things inside it.
+        spots: Structures inside it.
         roughness: How far noise moves its surface, mm.
     """
 
@@ -87,7 +103,13 @@ class Solid:
 
 @dataclass(frozen=True)
 class Ellipsoid:
-    """Half axes a (left), b (posterior), c (superior), mm."""
+    """An ellipsoid.
+
+    Args:
+        a: Half axis to the left, mm.
+        b: Half axis to the back, mm.
+        c: Half axis to the head, mm.
+    """
 
     roundness: ClassVar[float] = 1.0
 
@@ -96,7 +118,8 @@ class Ellipsoid:
     c: float
 
     @property
-    def reach(self) -> tuple[float, float, float]:  # noqa: D102
+    def reach(self) -> tuple[float, float, float]:
+        """Half extents of a box that encloses the shape, mm, see `Form`."""
         return (self.a, self.b, self.c)
 
     @property
@@ -104,7 +127,8 @@ class Ellipsoid:
         """The shortest half axis, mm."""
         return min(self.a, self.b, self.c)
 
-    def distance(self, left, posterior, superior):  # noqa: D102
+    def distance(self, left, posterior, superior):
+        """Return the signed distance to the surface, mm, see `Form`."""
         scale = self.thinnest
         ratio = np.square(left * np.float32(1 / self.a))
         ratio += np.square(posterior * np.float32(1 / self.b))
@@ -117,13 +141,13 @@ class Ellipsoid:
 
 @dataclass(frozen=True)
 class Block:
-    """A box with rounded edges, its height growing by `flare` from the front to the back.
+    """A box with rounded edges; its height may grow from the front to the back.
 
     Args:
         a: Half width, mm.
-        b: Half length along posterior, mm.
-        c: Half height in its middle, mm.
-        radius: Of the rounding, mm.
+        b: Half length from front to back, mm.
+        c: Half height in the middle, mm.
+        radius: Radius of the rounding, mm.
         flare: Change of half height from the middle to the back, relative.
     """
 
@@ -136,10 +160,12 @@ class Block:
     flare: float = 0.0
 
     @property
-    def reach(self) -> tuple[float, float, float]:  # noqa: D102
+    def reach(self) -> tuple[float, float, float]:
+        """Half extents of a box that encloses the shape, mm, see `Form`."""
         return (self.a, self.b, self.c * (1 + abs(self.flare)))
 
-    def distance(self, left, posterior, superior):  # noqa: D102
+    def distance(self, left, posterior, superior):
+        """Return the signed distance to the surface, mm, see `Form`."""
         radius = np.float32(self.radius)
         height = self.c + (self.c * self.flare / self.b) * posterior if self.flare else np.float32(self.c)
         x = np.abs(left) - np.float32(self.a) + radius
@@ -157,12 +183,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Plate:
-    """A thin plate with a rounded outline, as a spinous process is: wider behind than in front by `flare`.
+    """A thin plate with a rounded outline, such as a spinous process; it may be taller behind than in front.
 
     Args:
         a: Half thickness, mm.
-        b: Half length along posterior, mm.
-        c: Half height in its middle, mm.
+        b: Half length from front to back, mm.
+        c: Half height in the middle, mm.
         flare: Change of half height from the middle to the back, relative.
     """
 
@@ -174,10 +200,12 @@ class Plate:
     flare: float = 0.0
 
     @property
-    def reach(self) -> tuple[float, float, float]:  # noqa: D102
+    def reach(self) -> tuple[float, float, float]:
+        """Half extents of a box that encloses the shape, mm, see `Form`."""
         return (self.a, self.b, self.c * (1 + abs(self.flare)))
 
-    def distance(self, left, posterior, superior):  # noqa: D102
+    def distance(self, left, posterior, superior):
+        """Return the signed distance to the surface, mm, see `Form`."""
         along = posterior * np.float32(1 / self.b)
         across = superior / (np.float32(self.c) + np.float32(self.c * self.flare) * np.clip(along, -1, 1))
         along, across = along * along, across * across
@@ -188,7 +216,13 @@ class Plate:
 
 
 def rounded(first, second, radius: float):
-    """The intersection of two shapes given by their distances, its edge rounded off with `radius` mm."""
+    """Return the signed distance to the intersection of two shapes, its edge rounded.
+
+    Args:
+        first: Signed distance to one shape, mm, float32.
+        second: Signed distance to the other, mm, same shape.
+        radius: Radius of the rounding, mm.
+    """
     radius = np.float32(radius)
     first, second = first + radius, second + radius
     inside = np.minimum(np.maximum(first, second), 0)

@@ -1,14 +1,14 @@
-"""Studies of synthetic patients on disk: DICOM series in folders, and one landmark table over all of them.
+"""Studies of synthetic patients on disk: DICOM series in folders, and one landmark table for all of them.
 
 ::
 
-    out/phantom.json                                    the settings; a folder is made again from them alone
-    out/landmarks.csv                                   written last, so that its presence means "finished"
-    out/phantom-7-0001/sagittal-t2/001.dcm              one folder a patient, one a series, one file a slice
-    out/phantom-7-0001/landmarks.csv                    this patient's rows
+    out/phantom.json                          the settings; they suffice to write the same folder again
+    out/landmarks.csv                         written last, so that its presence means "finished"
+    out/phantom-7-0001/sagittal-t2/001.dcm    one folder per patient, one per series, one file per slice
+    out/phantom-7-0001/landmarks.csv          the rows of this patient
 
-Each patient has random numbers of its own, derived from the seed and the patient's number: the files are the same for
-any number of processes, and the first patients of a large set are those of a small one.
+Each patient has its own random numbers, derived from the seed and the patient's number. So the files are the same for
+any number of processes, and a large set begins with the patients of a small one.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ _STALE_AFTER_SECONDS = 3600
 def write_dataset(
     out: str | Path, settings: PhantomSettings | None = None, *, workers: int | None = None, progress: bool = True
 ) -> Path:
-    """Write studies and landmark table of many patients; an interrupted call is resumed by the next.
+    """Write the studies of many patients and their landmark table; the next call resumes an interrupted one.
 
     Args:
-        out: Folder for them: new, empty, or begun with the same settings.
-        settings: What to make.
-        workers: Processes; one a core if left out. The files do not depend on it.
+        out: Folder to write to: new, empty, or begun with the same settings.
+        settings: Settings of the set; the defaults if left out.
+        workers: Number of processes; one per core if left out. The files do not depend on it.
         progress: Whether to show a progress bar.
 
     Returns:
         `out`, ready for `lumbar.datasets.load`.
 
     Raises:
-        DatasetError: If the folder holds something else, or patients of other settings.
+        DatasetError: If the folder holds something else, or patients made with other settings.
     """
     out, settings = Path(out), settings or PhantomSettings()
     _claim(out, settings)
@@ -70,15 +70,15 @@ def write_dataset(
 
 
 def write_study(out: str | Path, settings: PhantomSettings | None = None, number: int = 1) -> Path:
-    """Write one patient's study.
+    """Write the study of one patient.
 
     Args:
-        out: Folder in which the patient's folder is made.
-        settings: Which series, how many slices, which seed.
-        number: Which patient of that seed, from 1.
+        out: Folder that will hold the patient's folder.
+        settings: Seed, series and number of slices; the defaults if left out.
+        number: Number of the patient in the set, from 1.
 
     Returns:
-        The patient's folder, a data set of its own. If it is there already, it is left as it is.
+        The patient's folder, a data set of its own. A folder that exists already is left as it is.
     """
     settings = settings or PhantomSettings()
     name = patient_name(settings.seed, number)
@@ -94,7 +94,7 @@ def write_study(out: str | Path, settings: PhantomSettings | None = None, number
 
 
 def _claim(out: Path, settings: PhantomSettings) -> None:
-    """Make the folder that of these patients, or make sure that it was begun with the same settings."""
+    """Create the folder for these settings, or check that it was begun with the same ones."""
     recipe, wanted = out / RECIPE, {"version": VERSION, "settings": to_dict(settings)}
     if not recipe.is_file() and out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
         raise DatasetError(
@@ -102,7 +102,7 @@ def _claim(out: Path, settings: PhantomSettings) -> None:
         )
     out.mkdir(parents=True, exist_ok=True)
     other = DatasetError(
-        "the folder holds synthetic patients of other settings",
+        "the folder holds synthetic patients made with other settings",
         file=recipe,
         expected=json.dumps(wanted),
         remedy="choose another folder, or delete this one",
@@ -111,14 +111,14 @@ def _claim(out: Path, settings: PhantomSettings) -> None:
 
 
 def _remove_stale(out: Path) -> None:
-    """Remove half-written patients of a call that died; those of a call at work just now are younger."""
+    """Remove half-written patients of a call that died; those of a call that still runs are younger."""
     for folder in out.glob(".phantom-*.tmp"):
         if time.time() - folder.stat().st_mtime > _STALE_AFTER_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _gather(out: Path, names: list[str]) -> None:
-    """Join the patients' tables; done as text, so that every number stays as it was written."""
+    """Join the tables of the patients, as text, so that every number stays as it was written."""
     lines = [",".join(COLUMNS)]
     for name in names:
         rows = (out / name / TABLE).read_text(encoding="utf-8").splitlines()

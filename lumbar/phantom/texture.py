@@ -1,6 +1,6 @@
-"""Grain of the tissues: smooth noise that is a function of the place in the body.
+"""Texture of the tissues: smooth noise that is a function of the position in the body.
 
-Because it is, neighbouring slices differ as they should and crossing planes show the same grain where they meet.
+So neighbouring slices differ as they should, and crossing planes show the same texture where they meet.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SIZE = 512
 
 @lru_cache(maxsize=1)
 def _tile() -> np.ndarray:
-    """(512, 512) float32 noise, mean 0, standard deviation 1, periodic, smooth over about one and a half pixels."""
+    """Return periodic noise, float32, (512, 512), mean 0, standard deviation 1, smooth over about 1.5 pixels."""
     white = np.random.default_rng(20).standard_normal((_SIZE, _SIZE), dtype=np.float32)
     passed = np.exp(-2 * (np.pi * 0.9 * fft.fftfreq(_SIZE)) ** 2).astype(np.float32)
     smooth = fft.ifft2(fft.fft2(white) * passed[:, None] * passed).real.astype(np.float32)
@@ -24,16 +24,16 @@ def _tile() -> np.ndarray:
 
 
 def grain(x: np.ndarray, y: np.ndarray, z: np.ndarray, scale: tuple[float, float, float], seed: int) -> np.ndarray:
-    """Noise at body places: a flat tile drawn through the body along the diagonal of x, y and z.
+    """Return noise at positions in the body: a flat tile, extended through the body along the diagonal of x, y and z.
 
-    Sagittal, coronal and axial planes cut that diagonal at the same angle, so none shows the tile's direction much.
+    Sagittal, coronal and axial planes cut that diagonal at the same angle, so none of them shows its direction much.
 
     Args:
-        x: mm to the left, float32, shape (h, w).
-        y: mm to the back, the same shape.
-        z: mm to the head, the same shape.
+        x: Body mm to the left, float32, shape (h, w).
+        y: Body mm to the back, same shape.
+        z: Body mm to the head, same shape.
         scale: Size of the grain along x, y and z, mm.
-        seed: Fields with different seeds are unrelated.
+        seed: Different seeds give unrelated noise.
 
     Returns:
         float32 array (h, w), standard deviation about 1.
@@ -47,7 +47,18 @@ def grain(x: np.ndarray, y: np.ndarray, z: np.ndarray, scale: tuple[float, float
 
 
 def even_grain(x: np.ndarray, y: np.ndarray, z: np.ndarray, scale: tuple[float, float, float], seed: int) -> np.ndarray:
-    """As `grain`, from two tiles along two diagonals: no direction left to see, at twice the cost."""
+    """Return noise without a visible direction, from two tiles along two diagonals, at twice the cost of `grain`.
+
+    Args:
+        x: Body mm to the left, float32, shape (h, w).
+        y: Body mm to the back, same shape.
+        z: Body mm to the head, same shape.
+        scale: Size of the grain along x, y and z, mm.
+        seed: Different seeds give unrelated noise.
+
+    Returns:
+        float32 array (h, w), standard deviation about 1.
+    """
     noise = grain(x, y, z, scale, seed)
     noise += grain(-x, y, z, scale, seed + 1)
     noise *= np.float32(0.7071)

@@ -1,13 +1,13 @@
-"""What the synthetic patients are made of: tissues, and how their protons answer a scanner.
+"""The tissues of the synthetic patients, and the signal that each of them gives.
 
-Relaxation times are those of 1.5 T, in ms, rounded:
+Relaxation times are for 1.5 T, in ms, rounded:
 
 - muscle, spinal cord, blood and cartilage: Stanisz et al., Magn Reson Med 2005;
 - subcutaneous fat, vertebral marrow, liver, kidney, uterus: de Bazelaire et al., Radiology 2004;
 - the longer T2 that fat and marrow show in fast spin echo trains: Pai et al., Magn Reson Imaging 2008;
-- hydrated and fibrous discs: the fall of T2 with the Pfirrmann grade (Marinelli et al., Spine 2009; rounded).
+- hydrated and fibrous discs: the decrease of T2 with the Pfirrmann grade (Marinelli et al., Spine 2009; rounded).
 
-Values without a citation above (gas, cortex, ligament, bowel content) are stand-ins with the known look of the tissue.
+Values without a citation above (gas, cortex, ligament, bowel content) are chosen to give the tissue its usual look.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 
 class Tissue(IntEnum):
-    """Tissues that can be told apart on lumbar MR."""
+    """Tissues that can be distinguished on lumbar MR."""
 
     AIR = 0
     SKIN = 1
@@ -52,8 +52,8 @@ class Tissue(IntEnum):
     RED_MARROW = 29
 
 
-# Proton density (water = 1), T1, T2 (ms), fat fraction of the signal, fine and coarse texture (standard deviations
-# relative to the mean).
+# Proton density (water = 1), T1 and T2 (ms), fat fraction of the signal, fine and coarse texture (standard deviations
+# relative to the mean signal).
 _PROPERTIES: dict[Tissue, tuple[float, float, float, float, float, float]] = {
     Tissue.AIR: (0.00, 1000, 10, 0.0, 0.00, 0.00),
     Tissue.SKIN: (0.70, 900, 40, 0.0, 0.00, 0.00),
@@ -90,19 +90,19 @@ _PROPERTIES: dict[Tissue, tuple[float, float, float, float, float, float]] = {
 _TABLE = np.array([_PROPERTIES[tissue] for tissue in Tissue], dtype=np.float64)
 
 PROTON_DENSITY, T1_MS, T2_MS, FAT_FRACTION, FINE_TEXTURE, COARSE_TEXTURE = _TABLE.T
-"""One value a tissue, indexed by `Tissue`; float64 arrays."""
+"""One value per tissue, indexed by `Tissue`; float64 arrays of shape (30,)."""
 
 
 def spin_echo(tr_ms: float, te_ms: float, ti_ms: float | None = None) -> np.ndarray:
-    """Signal of every tissue in a (fast) spin echo, with an inversion `ti_ms` before it if given; water is at most 1.
+    """Return the signal of every tissue in a (fast) spin echo, with an inversion before it if `ti_ms` is given.
 
     Args:
-        tr_ms: Repetition time.
-        te_ms: (Effective) echo time.
-        ti_ms: Inversion time; fat vanishes where it is T1 times ln 2.
+        tr_ms: Repetition time, ms.
+        te_ms: (Effective) echo time, ms.
+        ti_ms: Inversion time, ms; the signal of a tissue vanishes at ln 2 times its T1.
 
     Returns:
-        float64 array indexed by `Tissue`.
+        float64 array indexed by `Tissue`, shape (30,), at most 1 (fully relaxed water).
     """
     recovery = 1 - np.exp(-tr_ms / T1_MS)
     if ti_ms is not None:

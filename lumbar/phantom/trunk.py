@@ -1,4 +1,4 @@
-"""The trunk's outline along the spine, and columns of soft tissue that follow it."""
+"""The outline of the trunk along the spine, and columns of soft tissue that follow it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,27 @@ from lumbar.phantom.tube import Tube
 from lumbar.phantom.variation import Variation
 
 STEP = 1.0
-"""Spacing of the tables over z, mm; the soft tissues are smooth."""
+"""Spacing of the tables over z, mm; coarser than the canal's, because the soft tissues are smooth."""
 
 REACH = 300.0
-"""How far the body is drawn above and below the middle of L3, mm."""
+"""How far the body extends above and below the middle of L3, mm."""
 
 
 class Trunk:
-    """Tables over z that the soft tissues share: the spine's front and back, the skin and the fascia below it."""
+    """Tables over z that the soft tissues share: the front and back of the spine, the skin and the fascia below it.
+
+    All tables have one value for each height in `z`, shape (600,), body mm.
+
+    Args:
+        person: The numbers of the person.
+        column: Frames and shapes of bodies, discs and sacrum.
+        course: Course of the spinal canal.
+        rng: Source of random numbers.
+    """
 
     def __init__(self, person: Variation, column: Column, course: Course, rng: np.random.Generator):
         self.z = z = np.arange(-REACH, REACH, STEP)
-        self.nothing = np.zeros_like(z)
+        self.zeros = np.zeros_like(z)
         tips = spinous_tips(column, person)
         tips = tips[np.argsort(tips[:, 2])]
         fronts = np.array([part.place(0, -part.form.front, 0) for part in (*column.bodies, *column.sacrum[:3])])
@@ -44,9 +53,9 @@ class Trunk:
         bump = rng.uniform(0.0, 1.0) * np.exp(-0.5 * ((z - rng.uniform(-90, -30)) / 35.0) ** 2)
         cover = fat * (0.75 + 0.5 * bump) + np.minimum(low, 2.0) * rng.uniform(4.0, 18.0)
         skin = ndimage.gaussian_filter1d(self.tip + cover, 22.0 / STEP, mode="nearest")
-        flat = rng.uniform(0.0, 0.75)  # lying on the back presses it flat
-        seen = np.abs(z) < 160
-        line = np.polyval(np.polyfit(z[seen], skin[seen], 1), z)
+        flat = rng.uniform(0.0, 0.75)  # lying on the back flattens it
+        visible = np.abs(z) < 160
+        line = np.polyval(np.polyfit(z[visible], skin[visible], 1), z)
         self.skin = np.maximum(skin + flat * (np.maximum(line, skin - 25) - skin), self.tip + 4.0)
         deep = rng.normal(85, 14) + 40.0 * person.fatness * rng.uniform(0.6, 1.2)
         belly = self.front.mean() - deep - 12.0 * np.exp(-0.5 * ((z + 40) / 90) ** 2) + 0.12 * np.abs(z) ** 1.2 * 0.3
@@ -56,8 +65,20 @@ class Trunk:
 
 
 def column_of(trunk: Trunk, x, y, a, b, *coats: Coat, square: float = 0.0, keep=None, roughness: float = 0.0) -> Solid:
-    """A column given by centre (x, y) and half axes (a, b), tables or numbers, mm; `keep` chooses heights."""
-    tables = [trunk.z, *(value + trunk.nothing for value in (x, y, a, b))]
+    """Return a column of soft tissue that runs along the trunk.
+
+    Args:
+        trunk: Its `z` gives the heights.
+        x: Centre to the left, mm; a table over `trunk.z` or one number. The same holds for `y`, `a` and `b`.
+        y: Centre to the back, mm.
+        a: Half axis to the left, mm.
+        b: Half axis to the back, mm.
+        *coats: Layers from the outside in.
+        square: 0 for an elliptical cross section, 1 for a rounded rectangle.
+        keep: Heights of the column, a boolean mask over `trunk.z`; all of them by default.
+        roughness: How far noise moves the surface, mm.
+    """
+    tables = [trunk.z, *(value + trunk.zeros for value in (x, y, a, b))]
     if keep is not None:
         tables = [table[keep] for table in tables]
     return Solid(Tube(*tables, squareness=square), np.zeros(3), np.eye(3), coats, (), roughness)

@@ -1,4 +1,4 @@
-"""Columns along the body: whatever follows the spine or the trunk, from the cord to the skin."""
+"""Columns along the body: everything that follows the spine or the trunk, from the cord to the skin."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ class Tube:
     """A column along z whose cross section (centre and half axes) is given by tables over z.
 
     Args:
-        z: Rising places, mm, shape (n,), evenly spaced.
+        z: Heights, mm, shape (n,), increasing and evenly spaced.
         x: Centre to the left, mm, shape (n,).
         y: Centre to the back, mm, shape (n,).
         a: Half axis to the left, mm, shape (n,).
         b: Half axis to the back, mm, shape (n,).
         squareness: 0 for an ellipse, 1 for a rounded rectangle.
 
-    `centre` and `reach` are those of the box that holds it, body mm; `stout` says that it is nowhere thinner than 8 mm.
+    Attributes:
+        tables: `x`, `y`, `a` and `b` as float32.
+        centre: Centre of the bounding box, body mm, shape (3,).
+        reach: Half extents of the bounding box, mm.
+        stout: Whether the column is more than 8 mm thick everywhere.
     """
 
     roundness: ClassVar[float] = 0.25
@@ -47,15 +51,17 @@ class Tube:
         object.__setattr__(self, "stout", bool(min(a.min(), b.min()) > 4.0))
 
     def _rows(self, superior: np.ndarray) -> np.ndarray:
+        """Return the row of the tables nearest to each height, int32."""
         first, last, count = self.z[0], self.z[-1], len(self.z)
         place = (superior - np.float32(first)) * np.float32((count - 1) / (last - first))
         return np.clip(place + np.float32(0.5), 0, count - 1).astype(np.int32)
 
     def middle(self, superior: np.ndarray) -> np.ndarray:
-        """Where along y the middle of the column lies at these heights, mm."""
+        """Return the y of the column's centre at these heights, mm, float32, shape of `superior`."""
         return self.tables[1].take(self._rows(superior))
 
-    def distance(self, left, posterior, superior):  # noqa: D102
+    def distance(self, left, posterior, superior):
+        """Return the signed distance to the surface, mm, see `lumbar.phantom.shapes.Form`."""
         first, last, index = self.z[0], self.z[-1], self._rows(superior)
         x, y, a, b = (table.take(index) for table in self.tables)
         across, deep = ((left - x) / a) ** 2, ((posterior - y) / b) ** 2

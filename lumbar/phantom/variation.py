@@ -1,4 +1,4 @@
-"""How people differ: the numbers a synthetic patient is built from, drawn from published distributions.
+"""How people differ: the numbers that a synthetic patient is built from, sampled from published distributions.
 
 ======================  ===============================================================================================
 number                  source
@@ -11,7 +11,7 @@ endplate hollows        Wang et al., Eur Spine J 2012 (1.5 mm above a disc, 0.7 
 lordosis, supine        Anat Res Int 2014, 351769 (141 MR: mean 46°, 20–81°); its share by level as Bernhardt &
                         Bridwell, Spine 1989: two thirds below L4
 sacral slope            Vaz et al., Eur Spine J 2002 (39°), Boulay et al., Eur Spine J 2006 (41 ± 7°), both standing;
-                        4° less lying with raised legs, so that the levels stand as in the public labels
+                        4° less for lying with raised legs, so that the levels lie as in the public labels
 canal                   Cook & Baker 2021 (15.6 ± 2.1 mm deep, 28.2 ± 3.1 mm wide at L5)
 conus                   Saifuddin et al., Spine 1998 (lower third of L1, normal, mid T12 to upper L3)
 end of the sac          Anat Res Int 2014, 351769 (middle third of S2, upper S1 to S3/S4)
@@ -36,7 +36,7 @@ VERTEBRAE = ("T8", "T9", "T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
 """Labels of the presacral vertebrae from the head down, counted up from the sacrum."""
 
 TRANSITIONAL_RATES = {4: 0.041, 6: 0.058}
-"""Share of people with four and six lumbar-type vertebrae (French et al. 2014)."""
+"""Number of lumbar-type vertebrae → share of people who have it (French et al. 2014)."""
 
 _AGES = (20, 30, 40, 50, 60, 70, 80)
 _RATES = {
@@ -46,7 +46,7 @@ _RATES = {
     "fissure": (0.19, 0.20, 0.22, 0.23, 0.25, 0.27, 0.29),
     "slip": (0.03, 0.05, 0.08, 0.14, 0.23, 0.35, 0.50),
 }
-# Which of the last five discs bears a change, relative; the lower two do most often (Ruangchainikom et al. 2021).
+# Relative frequency of changes in the last five discs; the lower two are affected most (Ruangchainikom et al. 2021).
 _LOWER_DISCS = np.array([0.25, 0.4, 0.6, 1.0, 1.0])
 
 # From T8 down to L5, mm and degrees, for a person of average size.
@@ -54,26 +54,59 @@ _FRONT_HEIGHT = np.array([19.5, 20.5, 21.5, 22.5, 24.0, 26.0, 27.3, 28.3, 29.0, 
 _BACK_HEIGHT = np.array([20.5, 21.5, 22.7, 24.0, 25.5, 27.3, 27.8, 28.0, 27.6, 26.2])
 _DEPTH = np.array([27.5, 28.5, 29.5, 30.5, 31.5, 32.5, 33.5, 34.5, 35.0, 35.3])
 _WIDTH = np.array([30.0, 31.5, 33.0, 36.0, 39.0, 41.0, 43.0, 45.0, 47.0, 49.5])
-_DISC_HEIGHT = np.array([4.3, 4.6, 5.2, 5.8, 6.3, 7.2, 8.1, 8.7, 9.4, 9.2])  # at the rim, half way to the back
+_DISC_HEIGHT = np.array([4.3, 4.6, 5.2, 5.8, 6.3, 7.2, 8.1, 8.7, 9.4, 9.2])  # at the rim, halfway to the back
 _DISC_WEDGE = np.array([-2.0, -2.0, -1.0, 0.0, 1.5, 4.0, 6.0, 8.0, 10.5, 13.0])
 _CANAL_DEPTH = np.array([15.0, 15.0, 15.2, 15.8, 16.6, 16.8, 16.2, 15.8, 15.6, 15.6])
 _CANAL_WIDTH = np.array([17.0, 17.5, 18.0, 20.0, 22.0, 22.5, 23.0, 23.8, 25.0, 28.2])
 
 
 def rate(finding: str, age: float) -> float:
-    """Share of people of this age with a finding at one lumbar level at least (Brinjikji et al. 2015)."""
+    """Return the share of people of an age who have a finding at one or more lumbar levels (Brinjikji et al. 2015).
+
+    Args:
+        finding: "degeneration", "bulge", "protrusion", "fissure" or "slip".
+        age: Years; values between the published ages are interpolated.
+    """
     return float(np.interp(age, _AGES, _RATES[finding]))
 
 
 @dataclass(frozen=True, eq=False)
 class Variation:
-    """One person in numbers. Arrays run from T8 (or the disc below it) to L5 (L5/S1): shape (10,), mm and degrees.
+    """One person in numbers.
 
-    `front_height` and `back_height` are the bodies' heights, `depth` and `width` their diameters, `disc_height` and
-    `disc_wedge` the discs' (a positive wedge opens to the front), `side_wedge` tilts a disc sideways, `grade` is
-    Pfirrmann's, `slip` how far the vertebra above a disc has slid forward, `hernia` how far the disc protrudes and
-    `hernia_side` where (to the left); `modic` is 0 to 3 a disc, `schmorl` holds the endplates (above, below) that are
-    dented, `fissure` marks a bright annular tear, `haemangioma` a vertebra (-1: none).
+    Arrays have one value per vertebra from T8 to L5, or per disc from T8/T9 to L5/S1: shape (10,), float64, unless
+    stated otherwise.
+
+    Args:
+        male: Whether the person is male.
+        age: Years, 18 to 88.
+        size: Size relative to an average person, 0.82 to 1.18.
+        fatness: Amount of fat, 0.2 to 2.6; 1 is average.
+        lumbar_vertebrae: Number of lumbar-type vertebrae: 4, 5 or 6.
+        sacral_slope: Slope of the upper endplate of S1, degrees.
+        front_height: Height of each vertebral body in front, mm.
+        back_height: Height of each vertebral body behind, mm.
+        depth: Anteroposterior diameter of each vertebral body, mm.
+        width: Transverse diameter of each vertebral body, mm.
+        disc_height: Height of each disc at the rim, halfway to the back, mm.
+        disc_wedge: Wedge angle of each disc, degrees; a positive wedge opens to the front.
+        side_wedge: Sideways wedge angle of each disc, degrees.
+        canal_depth: Anteroposterior diameter of the bony canal at each level, mm.
+        canal_width: Transverse diameter of the bony canal at each level, mm.
+        conus: Tip of the cord, in vertebrae below the top of L1.
+        sac_end: End of the thecal sac, in sacral segments below the top of S1.
+        grade: Pfirrmann grade of each disc, 1 to 5, int.
+        bulge: How far each disc's margin exceeds the vertebrae all round, mm.
+        slip: How far the vertebra above each disc has slipped forward, mm; negative backwards, 0 for no slip.
+        hernia: How far a focal protrusion of each disc sticks out, mm; 0 for none.
+        hernia_side: Position of that protrusion to the left of the middle, mm.
+        modic: Type of the Modic change at each disc, 1 to 3; 0 for none.
+        schmorl: Whether the endplate above and the endplate below each disc have a Schmorl's node, bool, shape (10, 2).
+        fissure: Whether each disc has a bright annular fissure, bool.
+        lip: How far the rims of each vertebra stick out (osteophytes), mm.
+        haemangioma: Index of the vertebra with a haemangioma; -1 for none.
+        endplate_fat: How much brighter the marrow near both endplates is, 0.1 to 0.8; 0 for none.
+        findings: The findings in words, e.g. "spondylolisthesis L4/L5".
     """
 
     male: bool
@@ -108,12 +141,12 @@ class Variation:
 
 
 def draw_variation(rng: np.random.Generator, *, anomalies: bool = True) -> Variation:
-    """One person at random.
+    """Sample one person.
 
     Args:
-        rng: Source of chance; the same state gives the same person.
+        rng: Source of random numbers; the same state gives the same person.
         anomalies: Whether slips, fractures, hernias, Modic changes, transitional vertebrae and the like may occur.
-            Ageing of the discs and mild curves occur in any case.
+            Disc degeneration and mild sideways curves occur in any case.
     """
     male, age = bool(rng.random() < 0.5), float(np.clip(rng.normal(50, 16), 18, 88))
     size = float(np.clip(rng.normal(1.035 if male else 0.965, 0.05), 0.82, 1.18))
@@ -168,14 +201,14 @@ def draw_variation(rng: np.random.Generator, *, anomalies: bool = True) -> Varia
 
 
 def _lumbar_count(rng: np.random.Generator, anomalies: bool) -> int:
-    chance = rng.random()
+    uniform = rng.random()
     if not anomalies:
         return 5
-    return 4 if chance < TRANSITIONAL_RATES[4] else 6 if chance < sum(TRANSITIONAL_RATES.values()) else 5
+    return 4 if uniform < TRANSITIONAL_RATES[4] else 6 if uniform < sum(TRANSITIONAL_RATES.values()) else 5
 
 
 def _grades(rng: np.random.Generator, age: float) -> np.ndarray:
-    """Pfirrmann grades 1–5 of the ten discs; a share of people that grows with age has one of 3 or more."""
+    """Sample the Pfirrmann grades of the ten discs; the share of people with a grade of 3 or more grows with age."""
     grades = np.where(rng.random(len(VERTEBRAE)) < np.clip((age - 15) / 30, 0.1, 0.95), 2, 1)
     if rng.random() < rate("degeneration", age):
         severity = np.concatenate([np.full(5, 0.3), _LOWER_DISCS]) * rng.uniform(0.3, 1.3) * (0.6 + age / 70)
@@ -187,13 +220,13 @@ def _grades(rng: np.random.Generator, age: float) -> np.ndarray:
 
 
 def _fracture(rng: np.random.Generator, age: float, anomalies: bool) -> int:
-    """Index of a wedged vertebra (most often T12 or L1), -1 for none."""
-    chance, where = rng.random(), int(rng.choice(10, p=(0.03, 0.04, 0.05, 0.1, 0.25, 0.25, 0.1, 0.08, 0.06, 0.04)))
-    return where if anomalies and chance < (0.12 if age >= 50 else 0.02) else -1
+    """Sample the index of a wedge-fractured vertebra, most often T12 or L1; -1 for none."""
+    uniform, where = rng.random(), int(rng.choice(10, p=(0.03, 0.04, 0.05, 0.1, 0.25, 0.25, 0.1, 0.08, 0.06, 0.04)))
+    return where if anomalies and uniform < (0.12 if age >= 50 else 0.02) else -1
 
 
 def _wedges(rng, lordosis, front, back, depth, grade, fracture) -> np.ndarray:
-    """Wedge of each disc, degrees, such that L1 to S1 open by `lordosis` (a fracture's kyphosis comes on top)."""
+    """Sample the wedge of each disc, degrees; L1 to S1 add up to `lordosis`, without the kyphosis of a fracture."""
     bodies = np.degrees((front - back) / depth)[5:]
     if fracture >= 5:
         bodies[fracture - 5] = 0
@@ -205,41 +238,42 @@ def _wedges(rng, lordosis, front, back, depth, grade, fracture) -> np.ndarray:
 
 
 def _side_wedges(rng: np.random.Generator) -> np.ndarray:
-    """Sideways tilt of each disc, degrees: mostly a mild curve over the lumbar spine, in one in twenty a marked one."""
-    chance = rng.random()
-    amplitude = rng.normal(0, 1.0) * (4.5 if chance < 0.05 else 2.0 if chance < 0.2 else 0.7)
+    """Sample the sideways wedge of each disc, degrees: a mild curve of the lumbar spine; one in twenty is marked."""
+    uniform = rng.random()
+    amplitude = rng.normal(0, 1.0) * (4.5 if uniform < 0.05 else 2.0 if uniform < 0.2 else 0.7)
     centre, length = rng.uniform(3, 8), rng.uniform(3, 5)
     return amplitude * np.cos((np.arange(len(VERTEBRAE)) - centre) / length * np.pi) + rng.normal(0, 0.3, 10)
 
 
 def _disc_changes(rng: np.random.Generator, age: float, grade: np.ndarray, anomalies: bool) -> dict:
-    """Bulges, protrusions, slips, Modic changes, dents and tears of the ten discs, and their names."""
+    """Sample bulges, protrusions, slips, Modic changes, Schmorl's nodes and fissures of the ten discs; name them."""
     count, findings = len(VERTEBRAE), []
     names = [*(f"{a}/{b}" for a, b in itertools.pairwise(VERTEBRAE)), "L5/S1"]
     worn = np.clip(grade - 2, 0, 3)
     bulges = rng.random() < rate("bulge", age)
     bulge = rng.uniform(0.2, 1.2, count) + (rng.uniform(0.2, 0.9, count) * worn if bulges else 0)
-    chance, draw = rng.random(6), rng.random((6, count))
+    uniform, preference = rng.random(6), rng.random((6, count))
     likely = np.concatenate([np.full(5, 0.03), _LOWER_DISCS]) * (0.3 + worn)
 
-    def places(name: str, occurs: bool, extra: float) -> np.ndarray:
+    def affected(name: str, occurs: bool, extra: float) -> np.ndarray:
+        """Choose the discs with a finding: one if it occurs, others with probability `extra` each."""
         chosen = np.zeros(count, dtype=bool)
-        weights = likely * draw[len(findings) % 6]
+        weights = likely * preference[len(findings) % 6]
         if occurs and anomalies:
             chosen[int(np.argmax(weights))] = True
             chosen |= (rng.random(count) < extra) & (worn > 0)
             findings.extend(f"{name} {names[index]}" for index in np.flatnonzero(chosen))
         return chosen
 
-    hernia = places("protrusion", chance[0] < rate("protrusion", age), 0.1) * rng.uniform(2.0, 6.5, count)
-    slips = places("spondylolisthesis", chance[1] < rate("slip", age), 0.02)
+    hernia = affected("protrusion", uniform[0] < rate("protrusion", age), 0.1) * rng.uniform(2.0, 6.5, count)
+    slips = affected("spondylolisthesis", uniform[1] < rate("slip", age), 0.02)
     back_slips = rng.random(count) < 0.15
     slip = slips * np.where(back_slips, -1, 1) * np.clip(rng.gamma(3, 1.7, count), 2.0, 14.0)
-    modic = places("Modic change", chance[2] < 0.43 * np.clip(age / 50, 0.4, 1.4), 0.15)
+    modic = affected("Modic change", uniform[2] < 0.43 * np.clip(age / 50, 0.4, 1.4), 0.15)
     modic = modic * (1 + rng.choice(3, count, p=(0.3, 0.65, 0.05)))
-    dented, above = places("Schmorl's node", chance[3] < 0.16, 0.2), rng.random((2, count)) < 0.65
+    dented, above = affected("Schmorl's node", uniform[3] < 0.16, 0.2), rng.random((2, count)) < 0.65
     schmorl = np.stack([dented & above[0], dented & (above[1] | ~above[0])], axis=1)
-    fissure = places("annular fissure", chance[4] < rate("fissure", age), 0.05)
+    fissure = affected("annular fissure", uniform[4] < rate("fissure", age), 0.05)
     return {
         "bulge": bulge,
         "slip": slip,

@@ -1,4 +1,4 @@
-"""A slice through a patient: where its pixels lie in the body, and which solids it meets."""
+"""A slice through a patient: where its pixels lie in the body, and which solids it cuts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lumbar.phantom.shapes import Solid
 
 
 class Cut(NamedTuple):
-    """A solid that the slice meets.
+    """A solid that the slice cuts.
 
     Args:
-        solid: What is cut.
-        rows: Rows of pixels it can reach.
-        columns: Columns of pixels it can reach.
-        share: How much of the slab's thickness it fills, 0 to 1.
-        slope: How far its outline moves through the slab, mm.
+        solid: The solid.
+        rows: Rows of pixels that it can reach.
+        columns: Columns of pixels that it can reach.
+        share: Share of the slab's thickness that it fills, 0 to 1.
+        slope: How far its outline moves within the image from one face of the slab to the other, mm.
     """
 
     solid: Solid
@@ -30,7 +30,20 @@ class Cut(NamedTuple):
 
 
 class View:
-    """A plane in body coordinates."""
+    """A slice in body coordinates.
+
+    Args:
+        patient: The patient.
+        plane: Where the slice lies, patient mm (LPS).
+        width: Columns.
+        height: Rows.
+        thickness: Thickness of the slice, mm.
+
+    Attributes:
+        place: Body coordinates of every pixel: x, y and z, mm, float32, shape (3, height, width).
+        pixel: Geometric mean of pixel width and height, mm.
+        normal: Unit normal of the slice, body coordinates, shape (3,).
+    """
 
     def __init__(self, patient: Patient, plane: Plane, width: int, height: int, thickness: float):
         self.patient, self.plane, self.width, self.height = patient, plane, width, height
@@ -46,7 +59,7 @@ class View:
         self.x, self.y, self.z = self.place
 
     def cuts(self) -> list[Cut]:
-        """The solids that the slice meets, in painting order."""
+        """Return the solids that the slice cuts, in the order in which they are painted."""
         centres, axes, reaches, roundness, flat = self.patient.boxes
         directions = np.stack([self.column_step, self.row_step, self.normal])
         lengths = np.linalg.norm(directions, axis=1)
@@ -77,7 +90,17 @@ class View:
         ]
 
     def local(self, centre: np.ndarray, axes: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-        """Coordinates of a rectangle of pixels in a solid's own axes: float32 array (3, rows, columns), mm."""
+        """Return the coordinates of a rectangle of pixels in a solid's own axes.
+
+        Args:
+            centre: Origin of the solid, body mm, shape (3,).
+            axes: Rows are its directions, body coordinates, shape (3, 3).
+            rows: Rows of pixels.
+            columns: Columns of pixels.
+
+        Returns:
+            float32 array (3, rows, columns), mm.
+        """
         start, right, down = (self.origin - centre) @ axes.T, axes @ self.column_step, axes @ self.row_step
         along_rows = down.astype(np.float32)[:, None] * self.rows[rows] + start.astype(np.float32)[:, None]
         along_columns = right.astype(np.float32)[:, None] * self.columns[columns]

@@ -1,6 +1,6 @@
-"""Reports as one HTML page: pictures embedded, no script, nothing fetched from anywhere.
+"""Write reports as single HTML pages: images are embedded, there are no scripts, and nothing is loaded from elsewhere.
 
-`lumbar.reports.points` shows what a network found in pictures, `lumbar.reports.run` what a training came to.
+`lumbar.reports.points` reports the points that a network found in images, `lumbar.reports.run` a trained network.
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ from lumbar.core.errors import RunError
 from lumbar.runs.folder import run_folder
 
 PICTURES = 60
-"""Pictures shown at most, if nobody says otherwise; a page of so many takes about 3 MB."""
+"""Largest number of images on a page by default; such a page has about 3 MB."""
 
 
 def write(what: Path, out: Path, *, pictures: int = PICTURES) -> Path:
-    """Write the report.
+    """Write the report on a file of points or on a run.
 
     Args:
-        what: A file of points as ``predict`` writes it (CSV, or JSON, which knows more), or a run's folder or name.
-        out: Where to.
-        pictures: How many pictures a report of points shows at most, the flagged ones first.
+        what: A file of points that ``predict`` has written (CSV, or JSON, which contains more), or the folder or name
+            of a run.
+        out: The page to write.
+        pictures: Largest number of images in a report on points; flagged images come first.
 
     Returns:
         `out`.
 
     Raises:
         RunError: If there is neither such a file nor such a run.
-        DatasetError, TableError: If the file holds no points.
+        DatasetError: If the file does not contain points.
+        TableError: If the points in the file are invalid.
+        OutputError: If the page cannot be written.
     """
     from lumbar.reports import page
 
@@ -36,7 +39,7 @@ def write(what: Path, out: Path, *, pictures: int = PICTURES) -> Path:
 
         return page.write(out, "points.html.j2", points.content(what, pictures))
     if what.suffix.lower() in (".csv", ".json"):
-        raise RunError("there is no such file of points", file=what, remedy="write it: python -m lumbar predict …")
+        raise RunError("there is no such file of points", file=what, remedy="write it with: python -m lumbar predict …")
     from lumbar.reports import run
 
     return page.write(out, "run.html.j2", run.content(run_folder(what)))

@@ -1,4 +1,4 @@
-"""From what a report says to a file: the templates, and pictures as part of the page."""
+"""Write pages from templates, and embed images in them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,19 @@ from lumbar.storage.files import atomic_write, describe_os_error
 
 JPEG_QUALITY = 82
 FEW_COLOURS = 4096
-"""A picture with more colours is a photograph, and smaller as JPEG."""
+"""Colours up to which an image is stored as PNG; with more it is a photograph, which is smaller as JPEG."""
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """A picture as part of a page: its address, size in pixels, and text alternative."""
+    """An image that is part of a page.
+
+    Args:
+        address: The image as a data URL.
+        width: Width in pixels.
+        height: Height in pixels.
+        alt: Text alternative.
+    """
 
     address: str
     width: int
@@ -31,15 +38,18 @@ class Embedded:
 
 
 def write(file: Path, template: str, content: dict[str, Any]) -> Path:
-    """Fill a template and write the page.
+    """Fill in a template and write the page.
 
     Args:
-        file: Where to.
-        template: Name of one of the templates beside this module.
-        content: What it shows; whatever it holds is escaped.
+        file: The page to write.
+        template: Name of a template in ``lumbar/reports/templates``.
+        content: Values for the template; all text in them is escaped.
 
     Returns:
         `file`.
+
+    Raises:
+        OutputError: If the page cannot be written.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -50,49 +60,54 @@ def write(file: Path, template: str, content: dict[str, Any]) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    written = {"version": lumbar.__version__, "today": datetime.now().astimezone().date().isoformat()}
-    text = environment.get_template(template).render(written | content)
+    footer = {"version": lumbar.__version__, "today": datetime.now().astimezone().date().isoformat()}
+    text = environment.get_template(template).render(footer | content)
     with describe_os_error(file):
         file.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(file) as temporary:
-        # A file name may hold bytes that are no text; they are shown as question marks.
+        # A file name may contain bytes that are not text; they are shown as question marks.
         temporary.write_bytes(text.encode("utf-8", "replace"))
     return file
 
 
-def embedded(picture: Image.Image, alt: str) -> Embedded:
-    """A picture as part of the page, without its metadata: JPEG if it is a photograph, else PNG of 256 colours.
+def embed(image: Image.Image, alt: str) -> Embedded:
+    """Return an image for a page, without its metadata: as JPEG if it is a photograph, otherwise as PNG of 256 colours.
 
     Args:
-        picture: Grey or in colour; what is transparent becomes white.
-        alt: What it shows, in words.
+        image: A grey or colour image; transparent pixels become white.
+        alt: Text alternative.
     """
-    if picture.mode != "L":
-        picture = picture.convert("RGBA")
-        paper = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(paper, picture).convert("RGB")
+    if image.mode != "L":
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(background, image).convert("RGB")
     buffer = io.BytesIO()
-    if picture.mode == "RGB" and picture.getcolors(FEW_COLOURS):
+    if image.mode == "RGB" and image.getcolors(FEW_COLOURS):
         kind = "png"
-        picture.quantize(256).save(buffer, format="PNG", optimize=True)
+        image.quantize(256).save(buffer, format="PNG", optimize=True)
     else:
         kind = "jpeg"
-        picture.save(buffer, format="JPEG", quality=JPEG_QUALITY, optimize=True)
+        image.save(buffer, format="JPEG", quality=JPEG_QUALITY, optimize=True)
     data = base64.b64encode(buffer.getvalue()).decode()
-    return Embedded(f"data:image/{kind};base64,{data}", *picture.size, alt)
+    return Embedded(f"data:image/{kind};base64,{data}", *image.size, alt)
 
 
-def embedded_pixels(pixels: np.ndarray, alt: str) -> Embedded:
-    """Grey pixels, uint8 (rows, columns), as part of the page."""
-    return embedded(Image.fromarray(pixels), alt)
+def embed_pixels(pixels: np.ndarray, alt: str) -> Embedded:
+    """Return a grey image for a page.
+
+    Args:
+        pixels: uint8 (rows, columns).
+        alt: Text alternative.
+    """
+    return embed(Image.fromarray(pixels), alt)
 
 
-def embedded_file(file: Path) -> Embedded:
-    """A figure as part of the page; its ``Description``, which figures of this package carry, becomes the alternative.
+def embed_file(file: Path) -> Embedded:
+    """Return a figure for a page; its text alternative is the ``Description`` in its metadata, or its file name.
 
     Raises:
-        OSError: If it is no picture.
+        OSError: If the file is not an image or cannot be read.
     """
-    with Image.open(file) as picture:
-        picture.load()
-        return embedded(picture, str(picture.info.get("Description", file.stem.replace("_", " "))))
+    with Image.open(file) as image:
+        image.load()
+        return embed(image, str(image.info.get("Description", file.stem.replace("_", " "))))

@@ -1,4 +1,4 @@
-"""What the report of a run shows: results beside baselines, learning curves, worst cases, settings."""
+"""The content of the report on a run: results and baselines, learning curves, worst cases, settings, provenance."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from lumbar.core.constants import PARTS
 from lumbar.core.errors import RunError
 from lumbar.exports import notices
 from lumbar.reports import tables
-from lumbar.reports.page import Embedded, embedded_file
+from lumbar.reports.page import Embedded, embed_file
 from lumbar.runs import load_config, load_settings, provenance, read_history, read_json
 
 FIGURES = {
     "worst_cases": "Worst cases",
-    "error_curves": "How many points lie how close",
+    "error_curves": "Share of points within each distance",
     "errors_by_level": "Errors by level",
     "predicted_against_true": "Predicted against true",
 }
-"""The pictures of an evaluation, in the order of the page."""
+"""Figures of an evaluation, file name → title, in the order of the page."""
 
 
 def content(run: Path) -> dict[str, Any]:
-    """What the template ``run.html.j2`` needs.
+    """Return the values that the template ``run.html.j2`` needs.
 
     Args:
-        run: The run's folder.
+        run: Folder of the run.
 
     Raises:
-        RunError: If the folder is no run, or a file of it is damaged.
+        RunError: If the folder is not a run, or one of its files is damaged.
     """
     settings = load_settings(run)
     config = load_config(run)
@@ -51,10 +51,14 @@ def content(run: Path) -> dict[str, Any]:
 
 
 def _evaluation(file: Path) -> dict[str, Any]:
-    """One part that was measured: its table and its pictures."""
+    """Return the table and the figures of one evaluation.
+
+    Args:
+        file: Its metrics*.json.
+    """
     metrics = read_json(file, problem="a file of the run is damaged", remedy="evaluate the run again")
-    added = file.stem.removeprefix("metrics")
-    figures = ((title, _figure(file.with_name(f"{name}{added}.png"))) for name, title in FIGURES.items())
+    suffix = file.stem.removeprefix("metrics")
+    figures = ((title, _figure(file.with_name(f"{name}{suffix}.png"))) for name, title in FIGURES.items())
     return {
         "part": metrics["part"],
         "opening": tables.opening(metrics),
@@ -66,9 +70,13 @@ def _evaluation(file: Path) -> dict[str, Any]:
 
 
 def _figure(file: Path) -> Embedded | None:
-    """A figure of the run; None if it is not there."""
+    """Return a figure of the run; None if it does not exist.
+
+    Raises:
+        RunError: If the file is damaged.
+    """
     try:
-        return embedded_file(file)
+        return embed_file(file)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -76,7 +84,7 @@ def _figure(file: Path) -> Embedded | None:
 
 
 def _settings(settings: Any, resolved: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each setting with its value, its meaning, and whether it is another than the default."""
+    """Return each setting with its value, its meaning, and whether it differs from the default."""
     rows = []
     for field in fields(settings):
         value = resolved.get(field.name)

@@ -1,13 +1,10 @@
-"""What an evaluation reports: a row for each point, the groups looked at, and a table for the screen."""
+"""The tables of an evaluation and of a comparison of networks, as text for the screen and as rows for a page."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from lumbar.landmarks import PARTS
-
-if TYPE_CHECKING:
-    pass
+from lumbar.core.constants import PARTS
 
 HEADINGS = (
     ("", ""),
@@ -19,23 +16,24 @@ HEADINGS = (
     ("within", "5 px"),
     ("within", "4 mm"),
 )
-"""Column headings, two lines each. px: pixels of the 256×256 picture; unit: fractions of the picture's side."""
+"""Column headings of two lines each. px: pixels of the 256×256 image; unit: fractions of the side of the image."""
 
 
 def as_text(metrics: dict[str, Any]) -> str:
-    """The table: network and trivial predictors, then the network by level, side, view, source and contrast.
+    """Return the table of an evaluation as text.
 
-    Where all pictures are of one view (or side, source, contrast), there is nothing to tell apart, and no such rows.
+    The rows are the network and the trivial predictors, then the network by level, side, view, source and contrast. A
+    grouping with a single group, such as a single view, has no rows.
 
     Args:
-        metrics: What `lumbar.evaluation.evaluate` writes to metrics.json.
+        metrics: The content of metrics.json, as `lumbar.evaluation.evaluate` writes it.
     """
     body = _aligned([*zip(*HEADINGS, strict=True), *rows(metrics)])
     return "\n".join([*opening(metrics), "", body, "", *closing(metrics)])
 
 
 def rows(metrics: dict[str, Any]) -> list[tuple[str, ...]]:
-    """The table's rows below `HEADINGS`; one whose cells are all empty but the first heads the groups after it."""
+    """Return the rows of the table below `HEADINGS`; a row with text in its first cell only is a heading of groups."""
     found = [_row("network", metrics["network"])]
     found += [_row(name, numbers) for name, numbers in metrics["baselines"].items()]
     for kind, groups in metrics["groups"].items():
@@ -46,17 +44,17 @@ def rows(metrics: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def comparison(networks: dict[str, dict[str, Any]]) -> str:
-    """A table of several networks on the same pictures.
+    """Return a table of several networks on the same images, as text.
 
     Args:
-        networks: Name → numbers, as `lumbar.metrics.summary` has them, with level_shift_share and perhaps confidence.
+        networks: Name → numbers of `lumbar.metrics.summary`, with level_shift_share and optionally confidence.
     """
     rows = [
         ("", "median", "mean radial error", "MAE/axis", "within", "level", "misses in the"),
         ("", "px", "px [95 %]", "px", "5 px", "shifted", "flagged 5 %"),
     ]
     for name, numbers in networks.items():
-        sure = numbers.get("confidence")
+        confidence = numbers.get("confidence")
         rows.append(
             (
                 name,
@@ -65,7 +63,7 @@ def comparison(networks: dict[str, dict[str, Any]]) -> str:
                 _number(numbers["mae_px"]),
                 _percent(numbers["pck_5px"]),
                 _percent(numbers["level_shift_share"]),
-                f"{_percent(sure['misses_flagged'])} of {sure['misses']}" if sure else "–",
+                f"{_percent(confidence['misses_flagged'])} of {confidence['misses']}" if confidence else "–",
             )
         )
     first = next(iter(networks.values()))
@@ -82,38 +80,44 @@ def comparison(networks: dict[str, dict[str, Any]]) -> str:
 
 
 def opening(metrics: dict[str, Any]) -> list[str]:
-    """What was measured, of which network, and what the numbers are worth: a line each."""
+    """Return the lines above the table: the network, the images, and how far the numbers can be trusted."""
     network = metrics["network"]
     measured = metrics["part"] + (" part" if metrics["part"] in PARTS else "")
     counts = (
         f"{measured}: {_count(network['patients'], 'patient')}, {_count(network['images'], 'picture')}, "
         f"{_count(network['points'], 'point')} ({network['missing']} missing)"
     )
-    best = f", the best after epoch {metrics['best_epoch']}" if metrics["best_epoch"] is not None else ""
+    best = f", best after epoch {metrics['best_epoch']}" if metrics["best_epoch"] is not None else ""
     lines = [
-        f"Run {metrics['run']}: {metrics['model']} network, {_epochs(metrics)} trained{best}",
+        f"Run {metrics['run']}: {metrics['model']} network, trained for {_epochs(metrics)}{best}",
         counts[0].upper() + counts[1:],
     ]
     if metrics["synthetic_share"] == 1:
         synthetic = set(metrics["groups"]["source"]) == {"phantom"}
-        measured_on = ": the numbers tell nothing about real ones." if synthetic else ", measured on others."
-        lines.append(f"Trained on synthetic patients{measured_on}")
+        lines.append(
+            "Trained on synthetic patients and measured on them: the numbers say nothing about real patients"
+            if synthetic
+            else "Trained on synthetic patients, measured on others"
+        )
     elif metrics["synthetic_share"] > 0:
         lines.append(
-            f"Trained on synthetic patients in part: {100 * metrics['synthetic_share']:.0f} % of the pictures."
+            f"Trained partly on synthetic patients: {100 * metrics['synthetic_share']:.0f} % of the training pictures"
         )
     if metrics.get("started_from"):
-        lines.append(f"Its training went on from the weights of {metrics['started_from']}, whose patients it knows.")
+        start = metrics["started_from"]
+        lines.append(
+            f"The training started from the weights of {start}: the network has seen their training patients, too"
+        )
     return lines
 
 
 def _epochs(metrics: dict[str, Any]) -> str:
     trained, asked = metrics["epochs_trained"], metrics["epochs_asked"]
-    return _count(trained, "epoch") + (f" of {asked}" if trained < asked else "")
+    return f"{trained} of {_count(asked, 'epoch')}" if trained < asked else _count(trained, "epoch")
 
 
 def closing(metrics: dict[str, Any]) -> list[str]:
-    """What the table's words mean and what else there is to know: a line each."""
+    """Return the lines below the table: the meaning of its terms, and numbers on the evaluation as a whole."""
     network = metrics["network"]
     lines = [
         "px: pixels of the 256×256 picture; unit: fractions of its side; mm: in the patient",
@@ -131,7 +135,7 @@ def closing(metrics: dict[str, Any]) -> list[str]:
         lines.append(
             f"The test patients were looked at {_count(len(looks), 'time')} in this run, "
             f"with {_count(networks, 'network')}"
-            + (": settings chosen by such looks make the numbers too good" if networks > 1 else "")
+            + (": choosing settings by these results makes the numbers too good" if networks > 1 else "")
         )
     return lines
 

@@ -1,1 +1,1 @@
-"""Files that appear whole or not at all, folders that one process works in, and arrays that stay on disk."""
+"""Atomic writes, locks and claims on folders, and arrays that stay on disk."""

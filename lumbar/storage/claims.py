@@ -1,4 +1,4 @@
-"""A folder that belongs to one piece of work: a search, a sweep, a set of synthetic patients."""
+"""Folders that belong to one task: a hyperparameter search, a sweep, or a set of synthetic patients."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from lumbar.storage.files import write_json
 
 
 def claim_folder(file: Path, description: dict[str, Any], error: LumbarError, *, key: str | None = None) -> None:
-    """Make a folder the place of one piece of work, or make sure that it is that already.
+    """Reserve a folder for one task, or check that it already belongs to this task.
 
     Args:
-        file: The JSON file in the folder that describes the work; it is written if it is missing.
-        description: The work, as plain values; another description is other work.
-        error: Raised if the folder belongs to other work.
-        key: The entry that tells one piece of work from another; the whole description if left out.
+        file: The JSON file in the folder that describes the task; it is written if it does not exist.
+        description: The task, as plain values. Another description means another task.
+        error: The error to raise if the folder belongs to another task.
+        key: The entry of the description that identifies the task. The default is the whole description.
 
     Raises:
-        LumbarError: `error`, if the file describes other work or cannot be read.
+        LumbarError: `error`, if the file describes another task or is damaged.
         OutputError: If the file cannot be written.
     """
     if not file.is_file():

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and errors of the operating system in plain words."""
+"""Atomic writes of files and folders, and operating system errors turned into messages for the user."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ from lumbar.core.errors import OutputError
 if TYPE_CHECKING:
     import pandas as pd
 
-_ELSEWHERE = "choose another place (--out; LUMBAR_HOME says where data/ and runs/ are)"
+_ELSEWHERE = "choose another folder (with --out, or with LUMBAR_HOME for data/ and runs/)"
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), f"free some space, or {_ELSEWHERE}"),
-    errno.EFBIG: f"raise the limit for the size of files (ulimit -f), or {_ELSEWHERE}",
+    errno.EFBIG: f"raise the limit on file sizes (ulimit -f), or {_ELSEWHERE}",
     **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), f"{_ELSEWHERE} that you may write to"),
-    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "make the folder first"),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "create the folder first"),
 }
 
 
 @contextmanager
 def describe_os_error(path: Path) -> Iterator[None]:
-    """Turns the system's refusal to write `path` into a message for a person.
+    """Turn an OSError raised in the block into an OutputError that tells the user what to do.
+
+    Args:
+        path: The file or folder that the block writes; the message names it.
 
     Raises:
-        OutputError: In place of an OSError: which file, why, and what to do.
+        OutputError: In place of an OSError, with the file, the reason and a remedy.
     """
     try:
         yield
@@ -45,26 +48,29 @@ def describe_os_error(path: Path) -> Iterator[None]:
         ) from error
 
 
-def claim(path: Path) -> None:
-    """Make sure before the work that its result can be written: its folder is made, and a file tried there.
+def check_writable(path: Path) -> None:
+    """Check that a file can be written, before long work whose result it will hold. Its folder is created.
 
     Raises:
-        OutputError: If it cannot.
+        OutputError: If the file cannot be written.
     """
     with describe_os_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        tried = _temporary(path)
-        tried.touch()
-        tried.unlink()
+        trial = _temporary(path)
+        trial.touch()
+        trial.unlink()
 
 
-def reserve(path: Path) -> None:
-    """Have the system set aside the room that a file takes, which a memory-mapped file must have.
+def allocate(path: Path) -> None:
+    """Allocate the disk space of a file that is to be memory-mapped, where the operating system supports it.
 
-    A file can be made without room for what is still to be written to it. Where it is mapped, a disk that fills up
-    later ends the process.
+    A new file may be sparse: its size is set, but its blocks are not allocated yet. If such a file is memory-mapped
+    and the disk becomes full, the operating system kills the process.
+
+    Raises:
+        OSError: If the disk has too little free space.
     """
     if hasattr(os, "posix_fallocate"):
         with path.open("rb+") as file:
@@ -72,47 +78,51 @@ def reserve(path: Path) -> None:
 
 
 HOST = re.sub(r"[^A-Za-z0-9]", "-", platform.node())[:32]
+"""Name of this machine, as temporary files carry it."""
 
 
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{HOST}-{os.getpid()}.{path.name}")
 
 
-def clear(folder: Path) -> None:
-    """Remove from a folder what `atomic_write` began there in processes of this machine that are gone."""
-    _clear(folder, rf"\.{HOST}-(\d+)\.")
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files that `atomic_write` left in a folder when a process of this machine was killed."""
+    _remove_leftovers(folder, rf"\.{HOST}-(\d+)\.")
 
 
-def _clear(folder: Path, pattern: str) -> None:
-    """Remove files and folders whose names begin as the pattern says, if the process it names is gone."""
+def _remove_leftovers(folder: Path, pattern: str) -> None:
+    """Remove the entries of a folder whose names match a pattern, unless the process in its first group is running."""
     import psutil
 
-    for left in folder.iterdir():
-        owner = re.match(pattern, left.name)
+    for entry in folder.iterdir():
+        owner = re.match(pattern, entry.name)
         if owner is None or psutil.pid_exists(int(owner[1])):
             continue
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
         else:
-            left.unlink(missing_ok=True)
+            entry.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write to; renamed to `path` at the end, removed if anything goes wrong.
+    """Yield a temporary path beside `path`; rename it to `path` at the end, or remove it if the block raises an error.
 
-    A kill at any moment leaves the old file or the new one. The temporary name keeps the ending, by which libraries
-    choose a format.
+    A process that is killed at any moment leaves either the old file or the new one, never part of a file. The
+    temporary name has the same suffix, because libraries choose the format by it.
+
+    Yields:
+        The path to write to.
 
     Raises:
-        OutputError: If the system will not have it written.
+        OutputError: If the file cannot be written.
     """
     temporary = _temporary(path)
     with describe_os_error(path):
         try:
             yield temporary
-            with temporary.open("rb+") as written:
-                os.fsync(written.fileno())
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
             temporary.replace(path)
             _sync(path.parent)
         finally:
@@ -120,31 +130,34 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def _sync(folder: Path) -> None:
-    """Have the names in a folder on the disk, so that files written one after the other survive a power cut so, too."""
-    if os.name != "posix":  # elsewhere a folder cannot be opened
+    """Flush the entries of a folder to disk: after a power cut, no file exists without those written before it."""
+    if os.name != "posix":  # other systems cannot open a folder
         return
-    opened = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # some network disks do not know how
-            os.fsync(opened)
+        with suppress(OSError):  # some network file systems do not support it
+            os.fsync(descriptor)
     finally:
-        os.close(opened)
+        os.close(descriptor)
 
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder` to fill; renamed to `folder` at the end, removed if anything goes wrong.
+    """Yield a temporary folder beside `folder`; rename it at the end, or remove it if the block raises an error.
 
-    If another process has made the folder meanwhile, that one stays.
+    If another process has created `folder` in the meantime, that folder is kept and the temporary one is removed.
+
+    Yields:
+        The folder to fill.
 
     Raises:
-        OutputError: If the system will not have it written.
+        OutputError: If the folder cannot be written.
     """
     temporary = folder.with_name(f".{folder.name}.{HOST}-{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     with describe_os_error(folder):
         temporary.mkdir(parents=True)
-        _clear(folder.parent, rf"\.{re.escape(folder.name)}\.{HOST}-(\d+)\.tmp$")
+        _remove_leftovers(folder.parent, rf"\.{re.escape(folder.name)}\.{HOST}-(\d+)\.tmp$")
         try:
             yield temporary
             try:
@@ -157,12 +170,12 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write plain values as JSON."""
+    """Write plain values to a JSON file; values of other types are written as text."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, without its index."""
+    """Write a table to a CSV file, without its index."""
     with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""A folder that only one process works in at a time."""
+"""Exclusive locks: only one process at a time works in a folder."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lumbar.core.errors import RunError
-from lumbar.storage.files import HOST, clear, describe_os_error
+from lumbar.storage.files import HOST, describe_os_error, remove_leftovers
 
 LOCK = ".lock"
-"""Name of the file in a folder by which one process keeps others out; its content says which."""
+"""Name of the lock file in a folder; its content names the process that holds the lock."""
 
 
 @contextmanager
 def exclusive_lock(folder: Path) -> Iterator[None]:
-    """Keep a folder to this process while it works there, and clear away what killed processes left half-written.
+    """Lock a folder for this process, and remove temporary files that killed processes left in it.
 
-    The folder is made if it is not there, and is gone afterwards if nothing came to stand in it. The system itself
-    frees it when the process ends, however it ends. Folders inside it are not held.
+    The folder is created if it does not exist; in that case it is removed at the end if it is still empty. The
+    operating system releases the lock when the process ends, even if the process is killed. Subfolders are not locked.
 
     Raises:
-        RunError: If another process is at work in it.
-        OutputError: If the system will not have it written to.
+        RunError: If another process holds the lock.
+        OutputError: If the folder cannot be written to.
     """
     import filelock
 
-    made = not folder.is_dir()
+    created = not folder.is_dir()
     lock = filelock.FileLock(folder / LOCK)
     with describe_os_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,14 +41,14 @@ def exclusive_lock(folder: Path) -> Iterator[None]:
                 remedy="wait until it has ended, or choose another folder (--name, --out)",
             ) from None
     try:
-        with suppress(OSError):  # a courtesy to whoever comes second
+        with suppress(OSError):  # the text only helps the user of a second process
             (folder / LOCK).write_text(f"process {os.getpid()} on {HOST}", encoding="utf-8")
-        clear(folder)
+        remove_leftovers(folder)
         yield
     finally:
         with suppress(OSError):
             (folder / LOCK).unlink()
-            if made:
+            if created:
                 folder.rmdir()
         lock.release()
 

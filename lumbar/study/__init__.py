@@ -1,4 +1,4 @@
-"""One patient's study: its series in order, the mid-sagittal slice, and the axial slice of each disc level.
+"""One patient's study: its sorted series, the mid-sagittal slice, the five disc levels and their axial slices.
 
 >>> found = lumbar.study.locate(["STUDY"])  # doctest: +SKIP
 >>> found.table  # doctest: +SKIP

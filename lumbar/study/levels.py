@@ -1,4 +1,4 @@
-"""The axial slice that shows a disc level: the nearest to the level's point, if it is near enough."""
+"""The axial slice that shows a disc level: the slice nearest to the level's point, if it is near enough."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from lumbar.imaging.dicom.slice_header import SliceHeader
 from lumbar.study.stacks import Stack
 
 ALIKE_DEGREES = 10.0
-"""Of stacks that all contain a point, one this much better aligned with the disc is taken before a nearer one."""
+"""Of slices that contain a point, none is chosen that is tilted this much more than the best aligned one, degrees."""
 
 
 @dataclass(frozen=True, eq=False)
 class AxialPlace:
-    """Where a point of the patient is seen in the axial slices.
+    """The axial slice that shows a point, and where in the slice the point lies.
 
     Args:
-        slice: The slice; None if no slice shows the point.
-        x: Of the point's foot in the slice, native pixels (the centre of the first one is 0); NaN without a slice.
-        y: The same.
-        distance_mm: Of the point from the slice's plane, along the normal; NaN without a slice.
-        angle_degrees: Between the slice and the level's own plane, see `along_spine`; NaN without a slice.
-        remark: What a reader should know, in a plain sentence, or "".
+        slice: Header of the slice; None if no slice shows the point.
+        x: Column of the point's projection onto the slice, native pixels (the centre of the first pixel is 0); NaN
+            without a slice.
+        y: Row of that projection, native pixels; NaN without a slice.
+        distance_mm: Distance of the point from the plane of the slice, mm; NaN without a slice.
+        angle_degrees: Angle between the slice and the plane across the spine at the point, see `spine_directions`; NaN
+            without a slice.
+        remark: What a reader should know, in a plain sentence; "" if there is nothing to say.
     """
 
     slice: SliceHeader | None
@@ -35,36 +37,40 @@ class AxialPlace:
     remark: str
 
 
-def along_spine(points_mm: np.ndarray) -> np.ndarray:
-    """The direction of the spine at each level: from the level above to the level below, through it.
+def spine_directions(points_mm: np.ndarray) -> np.ndarray:
+    """Return the direction of the spine at each level: from the level above to the level below.
 
-    A plane at right angles to it estimates the disc's. In synthetic patients the estimate is 2° ± 2° off the true disc
-    from L1/L2 to L4/L5 and 8° ± 6° at L5/S1, where nothing below tells the sacrum's slope.
+    A plane perpendicular to it estimates the plane of the disc. In synthetic patients the estimate differs from the
+    true disc by 2° ± 2° from L1/L2 to L4/L5, and by 8° ± 6° at L5/S1, where no point below shows the slope of the
+    sacrum.
 
     Args:
-        points_mm: (5, 3) points of the levels from the head down, patient mm (LPS); NaN missing.
+        points_mm: Points of the levels from the head down, shape (5, 3), patient mm (LPS); NaN where one is missing.
 
     Returns:
-        Unit vectors, shape (5, 3); NaN where a neighbour is missing.
+        Unit vectors, patient coordinates (LPS), shape (5, 3); NaN where a neighbour is missing.
     """
     steps = np.gradient(np.asarray(points_mm, dtype=np.float64), axis=0)
     return steps / np.linalg.norm(steps, axis=1, keepdims=True)
 
 
-def axial_place(
+def find_axial_slice(
     point_mm: np.ndarray, direction: np.ndarray, frame_of_reference: str, stacks: Sequence[Stack]
 ) -> AxialPlace:
     """Find the axial slice that shows a point.
 
-    Of each stack the slice nearest to the point along its normal, and of those the nearest; but if several stacks
-    contain the point, one that follows the disc comes before one that crosses it. A slice counts only if the point's
-    foot lies inside its picture and within the stack's `reach`.
+    A slice qualifies if the projection of the point lies inside its image and its distance within the `reach` of its
+    stack. The nearest slice is chosen. If several stacks contain the point, a slice along the disc is preferred to one
+    that crosses it, see `ALIKE_DEGREES`.
 
     Args:
-        point_mm: The level's point, shape (3,), patient mm (LPS).
-        direction: Of the spine there, shape (3,), see `along_spine`.
-        frame_of_reference: UID in which the point's millimetres count. Only slices of the same one are looked at.
-        stacks: Axial stacks, the most welcome first: it wins where two lie alike.
+        point_mm: The point of the level, shape (3,), patient mm (LPS).
+        direction: Direction of the spine there, shape (3,), see `spine_directions`.
+        frame_of_reference: Frame of Reference UID of the point. Only slices with the same one are considered.
+        stacks: Axial stacks, the preferred one first: it is chosen if two slices are equally near.
+
+    Returns:
+        The slice and the position of the point in it; without a slice, a remark that says why there is none.
     """
     comparable = [stack for stack in stacks if frame_of_reference and stack.frame_of_reference == frame_of_reference]
     if not comparable:
@@ -72,7 +78,7 @@ def axial_place(
     places = [(stack, _nearest(point_mm, direction, stack)) for stack in comparable]
     seen = [(stack, place) for stack, place in places if place is not None]
     if not seen:
-        return _nowhere("the point lies beside the pictures of all axial slices")
+        return _nowhere("the point lies outside the pictures of all axial slices")
     near = [(stack, place) for stack, place in seen if place.distance_mm <= stack.reach]
     if not near:
         stack, place = min(seen, key=lambda pair: pair[1].distance_mm)
@@ -90,7 +96,7 @@ def _contains(stack: Stack, place: AxialPlace) -> bool:
 
 
 def _nearest(point_mm: np.ndarray, direction: np.ndarray, stack: Stack) -> AxialPlace | None:
-    """The place in the stack's nearest slice in whose picture the point's foot lies; None if there is no such slice."""
+    """Return the nearest slice of the stack whose image contains the projection of the point; None if there is none."""
     distances = np.array([abs(float(each.plane.distance(point_mm))) for each in stack.slices])
     for index in np.argsort(distances, kind="stable"):
         each = stack.slices[index]
@@ -108,11 +114,12 @@ def _nearest(point_mm: np.ndarray, direction: np.ndarray, stack: Stack) -> Axial
 
 
 def _why_not_comparable(frame_of_reference: str, stacks: Sequence[Stack]) -> str:
+    """Return why no axial slice shares the frame of reference of the point."""
     if not stacks:
         return "the study has no axial slices"
     if not frame_of_reference:
-        return "the point's frame of reference is not known: it cannot be carried to the axial slices"
-    return "the axial slices have another frame of reference, or none: the point cannot be carried to them"
+        return "the frame of reference of the point is not known, so it cannot be mapped to the axial slices"
+    return "the axial slices have another frame of reference, or none, so the point cannot be mapped to them"
 
 
 def _nowhere(remark: str) -> AxialPlace:

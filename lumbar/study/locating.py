@@ -1,4 +1,4 @@
-"""Where the five disc levels of a study lie: in the sagittal slice, in the patient, and in the axial slices."""
+"""Locate the five disc levels of a study: in the sagittal slice, in the patient, and in the axial slices."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lumbar.core.errors import ScanError, StudyError
 from lumbar.imaging.dicom.slice_header import SliceHeader
 from lumbar.runs.settings import LocateSettings
 from lumbar.study import plausibility
-from lumbar.study.levels import along_spine, axial_place
+from lumbar.study.levels import find_axial_slice, spine_directions
 from lumbar.study.reading import Study, read_study
-from lumbar.study.sagittal import Midsagittal, midsagittal
+from lumbar.study.sagittal import Midsagittal, find_midsagittal
 from lumbar.study.stacks import Stack
 
 COLUMNS = (
@@ -25,23 +25,24 @@ COLUMNS = (
     *("sagittal_file", "sagittal_frame", "sagittal_x", "sagittal_y"),
     *("axial_file", "axial_frame", "axial_x", "axial_y", "distance_mm", "angle_degrees", "remark"),
 )
-"""Columns of the table of levels, see `Located`."""
+"""Columns of the table of levels; `Located` describes them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Located:
-    """What was found.
+    """The levels found in a study.
 
     Args:
-        table: One row a level, from the head down: level; x_mm, y_mm, z_mm (patient coordinates, LPS); confidence;
-            flagged (not to be believed unchecked); sagittal_file, sagittal_frame (from 0), sagittal_x, sagittal_y
-            (native pixels, the centre of the first is 0); the same of the axial slice that shows the level, empty and
-            NaN if there is none; distance_mm (of the point from that slice's plane); angle_degrees (between that slice
-            and the plane at right angles to the line of points, 0 if it follows the disc); remark.
-        study: Its series, and what is odd about them.
-        middle: The mid-sagittal slice.
-        notes: What a reader should know beside the table, in plain sentences.
-        refused: Files that could not be read, one error each.
+        table: One row per level, from the head down. Its columns: level; x_mm, y_mm, z_mm (patient coordinates, LPS);
+            confidence (see `lumbar.inference.ScanPoints`); flagged (whether the point needs checking); sagittal_file,
+            sagittal_frame (from 0), sagittal_x, sagittal_y (native pixels, the centre of the first pixel is 0);
+            axial_file, axial_frame, axial_x, axial_y (the same for the axial slice that shows the level; empty and NaN
+            if there is none); distance_mm (distance of the point from the plane of that slice); angle_degrees (angle
+            between that slice and the plane perpendicular to the line of points; 0 for a slice along the disc); remark.
+        study: The series of the study, and their irregularities.
+        middle: The mid-sagittal slice with its points.
+        notes: What a reader should know in addition to the table, in plain sentences.
+        refused: Why files could not be read, one error each.
         synthetic: Whether the network was trained on synthetic patients only.
     """
 
@@ -66,14 +67,14 @@ def locate(
     """Find the five disc levels of a study, and for each the axial slice that shows it.
 
     Args:
-        paths: The study's folder, or its files and folders.
-        settings: With which network, and of which series.
-        progress: Show progress bars.
+        paths: The folder of the study, or its files and folders.
+        settings: The network, and the series to use.
+        progress: Whether to show progress bars.
 
     Raises:
-        StudyError: If the files are not of one patient's study, or it has no sagittal series.
+        StudyError: If the files are not one study of one patient, or there is no sagittal series.
         ScanError: If no sagittal slice can be read.
-        RunError: If there is no such network.
+        RunError: If there is no such network, or it was not trained on sagittal images.
     """
     network = weights.find(settings.weights)
     study = read_study(paths, study=settings.study, progress=progress)
@@ -83,22 +84,20 @@ def locate(
             "the study has no sagittal series",
             file=", ".join(map(str, paths)),
             found="; ".join(f"{each.name}{each.left_out and f', left out: {each.left_out}'}" for each in study.series),
-            remedy="the levels are told apart in a sagittal slice; give the whole study's folder",
+            remedy="give the folder of the whole study: the levels are identified in a sagittal slice",
         )
-    # Of axial series cut alike the T2-weighted one, in which the canal is bright, has the longest echo time.
+    # Among axial series with the same slices, prefer the T2-weighted one (bright canal): it has the longest echo time.
     pairs = sorted(study.stacks("axial", settings.axial), key=lambda pair: -_echo_time(pair[1]))
     axial = [stack for _, stack in pairs]
     by_confidence = settings.middle == "confidence"
-    found, refused = midsagittal(sagittal, network, by_confidence=by_confidence, progress=progress)
+    found, refused = find_midsagittal(sagittal, network, by_confidence=by_confidence, progress=progress)
     if not found:
         raise refused[0]
     middle, *others = sorted(found, key=lambda each: _preference(each, axial))
     table, notes = _table(middle, others, axial)
     foreign = [series.name for series, stack in pairs if stack.frame_of_reference != middle.stack.frame_of_reference]
     for name in dict.fromkeys(foreign):
-        notes.append(
-            f"No point is carried to {name}: its frame of reference is another than that of the sagittal slice."
-        )
+        notes.append(f"No point is mapped to {name}: its frame of reference differs from that of the sagittal slice.")
     return Located(table, study, middle, tuple(notes), (*study.refused, *refused), network.synthetic)
 
 
@@ -107,20 +106,26 @@ def _echo_time(stack: Stack) -> float:
 
 
 def _preference(middle: Midsagittal, axial: Sequence[Stack]) -> tuple:
-    """Least first: points that can be carried to axial slices, a sure network, a T2 weighting, the surest network."""
+    """Return a sort key, the best slice first.
+
+    Slices come first whose points can be mapped to axial slices; then those that are not flagged, those with a longer
+    echo time (T2 weighting), and those with a higher confidence.
+    """
     reference = middle.stack.frame_of_reference
-    carried = bool(reference) and any(stack.frame_of_reference == reference for stack in axial)
+    mapped = bool(reference) and any(stack.frame_of_reference == reference for stack in axial)
     confidence = float(middle.points.confidence.mean())
-    return not carried, middle.points.flagged, -_echo_time(middle.stack), -confidence
+    return not mapped, middle.points.flagged, -_echo_time(middle.stack), -confidence
 
 
 def _table(
     middle: Midsagittal, others: Sequence[Midsagittal], axial: Sequence[Stack]
 ) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table of levels, and notes."""
     xyz = middle.xyz_mm
     reference = middle.stack.frame_of_reference
-    places = [axial_place(point, way, reference, axial) for point, way in zip(xyz, along_spine(xyz), strict=True)]
-    doubts, notes = plausibility.doubts(middle, others)
+    directions = spine_directions(xyz)
+    places = [find_axial_slice(point, along, reference, axial) for point, along in zip(xyz, directions, strict=True)]
+    doubts, notes = plausibility.find_doubts(middle, others)
     found = middle.points
     rows = []
     for n, (level, place) in enumerate(zip(LEVELS, places, strict=True)):
@@ -139,6 +144,7 @@ def _table(
 
 
 def _in_slice(name: str, header: SliceHeader | None, x: float, y: float) -> dict:
+    """Return the columns that place a point in a slice; `name` is "sagittal" or "axial"."""
     place = {"file": str(header.path), "frame": header.frame} if header else {"file": "", "frame": None}
     return {f"{name}_{key}": value for key, value in (place | {"x": x, "y": y}).items()}
 
@@ -151,6 +157,6 @@ def _in_words(row: Any) -> str:
         frame = f" frame {row.axial_frame}" if row.axial_frame else ""
         text += (
             f"; axial {Path(row.axial_file).name}{frame} at ({row.axial_x:.1f}, {row.axial_y:.1f}), "
-            f"{row.distance_mm:.1f} mm from its plane, which is {row.angle_degrees:.0f}° off across the spine"
+            f"{row.distance_mm:.1f} mm from the point, tilted {row.angle_degrees:.0f}° from the plane across the spine"
         )
     return text + (f"; {row.remark}" if row.remark else "")

@@ -1,4 +1,4 @@
-"""The mid-sagittal slice: where the middle of the spine lies in a sagittal stack."""
+"""The midline: where the middle of the spine lies in a sagittal stack."""
 
 from __future__ import annotations
 
@@ -8,32 +8,46 @@ from lumbar.study.stacks import Stack
 from lumbar.weights.calibration import log_odds
 
 AROUND_MM = 30.0
-"""Slices up to this far from half-way between the outermost are looked at."""
+"""The network reads slices up to this far from the midpoint of the stack."""
 
 EVERY_MM = 2.0
-"""Of slices closer together than this only some are looked at."""
+"""The network skips slices that lie closer than this to the last one it reads."""
 
 FEWEST = 5
-"""Slices that must have been looked at for their confidence to tell the middle."""
+"""Smallest number of slices whose confidence can show the middle."""
 
 SURE = 0.5
-"""A network whose confidence reaches this in no slice has not seen a spine there."""
+"""If the confidence reaches this in no slice, the network has not found a spine."""
 
 FALL = 2.0
-"""Log odds by which the confidence must fall off to one side; a network as sure of every slice tells no middle."""
+"""Log odds by which the confidence must fall off to at least one side; an even confidence shows no middle."""
 
 MARGIN = 0.3
-"""Share of the slices' range at either end where the middle is not looked for."""
+"""Share of the stack at either end in which the middle is not searched."""
 
 
-def half_way(stack: Stack) -> float:
-    """Half-way between the outermost slices, where operators put the spine; offset from the first slice, mm."""
+def midpoint(stack: Stack) -> float:
+    """Return the midpoint between the outermost slices, where operators place the spine.
+
+    Args:
+        stack: A sagittal stack.
+
+    Returns:
+        Offset from the first slice, mm.
+    """
     return float(stack.offsets[-1] / 2)
 
 
-def around_middle(stack: Stack) -> list[int]:
-    """Positions in the stack of the slices to look at, in order: those about half-way, not all of very thin ones."""
-    middle = half_way(stack)
+def slices_near_midpoint(stack: Stack) -> list[int]:
+    """Return which slices the network reads: those near the midpoint, but only some of very thin ones.
+
+    Args:
+        stack: A sagittal stack.
+
+    Returns:
+        Positions of the slices in the stack, from 0, increasing.
+    """
+    middle = midpoint(stack)
     near = np.flatnonzero(np.abs(stack.offsets - middle) <= AROUND_MM)
     if not near.size:
         near = np.array([np.argmin(np.abs(stack.offsets - middle))])
@@ -44,19 +58,21 @@ def around_middle(stack: Stack) -> list[int]:
     return chosen
 
 
-def by_confidence(offsets: np.ndarray, confidence: np.ndarray) -> float | None:
-    """The middle as a network sees it: the place about which its confidence to the left mirrors that to the right.
+def middle_by_confidence(offsets: np.ndarray, confidence: np.ndarray) -> float | None:
+    """Find the middle of the spine from the network's confidence: the offset about which the confidence is symmetric.
 
-    A network is about as sure of any slice through the canal, and less and less of those to either side; so the surest
-    slice says little, but the symmetry does. With the network `phantom+mr` the slice nearest to it was the true middle
-    one in all of 48 series of 24 synthetic patients (T1 and T2, 11 slices), with `phantom` in 47 of them.
+    The confidence is about the same in every slice through the canal and falls off to either side. So the slice with
+    the highest confidence says little about the middle, but the symmetry does. With the network `phantom+mr`, the slice
+    nearest to the result was the true middle slice in all of 48 series of 24 synthetic patients (T1 and T2, 11 slices);
+    with `phantom`, in 47 of them.
 
     Args:
-        offsets: (n,) positions of slices, mm, growing.
-        confidence: (n, K) chances of their points as the maps have them, from 0 to 1; NaN from a network without maps.
+        offsets: Positions of the slices, mm, increasing, shape (n,).
+        confidence: Probabilities of the points in each slice, as the heatmaps give them, 0 to 1, shape (n, K); NaN from
+            a network without heatmaps.
 
     Returns:
-        Offset of the middle, mm; None if the confidences do not tell.
+        Offset of the middle, mm; None if the confidence does not show it.
     """
     confidence = np.asarray(confidence, dtype=np.float64)
     if len(offsets) < FEWEST or not np.isfinite(confidence).all() or confidence.mean(axis=1).max() < SURE:
@@ -72,7 +88,7 @@ def by_confidence(offsets: np.ndarray, confidence: np.ndarray) -> float | None:
 
 
 def _mismatch(offsets: np.ndarray, odds: np.ndarray, middle: float) -> float:
-    """Mean squared difference of the log odds at equal distances to both sides of a place."""
+    """Return the mean squared difference of the log odds at equal distances to both sides of an offset."""
     away = np.linspace(0, min(middle - offsets[0], offsets[-1] - middle), 25)
     difference = np.interp(middle + away, offsets, odds) - np.interp(middle - away, offsets, odds)
     return float(np.mean(difference**2))

@@ -1,4 +1,4 @@
-"""Whether five points can be those of a spine, and whether other series of the study say the same."""
+"""Check whether five points can be those of a spine, and whether other series of the study agree."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from lumbar.core.constants import LEVELS
 from lumbar.study.sagittal import Midsagittal
 
 STEPS_MM = (15.0, 60.0)
-"""Bounds of the distance between neighbouring levels in an adult; among synthetic patients it is 22 to 41 mm."""
+"""Smallest and largest distance between neighbouring levels of an adult; in synthetic patients it is 22 to 41 mm."""
 
 DISAGREEMENT_MM = 10.0
-"""Points of two sagittal series that lie this far apart, a third of a level, contradict each other."""
+"""Distance, a third of a level, from which the points of two sagittal series contradict each other."""
 
 
-def doubts(middle: Midsagittal, others: Sequence[Midsagittal]) -> tuple[list[list[str]], list[str]]:
-    """What speaks against the points.
+def find_doubts(middle: Midsagittal, others: Sequence[Midsagittal]) -> tuple[list[list[str]], list[str]]:
+    """Find reasons to doubt the points of a slice.
 
     Args:
         middle: The mid-sagittal slice with its points.
-        others: Those of the other sagittal series.
+        others: The mid-sagittal slices of the other sagittal series.
 
     Returns:
-        For each level the doubts about its point, and how far the other series agree, in plain sentences.
+        The doubts about the point of each level, and notes on how far the other series agree, in plain sentences.
     """
     xyz = middle.xyz_mm
     found: list[list[str]] = [[] for _ in LEVELS]
@@ -32,14 +32,14 @@ def doubts(middle: Midsagittal, others: Sequence[Midsagittal]) -> tuple[list[lis
     for number, (step, fall) in enumerate(zip(steps, -np.diff(xyz[:, 2]), strict=True)):
         if not STEPS_MM[0] <= step <= STEPS_MM[1] or fall <= 0:
             way = "lies above" if fall <= 0 else f"lies {step:.0f} mm from"
-            found[number + 1].append(f"{LEVELS[number + 1]} {way} {LEVELS[number]}, which cannot be")
+            found[number + 1].append(f"{LEVELS[number + 1]} {way} {LEVELS[number]}, which is not plausible")
     notes = []
     for other in others:
         if not middle.stack.frame_of_reference or other.stack.frame_of_reference != middle.stack.frame_of_reference:
-            notes.append(f"The points of {other.name} cannot be compared: its frame of reference is another.")
+            notes.append(f"The points of {other.name} cannot be compared: its frame of reference differs.")
             continue
         if other.points.flagged and not middle.points.flagged:
-            notes.append(f"The network does not trust its points in {other.name}: they are not compared.")
+            notes.append(f"The points of {other.name} are not compared: the network is not confident of them.")
             continue
         apart = _apart(xyz, other.xyz_mm, middle.stack.normal)
         notes.append(f"The points of {other.name} lie {apart.min():.1f} to {apart.max():.1f} mm from these.")
@@ -49,6 +49,6 @@ def doubts(middle: Midsagittal, others: Sequence[Midsagittal]) -> tuple[list[lis
 
 
 def _apart(one: np.ndarray, other: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Distances within the sagittal plane, mm, shape (5,): the two slices may lie a little beside each other."""
+    """Return distances within the sagittal plane, mm, shape (5,), because the slices may not lie at the same depth."""
     difference = other - one
     return np.linalg.norm(difference - (difference @ normal)[:, None] * normal, axis=1)

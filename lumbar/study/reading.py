@@ -1,4 +1,4 @@
-"""A study's folder, read by its headers alone."""
+"""Read a study from its folder, by the headers of its files alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from lumbar.core.errors import ScanError, StudyError
 from lumbar.imaging import begins_as_dicom
 from lumbar.imaging.dicom.slice_header import SliceHeader, read_headers
-from lumbar.study.series import Series, series_of
+from lumbar.study.series import Series, group_into_series
 from lumbar.study.stacks import Stack
 
 
@@ -21,9 +21,9 @@ class Study:
     """One patient's study.
 
     Args:
-        series: By their numbers.
-        refused: DICOM files that could not be read, one error each.
-        warnings: What is odd about the study as a whole, in plain sentences.
+        series: The series, sorted by number.
+        refused: Why DICOM files could not be read, one error each.
+        warnings: Irregularities of the study as a whole, in plain sentences.
     """
 
     series: tuple[Series, ...]
@@ -31,24 +31,23 @@ class Study:
     warnings: tuple[str, ...]
 
     def stacks(self, view: str, wanted: Sequence[str] = ()) -> list[tuple[Series, Stack]]:
-        """The stacks of a view.
+        """Return the stacks of a view, each with its series.
 
         Args:
             view: One of `lumbar.core.constants.VIEWS`.
-            wanted: Numbers or Series Instance UIDs of the series to choose from; all if empty.
+            wanted: Numbers or Series Instance UIDs of the series to use; all series if empty.
 
         Raises:
-            StudyError: If one of the series wanted is not there, or has no slice of this view.
+            StudyError: If a wanted series does not exist, or has no slice of this view.
         """
         found = [(series, stack) for series in self.series for stack in series.stacks if stack.view == view]
         for name in wanted:
-            if not any(series.answers_to(name) for series, _ in found):
+            if not any(series.matches(name) for series, _ in found):
+                known = ", ".join(dict.fromkeys(series.name for series, _ in found))
                 raise StudyError(
-                    f"the study has no such {view} series",
-                    found=name,
-                    expected=", ".join(dict.fromkeys(series.name for series, _ in found)) or "none: it has no such one",
+                    f"the study has no such {view} series", found=name, expected=known or f"no series: none is {view}"
                 )
-        return [pair for pair in found if not wanted or any(pair[0].answers_to(name) for name in wanted)]
+        return [pair for pair in found if not wanted or any(pair[0].matches(name) for name in wanted)]
 
     def __str__(self) -> str:
         lines = []
@@ -65,17 +64,17 @@ class Study:
 
 
 def read_study(paths: Sequence[str | Path], *, study: str | None = None, progress: bool = True) -> Study:
-    """Read the headers of a study.
+    """Read a study from the headers of its files.
 
     Args:
-        paths: DICOM files, and folders of them, searched to the bottom; names and endings do not matter.
-        study: Study Instance UID of the one meant, if there are several.
-        progress: Show a progress bar.
+        paths: DICOM files, and folders of them, searched recursively; the names of the files do not matter.
+        study: Study Instance UID of the study to read, if there are several.
+        progress: Whether to show a progress bar.
 
     Raises:
-        StudyError: If there is no DICOM slice, the slices are of several studies and none was chosen, or of several
-            patients.
-        ScanError: If not one of the files can be read.
+        StudyError: If there is no DICOM slice, if the slices belong to several studies and `study` is left out, or if
+            they belong to several patients.
+        ScanError: If none of the files can be read.
     """
     slices, refused = [], []
     for file in tqdm(_dicom_files(paths), "reading headers", unit="file", disable=not progress):
@@ -86,12 +85,12 @@ def read_study(paths: Sequence[str | Path], *, study: str | None = None, progres
     if refused and not slices:
         raise refused[0]
     slices = _chosen(slices, study, paths)
-    slices, warnings = _each_once(slices)
-    return Study(series_of(slices), tuple(refused), tuple(warnings))
+    slices, warnings = _without_copies(slices)
+    return Study(group_into_series(slices), tuple(refused), tuple(warnings))
 
 
 def _dicom_files(paths: Sequence[str | Path]) -> list[Path]:
-    """Files that are named, or that begin as DICOM files do or are called so, in the order of their names."""
+    """Return the files named, and the DICOM files in the folders named, by their first bytes or their ending .dcm."""
     found = []
     for path in map(Path, paths):
         if not path.exists():
@@ -105,13 +104,14 @@ def _dicom_files(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def _chosen(slices: list[SliceHeader], study: str | None, paths: Sequence[str | Path]) -> list[SliceHeader]:
+    """Return the slices of the one study, and check that they are of one patient."""
     where = ", ".join(map(str, paths))
     studies = sorted({each.identity["study"] for each in slices})
     if study is not None:
         slices = [each for each in slices if each.identity["study"] == study]
     elif len(studies) > 1:
         raise StudyError(
-            "the files are of several studies",
+            "the files belong to several studies",
             file=where,
             field="StudyInstanceUID",
             found=f"{len(studies)}: {', '.join(studies[:3])}{' …' if len(studies) > 3 else ''}",
@@ -128,13 +128,13 @@ def _chosen(slices: list[SliceHeader], study: str | None, paths: Sequence[str | 
             field="PatientID",
             found=f"{len(patients)} patients",
             expected="one",
-            remedy="find out whose slices they are; no point is carried from one patient to another",
+            remedy="find out which patient each slice belongs to, and give the files of one patient",
         )
     return slices
 
 
-def _each_once(slices: list[SliceHeader]) -> tuple[list[SliceHeader], list[str]]:
-    """Slices without copies of a file, and what to say of copies."""
+def _without_copies(slices: list[SliceHeader]) -> tuple[list[SliceHeader], list[str]]:
+    """Return the slices without copies, and warnings about copies and contradictions."""
     first: dict[tuple[str, int], SliceHeader] = {}
     kept, copies, contradictions = [], 0, []
     for each in slices:
@@ -147,9 +147,9 @@ def _each_once(slices: list[SliceHeader]) -> tuple[list[SliceHeader], list[str]]
         else:
             kept.append(each)
             contradictions.append(f"{first[key].path.name} and {each.path.name}")
-    warnings = [f"{copies} slice(s) are there more than once, as copies; one of each was taken"] if copies else []
+    warnings = [f"{copies} slice(s) are copies of others and were left out"] if copies else []
     if contradictions:
-        warnings.append(f"slices at different places have one SOP Instance UID: {'; '.join(contradictions[:3])}")
+        warnings.append(f"slices at different positions share one SOP Instance UID: {'; '.join(contradictions[:3])}")
     return kept, warnings
 
 

@@ -19,14 +19,14 @@ from lumbar.weights import Weights
 
 @dataclass(frozen=True, eq=False)
 class Midsagittal:
-    """The mid-sagittal slice of a stack, and its points.
+    """The mid-sagittal slice of a stack, with its points.
 
     Args:
-        series: The series.
+        series: Series of the stack.
         stack: The stack.
         number: Position of the slice in the stack, from 0.
-        points: What the network found in it.
-        why: How it was chosen, in words.
+        points: The points that the network found in the slice.
+        why: How the slice was chosen, in words.
     """
 
     series: Series
@@ -37,36 +37,36 @@ class Midsagittal:
 
     @property
     def name(self) -> str:
-        """Of the series, and of the acquisition if it has several."""
+        """Name of the series, with the acquisition if the series has several."""
         return self.series.name + (f", {self.stack.acquisition}" if self.stack.acquisition else "")
 
     @property
     def slice(self) -> SliceHeader:
-        """The slice's header."""
+        """Header of the slice."""
         return self.stack.slices[self.number]
 
     @property
     def xyz_mm(self) -> np.ndarray:
-        """The points in patient mm (LPS), shape (5, 3)."""
+        """Points of the five levels, patient mm (LPS), shape (5, 3)."""
         return self.slice.plane.to_patient(self.points.xy_native)
 
 
-def midsagittal(
+def find_midsagittal(
     candidates: Sequence[tuple[Series, Stack]], network: Weights, *, by_confidence: bool = True, progress: bool = True
 ) -> tuple[list[Midsagittal], list[ScanError]]:
     """Choose the mid-sagittal slice of each stack.
 
     Args:
-        candidates: Sagittal stacks.
-        network: Whom to ask for the points.
-        by_confidence: Whether the network may correct the middle found by geometry.
-        progress: Show progress bars.
+        candidates: Sagittal stacks with their series.
+        network: Network that finds the points.
+        by_confidence: Whether the confidence of the network chooses the slice; else the geometry of the stack does.
+        progress: Whether to show progress bars.
 
     Returns:
-        One for each stack of which a slice can be read, and why slices cannot be.
+        One slice for each stack of which a slice can be read, and one error for each slice that cannot be read.
 
     Raises:
-        RunError: If the network was not trained on sagittal pictures.
+        RunError: If the network was not trained on sagittal images.
     """
     if "sagittal" not in network.views:
         raise RunError(
@@ -74,9 +74,9 @@ def midsagittal(
         )
     wanted, refused = [], []
     for series, stack in candidates:
-        numbers = midline.around_middle(stack)
+        numbers = midline.slices_near_midpoint(stack)
         read = {}
-        for number in numbers if by_confidence else [_nearest(stack, numbers, midline.half_way(stack))]:
+        for number in numbers if by_confidence else [_nearest(stack, numbers, midline.midpoint(stack))]:
             try:
                 read[number] = _prepared(stack.slices[number], network)
             except ScanError as error:
@@ -100,24 +100,24 @@ def _prepared(header: SliceHeader, network: Weights) -> PreparedScan:
 
 
 def _chosen(stack: Stack, points: dict[int, ScanPoints]) -> tuple[int, str]:
-    """Return the mid-sagittal one of the slices looked at, and why it was chosen."""
+    """Return the position of the mid-sagittal slice among those read, and how it was chosen."""
     numbers = list(points)
-    geometric = _nearest(stack, numbers, midline.half_way(stack))
-    outermost = "half-way between the outermost slices"
+    geometric = _nearest(stack, numbers, midline.midpoint(stack))
+    nearest = "nearest to the midpoint of the outermost slices"
     if len(numbers) == 1:
-        return geometric, f"the slice nearest to {outermost}"
-    seen = midline.by_confidence(stack.offsets[numbers], np.array([points[number].probability for number in numbers]))
-    if seen is None:
-        return geometric, f"the slice nearest to {outermost}; the network's confidence does not tell the middle"
-    number = _nearest(stack, numbers, seen)
-    why = (
-        f"{abs(stack.offsets[number] - seen):.1f} mm from the middle of the slices in which the network is sure of the "
-        "points"
-    )
+        return geometric, f"the slice {nearest}"
+    probability = np.array([points[number].probability for number in numbers])
+    middle = midline.middle_by_confidence(stack.offsets[numbers], probability)
+    if middle is None:
+        return geometric, f"the slice {nearest}; the network's confidence does not show the middle"
+    number = _nearest(stack, numbers, middle)
+    away = abs(stack.offsets[number] - middle)
+    why = f"{away:.1f} mm from the middle of the slices in which the network is confident of the points"
     if number == geometric:
-        return number, f"{why}, and the nearest to {outermost}"
-    return number, f"{why}; slice {geometric + 1} would be {outermost}"
+        return number, f"{why}, and {nearest}"
+    return number, f"{why}; slice {geometric + 1} is {nearest}"
 
 
 def _nearest(stack: Stack, numbers: Sequence[int], offset: float) -> int:
+    """Return which of some slices lies nearest to an offset, mm."""
     return min(numbers, key=lambda number: abs(stack.offsets[number] - offset))

@@ -1,4 +1,4 @@
-"""The series of a study: which slices belong together, which are of use, and what is odd."""
+"""The series of a study: which slices belong together, which series are of use, and their irregularities."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from lumbar.core.constants import VIEWS
 from lumbar.imaging.dicom.slice_header import SliceHeader
-from lumbar.study.stacks import Stack, stacked
+from lumbar.study.stacks import Stack, group_into_stacks
 
 MODALITIES = ("MR", "CT", "")
-"""Modalities whose slices show a spine as the networks know it; files without a word are given the chance."""
+"""Modalities whose slices show a spine as the networks know it; files that do not state one are accepted."""
 
 THICK_SLAB_MM = 20.0
 """Slices thicker than this are projections (MR myelography), in which a point has no depth."""
@@ -21,20 +21,21 @@ _LOCALISER = re.compile(
     r"(?<![a-z])(loc|locali[sz]ers?|locali[sz]ador|pilot|scouts?|survey|surview|topogram|(3|three)[ _-]?plane)(?![a-z])"
 )
 _ALIKE = ("study", "modality", "series_number", "description")
-"""What all files of one series have in common, by the standard (PS3.3, C.7.3.1)."""
+"""Attributes that all files of a series share, by the standard (PS3.3, C.7.3.1)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One series.
+    """One series of a study.
 
     Args:
-        identity: As its first slice's header says.
-        frame_of_reference: Frame of Reference UID; "" if the files do not say.
-        stacks: Its slices, sorted; empty if it is left out.
-        warnings: What is odd about it, in plain sentences.
-        left_out: Why it is of no use here; "" if it is.
-        count: Slices found, also those of a series that is left out.
+        identity: Names and identifiers in the header of its first slice, see
+            `lumbar.imaging.dicom.slice_header.SliceHeader`.
+        frame_of_reference: Frame of Reference UID; "" if the files do not state it.
+        stacks: Its sorted slices; empty if the series is left out.
+        warnings: Irregularities of the series, in plain sentences.
+        left_out: Why the series is not used; "" if it is used.
+        count: Number of slices found, also for a series that is left out.
     """
 
     identity: dict[str, str]
@@ -46,25 +47,29 @@ class Series:
 
     @property
     def name(self) -> str:
-        """For a reader: number and description."""
+        """Name for a reader: number and description."""
         number, description = self.identity["series_number"], self.identity["description"]
         return f"series {number or self.identity['series'] or 'without a number'}" + (
             f" ({description})" if description else ""
         )
 
-    def answers_to(self, wanted: str) -> bool:
-        """Whether this is the series meant by a number or a Series Instance UID."""
+    def matches(self, wanted: str) -> bool:
+        """Return whether a number or Series Instance UID names this series.
+
+        Args:
+            wanted: The number or UID.
+        """
         return wanted in (self.identity["series_number"], self.identity["series"])
 
 
-def series_of(slices: Sequence[SliceHeader]) -> tuple[Series, ...]:
-    """Sort slices into series by Series Instance UID; two series that share one are told apart and warned of.
+def group_into_series(slices: Sequence[SliceHeader]) -> tuple[Series, ...]:
+    """Group slices into series by Series Instance UID; two series that share a UID are separated, with a warning.
 
     Args:
-        slices: Of one study, in any order.
+        slices: Slices of one study, in any order.
 
     Returns:
-        The series, by number and UID.
+        The series, sorted by number and UID.
     """
     groups = defaultdict(list)
     for each in slices:
@@ -82,20 +87,20 @@ def _series(slices: list[SliceHeader], *, shared: bool) -> Series:
     elif shared:
         warnings.append(f"another series has the same Series Instance UID, {identity['series']}")
     placed = [each for each in slices if each.plane is not None]
-    stacks = stacked(placed)
+    stacks = group_into_stacks(placed)
     left_out = _why_left_out(slices, placed, stacks)
     if left_out:
         return Series(identity, reference, (), tuple(warnings), left_out, len(slices))
     if len(placed) < len(slices):
-        warnings.append(f"{len(slices) - len(placed)} slice(s) do not say where they lie and were left out")
+        warnings.append(f"{len(slices) - len(placed)} slice(s) do not state their position and were left out")
     if not reference:
-        warnings.append("the files do not say their frame of reference: no point can be carried to or from them")
-    warnings += _mixture(stacks)
+        warnings.append("the files do not state their frame of reference, so no point can be mapped to or from them")
+    warnings += _irregularities(stacks)
     return Series(identity, reference, tuple(stacks), tuple(warnings), "", len(slices))
 
 
 def _why_left_out(slices: list[SliceHeader], placed: list[SliceHeader], stacks: list[Stack]) -> str:
-    """Why a series is of no use for finding levels, or ""."""
+    """Return why a series cannot be used to find levels; "" if it can."""
     first = slices[0]
     if first.identity["modality"] not in MODALITIES:
         return f"its modality is {first.identity['modality']}"
@@ -108,7 +113,7 @@ def _why_left_out(slices: list[SliceHeader], placed: list[SliceHeader], stacks: 
     if _LOCALISER.search(first.identity["description"].lower()):
         return "a localiser, as its description says"
     if not placed:
-        return "its files do not say where in the patient they lie"
+        return "its files do not state where in the patient they lie"
     if {stack.view for stack in stacks} == set(VIEWS):
         return "a localiser: its slices lie in all three planes"
     if (stacks[0].thickness or 0) > THICK_SLAB_MM:
@@ -116,17 +121,17 @@ def _why_left_out(slices: list[SliceHeader], placed: list[SliceHeader], stacks: 
     return ""
 
 
-def _mixture(stacks: list[Stack]) -> list[str]:
-    """What is odd about the stacks of one series beside each other."""
+def _irregularities(stacks: list[Stack]) -> list[str]:
+    """Return what is unusual about the stacks of one series together, in plain sentences."""
     views = [view for view in VIEWS if any(stack.view == view for stack in stacks)]
     if len(views) > 1:
-        return [f"its slices lie in two planes ({' and '.join(views)}), as if two series had one UID"]
+        return [f"its slices lie in two planes ({' and '.join(views)}), as if two series shared one UID"]
     found = []
     sizes = {(each.width, each.height) for stack in stacks for each in stack.slices}
     if len(sizes) > 1:
         found.append(f"pictures of several sizes: {', '.join(f'{w}×{h}' for w, h in sorted(sizes))}")
     turned = {tuple(stack.normal.round(2)) for stack in stacks}
-    # Axial slices are angled disc by disc as a matter of course.
+    # Axial slices are often angled along each disc.
     if len(turned) > 1 and views != ["axial"]:
         found.append(f"slices of {len(turned)} orientations in one series")
     return found

@@ -1,4 +1,4 @@
-"""Parallel slices in the order in which they lie in the patient, and what is odd about them."""
+"""Stacks: parallel slices, sorted by their position in the patient, and their irregularities."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from lumbar.geometry import nearest_view
 from lumbar.imaging.dicom.slice_header import ACQUISITION, SliceHeader
 
 PARALLEL_DEGREES = 0.5
-"""Slices whose axes differ by less than this belong to one stack; blocks angled per disc differ by degrees."""
+"""Slices whose axes differ by less than this belong to one stack; blocks along different discs differ by more."""
 
 SAME_PLACE_MM = 0.01
-"""Slices that lie closer than this lie at the same place; positions are stated to a hundred-thousandth or so."""
+"""Slices closer than this lie at the same position; files state positions to about a hundred-thousandth of a mm."""
 
 STATION_MM = 20.0
-"""Slices at one depth that lie further apart than this, side by side, are of different stations."""
+"""Slices at the same depth that lie further apart than this, side by side, belong to different stations."""
 
 GAP = 1.5
-"""A step this many times the usual one means that slices are missing."""
+"""A step of more than this many times the usual one means that slices are missing."""
 
-ALONE = 2.5
-"""A step of more than this many thicknesses does not count as the stack's usual one: those slices stand alone."""
+ISOLATED = 2.5
+"""A step of more than this many thicknesses is not a usual one: the slices are isolated."""
 
 UNEVEN_MM = 0.1
-"""Steps may differ by this much, or by a fiftieth of the usual one if that is more."""
+"""Steps may differ by this much, or by a fiftieth of the usual step if that is more, before it is reported."""
 
 _TOWARDS = (("left", "right"), ("back", "front"), ("head", "feet"))
 
@@ -41,9 +41,10 @@ class Stack:
     """Slices of one acquisition that are parallel and of one size.
 
     Args:
-        slices: Sorted by position along `normal`, whatever their files' names and instance numbers; all have a plane.
-        acquisition: What tells it apart from other stacks at the same place, e.g. "EchoTime 100"; else "".
-        warnings: What is odd about it, in plain sentences.
+        slices: The slices, sorted by position along `normal`, whatever their file names and instance numbers; each has
+            a plane.
+        acquisition: What distinguishes the stack from others at the same position, e.g. "EchoTime 100"; else "".
+        warnings: Irregularities of the stack, in plain sentences.
     """
 
     slices: tuple[SliceHeader, ...]
@@ -52,59 +53,64 @@ class Stack:
 
     @cached_property
     def normal(self) -> np.ndarray:
-        """Unit vector along which the slices are sorted, patient frame (LPS), shape (3,)."""
+        """Unit vector along which the slices are sorted, patient coordinates (LPS), shape (3,)."""
         normal = self.slices[0].plane.normal
         return normal / np.linalg.norm(normal)
 
     @cached_property
     def offsets(self) -> np.ndarray:
-        """Positions of the slices along `normal`, counted from the first, mm, shape (n,), growing."""
+        """Positions of the slices along `normal`, relative to the first, mm, shape (n,), increasing."""
         depths = np.array([each.plane.position @ self.normal for each in self.slices])
         return depths - depths[0]
 
     @property
     def view(self) -> str:
-        """The anatomical plane nearest to the slices'."""
+        """Anatomical plane nearest to that of the slices, one of `lumbar.core.constants.VIEWS`."""
         plane = self.slices[0].plane
         return nearest_view((plane.along_row, plane.along_column))
 
     @property
     def frame_of_reference(self) -> str:
-        """Frame of Reference UID; "" if the files do not say."""
+        """Frame of Reference UID; "" if the files do not state it."""
         return self.slices[0].frame_of_reference
 
     @cached_property
     def thickness(self) -> float | None:
-        """Of the slices, mm; the median if they differ, None if no file says."""
+        """Thickness of the slices, mm: the median if they differ; None if no file states it."""
         known = [each.thickness for each in self.slices if each.thickness is not None]
         return float(np.median(known)) if known else None
 
     @cached_property
     def spacing(self) -> float | None:
-        """From slice centre to slice centre, mm: the usual step; if all stand alone, what the header says, or None."""
+        """Distance between the centres of neighbouring slices, mm.
+
+        It is the usual step. If all slices are isolated, it is the spacing that the header states, or None if that is
+        missing or also larger than `ISOLATED` thicknesses.
+        """
         steps = np.diff(self.offsets)
-        usual = steps if self.thickness is None else steps[steps <= ALONE * self.thickness]
+        usual = steps if self.thickness is None else steps[steps <= ISOLATED * self.thickness]
         if usual.size:
             return float(np.median(usual))
         stated = self.slices[0].spacing
-        return stated if stated and (self.thickness is None or stated <= ALONE * self.thickness) else None
+        return stated if stated and (self.thickness is None or stated <= ISOLATED * self.thickness) else None
 
     @property
     def reach(self) -> float:
-        """How far from a slice's centre a point may lie for that slice to show it: half the gap, and a thickness, mm.
+        """Largest distance from the centre of a slice at which the slice shows a point, mm.
 
-        A point between two slices lies within half their distance of one of them; the rest, half a thickness, allows
-        for a landmark's own uncertainty. Of slices of unknown thickness it is half their distance, of a single one 0.
+        It is the thickness plus half the gap between slices. A point between two slices lies within half their spacing
+        of one of them; the rest, half a thickness, allows for the uncertainty of the landmark. If the thickness is
+        unknown, it is half the spacing, and 0 for a single slice.
         """
         thickness = self.thickness or 0.0
         return thickness + max((self.spacing or 0.0) - thickness, 0.0) / 2
 
     @property
     def tilt(self) -> tuple[float, tuple[float, float, float]]:
-        """By how much `normal` leaves the nearest axis of the patient, degrees.
+        """Angle between `normal` and the nearest axis of the patient, degrees.
 
         Returns:
-            The whole angle, and its parts towards left, back and head (0 for the axis itself).
+            The angle, and its components towards left, back and head (0 for the axis itself).
         """
         axis = int(np.argmax(np.abs(self.normal)))
         normal = self.normal * np.sign(self.normal[axis])
@@ -129,14 +135,14 @@ class Stack:
         return text + (f", {self.acquisition}" if self.acquisition else "")
 
 
-def stacked(slices: Sequence[SliceHeader]) -> list[Stack]:
-    """Sort the slices of one series into stacks.
+def group_into_stacks(slices: Sequence[SliceHeader]) -> list[Stack]:
+    """Group the slices of one series into stacks.
 
     Args:
-        slices: Any order; each has a plane.
+        slices: Slices in any order; each has a plane.
 
     Returns:
-        One stack for each orientation, picture size and acquisition, in the order of their first slices.
+        One stack for each orientation, image size, station and acquisition, in the order of their first slices.
     """
     found = []
     for group in itertools.chain.from_iterable(map(_stations, _parallel(slices))):
@@ -149,7 +155,7 @@ def stacked(slices: Sequence[SliceHeader]) -> list[Stack]:
 
 
 def _parallel(slices: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
-    """Slices that have axes, size and pixels in common."""
+    """Group slices that share axes, image size and pixel size."""
     groups: list[list[SliceHeader]] = []
     for each in slices:
         for group in groups:
@@ -162,6 +168,7 @@ def _parallel(slices: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
 
 
 def _alike(one: SliceHeader, other: SliceHeader) -> bool:
+    """Return whether two slices share axes, image size and pixel size."""
     apart = np.radians(PARALLEL_DEGREES)
     return (
         (one.width, one.height) == (other.width, other.height)
@@ -173,7 +180,7 @@ def _alike(one: SliceHeader, other: SliceHeader) -> bool:
 
 
 def _stations(group: list[SliceHeader]) -> list[list[SliceHeader]]:
-    """Parallel slices that lie beside each other at one depth (the stations of a whole spine) kept apart."""
+    """Separate parallel slices that lie side by side at the same depth (the stations of a whole spine)."""
     positions = np.array([each.plane.position for each in group])
     normal = group[0].plane.normal
     depths = positions @ normal
@@ -188,7 +195,7 @@ def _stations(group: list[SliceHeader]) -> list[list[SliceHeader]]:
 
 
 def _acquisitions(group: list[SliceHeader]) -> dict[str, list[SliceHeader]]:
-    """Several pictures of one place told apart by what differs in their acquisition, as far as that can be done."""
+    """Separate slices at the same position by an attribute of their acquisition, if one separates them all."""
     if not _without_repeats(group)[1]:
         return {"": group}
     splits = []
@@ -198,12 +205,12 @@ def _acquisitions(group: list[SliceHeader]) -> dict[str, list[SliceHeader]]:
             parts[f"{keyword} {each.acquisition.get(keyword, 'unknown')}"].append(each)
         if len(parts) > 1 and not any(_without_repeats(part)[1] for part in parts.values()):
             splits.append(dict(parts))
-    # The fewest parts: many scanners number each slice's acquisition, which would take a stack apart.
+    # Choose the fewest parts: many scanners give each slice its own acquisition number, which would split a stack.
     return min(splits, key=len, default={"": group})
 
 
 def _without_repeats(group: list[SliceHeader]) -> tuple[list[SliceHeader], list[SliceHeader]]:
-    """The slices sorted by position along the normal, and those that lie where another does."""
+    """Return the slices sorted by position along the normal, and those at the same position as another."""
     normal = group[0].plane.normal
     depth = {id(each): float(each.plane.position @ normal) for each in group}
     kept: list[SliceHeader] = []
@@ -216,18 +223,19 @@ def _without_repeats(group: list[SliceHeader]) -> tuple[list[SliceHeader], list[
 
 
 def _repeated(dropped: list[SliceHeader]) -> list[str]:
+    """Return a warning about slices that were left out as repetitions."""
     if not dropped:
         return []
     shown = ", ".join(sorted(each.path.name for each in dropped)[:3]) + (" …" if len(dropped) > 3 else "")
-    return [f"{len(dropped)} slice(s) lie where another does and were left out: {shown}"]
+    return [f"{len(dropped)} slice(s) lie at the position of another and were left out: {shown}"]
 
 
 def _irregularities(stack: Stack) -> list[str]:
-    """What is odd about the distances of sorted slices, in plain sentences."""
+    """Return what is unusual about thickness and spacing of sorted slices, in plain sentences."""
     found = []
     thicknesses = {each.thickness for each in stack.slices}
     if stack.thickness is None:
-        found.append("no file says how thick the slices are")
+        found.append("no file states the thickness of the slices")
     elif len(thicknesses) > 1:
         found.append(f"the slices differ in thickness: {', '.join(f'{t} mm' for t in sorted(thicknesses, key=str))}")
     steps, usual = np.diff(stack.offsets), stack.spacing
@@ -237,9 +245,9 @@ def _irregularities(stack: Stack) -> list[str]:
         return found
     gaps = np.flatnonzero(steps > GAP * usual)
     if gaps.size:
-        told = [f"{steps[index]:.1f} mm after slice {index + 1}" for index in gaps[:4]] + ["…"] * (gaps.size > 4)
+        places = [f"{steps[index]:.1f} mm after slice {index + 1}" for index in gaps[:4]] + ["…"] * (gaps.size > 4)
         found.append(
-            f"gaps, or missing slices, where the usual step is {usual:.4g} mm: {', '.join(told)} "
+            f"gaps, or missing slices, where the usual step is {usual:.4g} mm: {', '.join(places)} "
             f"(of {len(stack.slices)})"
         )
     even = np.delete(steps, gaps)
@@ -249,5 +257,5 @@ def _irregularities(stack: Stack) -> list[str]:
         found.append(f"neighbouring slices overlap by up to {stack.thickness - even.min():.1f} mm")
     stated = stack.slices[0].spacing
     if stated and even.size and abs(stated - usual) > max(UNEVEN_MM, usual / 50):
-        found.append(f"the header says {stated:.4g} mm from slice to slice, but they lie {usual:.4g} mm apart")
+        found.append(f"the header states a spacing of {stated:.4g} mm, but the slices lie {usual:.4g} mm apart")
     return found

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from lumbar.core.backend import keras
 from lumbar.core.errors import OutputError
-from lumbar.storage.files import claim
+from lumbar.storage.files import check_writable
 
 
 class TensorBoardLog(keras.callbacks.Callback):
@@ -75,7 +75,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         try:
             yield
         except tf.errors.OpError as error:
-            claim(self.folder / "tried")  # raises with the operating system's reason, if it is still there
+            check_writable(self.folder / "tried")  # raises with the operating system's reason, if it is still there
             raise OutputError(
                 "the TensorBoard log cannot be written",
                 file=self.folder,

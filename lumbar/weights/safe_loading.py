@@ -1,9 +1,10 @@
-"""Load a network from a file that may come from a stranger: it may name parts that we know, and nothing else.
+"""Load a network from a file that may come from a stranger, without running any code of theirs.
 
 A .keras file is a ZIP archive of a description (config.json) and the weights. Keras builds whatever the description
-names, and some of what can be named runs code: a Lambda layer holds Python bytecode, others load a further file, and
-holes in the barriers against it have been found before (CVE-2025-1550, -8747, -9905, -9906). `safe_mode` refuses
-Lambda layers. Here everything that is not part of our own networks is refused, before Keras sees the file.
+names, and some of that runs code: a Lambda layer holds Python bytecode, and other layers load further files. Keras's
+own `safe_mode` refuses Lambda layers, but ways around it have been found (CVE-2025-1550, -8747, -9905, -9906). This
+module therefore works with a list of what is allowed: before Keras opens the file, it refuses every file that names
+anything but the parts of our own networks.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
     import keras
 
 PARTS = {"metadata.json", "config.json", "model.weights.h5"}
-"""What the archive may hold."""
+"""The files of the archive; there must be no others."""
 
 LARGEST_CONFIG = 2**24
 LARGEST_WEIGHTS = 2**31
-"""Bytes. The largest of our networks has descriptions of half a megabyte, and weights of 300 MB."""
+"""Bytes. The largest of our networks has a description of half a megabyte, and weights of 300 MB."""
 
 MOST_FILTERS = 2**14
-"""Filters or units of one layer; with more, the layer's weights alone could take all memory."""
+"""Filters or units of one layer; with more, the weights of the layer alone could take all memory."""
 
 KNOWN = {
     "layers": (
@@ -44,7 +45,7 @@ KNOWN = {
     "src.ops.numpy": ("Add", "Multiply"),
     "": ("DTypePolicy",),
 }
-"""What our networks are made of: module below `keras` → classes."""
+"""The Keras classes that our networks consist of: module below `keras` → names of classes."""
 
 _KNOWN = {(f"keras.{module}".rstrip("."), name) for module, names in KNOWN.items() for name in names}
 _OURS = {
@@ -58,16 +59,19 @@ _KNOWN |= {(module, name) for module, names in _OURS.items() for name in names}
 
 
 def load(file: Path, *, compile: bool = False) -> keras.Model:
-    """A network from its .keras file.
+    """Load a network from its .keras file.
 
     Args:
-        file: Of a run, or released with the package.
+        file: The file, of a run or released with the package.
         compile: Also restore optimizer, loss and metrics.
 
+    Returns:
+        The network: float32 (batch, 256, 256, 1) → points or heatmaps, see `lumbar.models.build`.
+
     Raises:
-        WeightsError: If the file is damaged, is no network of ours, or names anything that might run code.
+        WeightsError: If the file is damaged, is not a network of ours, or names anything that might run code.
     """
-    from lumbar import layers, losses  # noqa: F401  registers what the file may name
+    from lumbar import layers, losses  # noqa: F401  registers the classes that the file may name
     from lumbar.core.backend import keras
 
     _check(file)
@@ -75,11 +79,11 @@ def load(file: Path, *, compile: bool = False) -> keras.Model:
         network = keras.saving.load_model(file, compile=compile, safe_mode=True)
     except MemoryError:
         raise
-    except Exception as error:  # Keras and HDF5 let through whatever a damaged file leads to
+    except Exception as error:  # a damaged file can make Keras and HDF5 raise anything
         raise _damaged(file, error) from error
     if network.input_shape != (None, SIZE, SIZE, 1) or not isinstance(network.output_shape, tuple):
         raise WeightsError(
-            "the network does not take our pictures",
+            "the network does not take images of the size that lumbar prepares",
             file=file,
             field="input shape",
             found=network.input_shape,
@@ -89,7 +93,7 @@ def load(file: Path, *, compile: bool = False) -> keras.Model:
 
 
 def damage(file: Path) -> str | None:
-    """What is wrong with a checkpoint's file as an archive; None if it is whole: each part has its checksum."""
+    """Return what is wrong with the archive of a checkpoint; None if all its parts agree with their checksums."""
     try:
         with zipfile.ZipFile(file) as archive:
             torn = archive.testzip()
@@ -97,17 +101,20 @@ def damage(file: Path) -> str | None:
         return "it is missing"
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
         return str(error)
-    return torn and f"{torn} in it is damaged"
+    return torn and f"its part {torn} is damaged"
 
 
 def _check(file: Path) -> None:
-    """Look through the archive and the description, without building anything of it."""
+    """Refuse a file whose archive or description is not that of a network of ours; nothing is built from it."""
     try:
         with zipfile.ZipFile(file) as archive:
             sizes = {part.filename: part.file_size for part in archive.infolist()}
             if sorted(part.filename for part in archive.infolist()) != sorted(PARTS):
                 raise WeightsError(
-                    "the file is no network of ours", file=file, found=", ".join(sizes), expected=", ".join(PARTS)
+                    "the file is not a network that lumbar has written",
+                    file=file,
+                    found=", ".join(sizes),
+                    expected=", ".join(sorted(PARTS)),
                 )
             if sizes["config.json"] > LARGEST_CONFIG or sizes["model.weights.h5"] > LARGEST_WEIGHTS:
                 raise WeightsError("the file would unpack to an absurd size", file=file, found=f"{sizes} bytes")
@@ -129,7 +136,7 @@ def _damaged(file: Path, error: Exception) -> WeightsError:
 
 
 def _parts(description: Any) -> Iterator[dict[str, Any]]:
-    """Every object in a description, however deep."""
+    """Yield every object in a description, however deep."""
     waiting = [description]
     while waiting:
         each = waiting.pop()
@@ -141,18 +148,19 @@ def _parts(description: Any) -> Iterator[dict[str, Any]]:
 
 
 def _check_part(file: Path, part: dict[str, Any]) -> None:
+    """Refuse an object of a description that is not part of our networks, or whose layer is too large."""
     name = part.get("class_name")
     if name is not None and name != "__keras_tensor__":
         known = (part.get("module"), name) in _KNOWN
         registered = part.get("registered_name") in (None, name, f"lumbar>{name}")
         if not (known and registered):
             raise WeightsError(
-                "the network's file names a part that we do not know; loading it could run code of a stranger",
+                "the network's file names a part that lumbar does not know; loading it could run a stranger's code",
                 file=file,
                 field="config.json",
                 found=f"{part.get('module')}.{name}",
                 expected="parts of the networks that lumbar builds",
-                remedy="do not use this file unless you know who made it; networks trained here load as they are",
+                remedy="do not use this file; networks that lumbar has trained load without this error",
             )
     for size in ("filters", "units"):
         if isinstance(part.get(size), int) and part[size] > MOST_FILTERS:

@@ -1,4 +1,4 @@
-"""From a folder of pictures to a table of errors through the two documented commands, as a person would run them."""
+"""From a folder of images to a table of errors with the two documented commands, as a user would run them."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def run(home: Path, *words: object) -> str:
 
 
 def assert_evaluated(folder: Path, test_patients: int) -> dict:
-    """The run holds metrics with units and baselines, and a prediction for each point of each test picture."""
+    """Check that the run has metrics with units and baselines, and a prediction for each point of each test image."""
     metrics = json.loads((folder / "metrics.json").read_text())
     predictions = pd.read_csv(folder / "predictions.csv")
     split = pd.read_csv(folder / "split.csv")
@@ -37,7 +37,7 @@ def assert_evaluated(folder: Path, test_patients: int) -> dict:
     assert set(predictions["patient"]) == tested
     assert np.isfinite(predictions[["predicted_x", "predicted_y"]]).all(axis=None)
     zero = metrics["baselines"]["always zero"]["mae_unit"]
-    assert 0.4 < zero < 0.6, "always answering zero costs about half the picture"
+    assert 0.4 < zero < 0.6, "always predicting zero gives an error of about half the image"
     assert metrics["network"]["mae_unit"] < zero
     return metrics
 
@@ -54,7 +54,7 @@ def test_the_two_commands_on_synthetic_patients(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL_MRI.is_dir(), reason=ABSENT)
-def test_a_network_of_synthetic_patients_is_measured_on_real_ones(tmp_path):
+def test_a_network_trained_on_synthetic_patients_is_measured_on_real_ones(tmp_path):
     run(tmp_path, "train.py", "--patients", 16, "--epochs", 1, "--width", 4, "--name", "phantom")
     data = write_kaggle_layout(tmp_path / "kaggle", count=12)
     printed = run(tmp_path, "evaluate.py", "--data", data)
@@ -63,7 +63,7 @@ def test_a_network_of_synthetic_patients_is_measured_on_real_ones(tmp_path):
     folder = tmp_path / "runs" / "phantom"
     assert json.loads((folder / "metrics_all_of_kaggle.json").read_text())["test_looks"] == []
     assert len(pd.read_csv(folder / "predictions_all_of_kaggle.csv")) == 12 * len(LEVELS)
-    assert not (folder / "metrics.json").exists(), "the run's own test patients were not touched"
+    assert not (folder / "metrics.json").exists(), "the test patients of the run were not used"
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_all_three_views_in_one_network(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL_MRI.is_dir(), reason=ABSENT)
-def test_real_pictures_in_the_public_layout(tmp_path):
+def test_real_images_in_the_public_layout(tmp_path):
     data = write_kaggle_layout(tmp_path / "kaggle", count=40)
     flags = ["--model", "heatmap", "--width", 8, "--epochs", 25, "--learning-rate", 0.01, "--augmentation", 0.5]
     run(tmp_path, "train.py", "--data", data, *flags, "--name", "real")
@@ -88,7 +88,7 @@ def test_real_pictures_in_the_public_layout(tmp_path):
     assert "synthetic" not in printed
     metrics = assert_evaluated(tmp_path / "runs" / "real", test_patients=6)
     assert metrics["network"]["mae_px"] < metrics["baselines"]["mean point"]["mae_px"], (
-        "it learned which level is which"
+        "it learned to distinguish the levels"
     )
-    assert metrics["network"]["mae_mm"] is None, "the pixel spacing of this set is not known"
+    assert metrics["network"]["mae_mm"] is None, "the pixel spacing of this data set is unknown"
     assert set(pd.read_csv(tmp_path / "runs" / "real" / "predictions.csv")["level"]) == set(LEVELS)

@@ -1,4 +1,4 @@
-"""A real Dask scheduler and two worker processes on this machine: what comes back is what one process makes alone."""
+"""A real Dask scheduler with two worker processes on this machine gives the results of a single process."""
 
 import os
 import signal
@@ -10,31 +10,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import lumbar
-from lumbar import datasets, preprocess
+from lumbar import datasets
 from lumbar.cli.main import main
 from lumbar.compute import dask_cluster
 from lumbar.compute.processes import in_parallel
 from lumbar.core import paths
 from lumbar.core.errors import ClusterError
+from lumbar.datasets import preparation
 from lumbar.datasets.preparation import prepare
+from tests.datasets.test_preparation import spots
 from tests.support import layouts
 from tests.support.clusters import count_workers, until, worker
-from tests.support.prepared import spots
 
 pytest.importorskip("distributed")
 
 
 @pytest.mark.slow
-def test_a_worker_killed_half_way_loses_nothing(tmp_path, scheduler, monkeypatch, capsys):
+def test_a_worker_that_is_killed_loses_no_work(tmp_path, scheduler, monkeypatch, capsys):
     address, file, _ = scheduler
-    (tmp_path / "pictures").mkdir()
-    dataset = spots(tmp_path / "pictures", count=120, width=1000, height=1000)
+    (tmp_path / "images").mkdir()
+    dataset = spots(tmp_path / "images", count=120, width=1000, height=1000)
     alone = prepare(dataset, progress=False)
     with worker(file) as first, worker(file) as second:
         until(lambda: count_workers(address) == 2)
-        monkeypatch.setattr(preprocess, "CHUNK", 3)
-        monkeypatch.setattr(preprocess, "NOTED_EVERY", 5)
+        monkeypatch.setattr(preparation, "CHUNK", 3)
+        monkeypatch.setattr(preparation, "NOTED_EVERY", 5)
         at_the_kill = []
 
         def finished():
@@ -47,27 +47,27 @@ def test_a_worker_killed_half_way_loses_nothing(tmp_path, scheduler, monkeypatch
 
         killer = threading.Thread(target=kill)
         killer.start()
-        with dask_cluster.at(address, dataset.root):
+        with dask_cluster.use_cluster(address, dataset.root):
             shared = prepare(dataset, cache=tmp_path / "cache", progress=False)
         killer.join()
         assert first.wait() == -signal.SIGKILL
-        assert 20 <= at_the_kill[0] < 100, "it was killed half-way"
+        assert 20 <= at_the_kill[0] < 100, "it was killed before the end"
         assert finished() == 120
         np.testing.assert_array_equal(shared.images, alone.images)
         assert count_workers(address) == 1
 
-        the_command_says_what_is_ready(tmp_path, address, monkeypatch, capsys)
+        the_command_reports_what_is_ready(tmp_path, address, monkeypatch, capsys)
         workers_that_cannot_do_the_work_are_refused(tmp_path, address, monkeypatch)
 
         second.kill()
         second.wait()
         until(lambda: count_workers(address) == 0)
-        with pytest.raises(ClusterError, match="no workers"), dask_cluster.at(address, dataset.root):
+        with pytest.raises(ClusterError, match="no workers"), dask_cluster.use_cluster(address, dataset.root):
             pass
-    a_scheduler_that_goes_is_said(tmp_path, scheduler, monkeypatch)
+    a_scheduler_that_ends_is_an_error(tmp_path, scheduler, monkeypatch)
 
 
-def the_command_says_what_is_ready(tmp_path, address, monkeypatch, capsys):
+def the_command_reports_what_is_ready(tmp_path, address, monkeypatch, capsys):
     monkeypatch.setenv("LUMBAR_HOME", str(tmp_path / "home"))
     folder = layouts.rsna(tmp_path / "rsna")
     assert main(["prepare", str(folder), "--scheduler", address, "--views", "axial"]) == 0
@@ -75,27 +75,30 @@ def the_command_says_what_is_ready(tmp_path, address, monkeypatch, capsys):
         capsys.readouterr().out
     )
     with monkeypatch.context() as patch:
-        patch.setattr(preprocess, "_prepared", lambda *_, **__: pytest.fail("a picture was prepared again"))
+        patch.setattr(preparation, "_prepared", lambda *_, **__: pytest.fail("an image was prepared again"))
         prepare(datasets.load(folder), views=("axial",), cache=paths.cache(), progress=False)
 
 
 def workers_that_cannot_do_the_work_are_refused(tmp_path, address, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(lumbar, "__version__", "0.0.0")
-        with pytest.raises(ClusterError, match="another version"), dask_cluster.at(address, tmp_path):
+        patch.setattr(dask_cluster, "VERSION", "0.0.0")
+        with pytest.raises(ClusterError, match="another version"), dask_cluster.use_cluster(address, tmp_path):
             pass
     with monkeypatch.context() as patch:
-        patch.chdir(tmp_path)  # the worker stands elsewhere
-        with pytest.raises(ClusterError, match="does not see the folder"), dask_cluster.at(address, Path("pictures")):
+        patch.chdir(tmp_path)  # the worker has another current folder
+        with (
+            pytest.raises(ClusterError, match="does not see the folder"),
+            dask_cluster.use_cluster(address, Path("images")),
+        ):
             pass
 
 
-def a_scheduler_that_goes_is_said(tmp_path, scheduler, monkeypatch):
+def a_scheduler_that_ends_is_an_error(tmp_path, scheduler, monkeypatch):
     address, file, process = scheduler
     monkeypatch.setattr(dask_cluster, "SECONDS", 1)
     with worker(file):
         until(lambda: count_workers(address) == 1)
-        with dask_cluster.at(address, tmp_path):
+        with dask_cluster.use_cluster(address, tmp_path):
             results = in_parallel(time.sleep, [0, 60])
             assert next(results) is None
             process.kill()
@@ -104,16 +107,19 @@ def a_scheduler_that_goes_is_said(tmp_path, scheduler, monkeypatch):
 
 
 @pytest.mark.parametrize("address", ["nonsense", "foo://somewhere:1", "tcp://127.0.0.1:9"])
-def test_a_wrong_address_is_said_at_once(tmp_path, address, monkeypatch):
+def test_a_wrong_address_is_an_error_at_once(tmp_path, address, monkeypatch):
     monkeypatch.setattr(dask_cluster, "SECONDS", 1)
     begin = time.monotonic()
-    with pytest.raises(ClusterError) as refusal, dask_cluster.at(address, tmp_path):
+    with pytest.raises(ClusterError) as refusal, dask_cluster.use_cluster(address, tmp_path):
         pass
     assert time.monotonic() - begin < 10
     assert address in str(refusal.value)
 
 
-def test_without_the_package_it_is_named(tmp_path, monkeypatch):
+def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(ClusterError, match="pip install distributed"), dask_cluster.at("tcp://127.0.0.1:9", tmp_path):
+    with (
+        pytest.raises(ClusterError, match="pip install distributed"),
+        dask_cluster.use_cluster("tcp://127.0.0.1:9", tmp_path),
+    ):
         pass

@@ -1,4 +1,4 @@
-"""One training on several devices: each picture counts once, odd shares are refused, and all ways end alike."""
+"""Training on several devices: each image counts once, uneven shares are refused, and the losses are the same."""
 
 import time
 
@@ -21,32 +21,34 @@ from tests.support.prepared import spots
 
 
 @given(count=st.integers(1, 40), processes=st.integers(1, 4), each=st.integers(1, 3))
-def test_of_any_batch_each_picture_is_fed_once_that_is_no_copy(count, processes, each):
+def test_each_image_of_a_batch_is_fed_exactly_once_that_is_not_a_copy(count, processes, each):
     positions = 100 + np.arange(count)
-    parts = [BatchShard(processes * each, processes, process).of(positions) for process in range(processes)]
+    parts = [BatchShard(processes * each, processes, process).select(positions) for process in range(processes)]
     assert len({len(fed) for fed, _ in parts}) == 1, "all processes feed equally many rows"
-    assert len(parts[0][0]) % each == 0, "and all devices"
+    assert len(parts[0][0]) % each == 0, "and so do all devices"
     fed, copies = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     assert sorted(fed[~copies]) == list(positions)
     times = np.unique(fed, return_counts=True)[1]
-    assert len(set(times)) == 1, "the batch is repeated whole, or batch normalisation would see another mean"
+    assert len(set(times)) == 1, (
+        "the batch is repeated as a whole, otherwise batch normalisation would see another mean"
+    )
 
 
-def test_two_processes_feed_together_what_one_feeds_alone():
+def test_two_processes_together_feed_what_one_feeds_alone():
     prepared, how = spots(10), {"seed": 5, "shuffle": True, "augment": AugmentSettings()}
-    pictures, points = Batches(prepared, 4, **how)[1]
-    halves = [Batches(prepared, 4, share=BatchShard(2, 2, process), **how)[1] for process in range(2)]
-    np.testing.assert_array_equal(np.concatenate([half[0] for half in halves]), pictures)
+    images, points = Batches(prepared, 4, **how)[1]
+    halves = [Batches(prepared, 4, shard=BatchShard(2, 2, process), **how)[1] for process in range(2)]
+    np.testing.assert_array_equal(np.concatenate([half[0] for half in halves]), images)
     np.testing.assert_array_equal(np.concatenate([half[1] for half in halves]), points)
 
 
-def test_a_last_batch_that_was_repeated_weighs_as_its_pictures_do():
-    training, validation = Batches(spots(7), 4, share=BatchShard(2)), Batches(spots(8), 4, share=BatchShard(2))
-    mend = CountCopiesOnce(training, validation)
+def test_a_repeated_last_batch_counts_as_often_as_it_has_images():
+    training, validation = Batches(spots(7), 4, shard=BatchShard(2)), Batches(spots(8), 4, shard=BatchShard(2))
+    correction = CountCopiesOnce(training, validation)
     logs = {"loss": 1.0}
-    mend.on_train_batch_end(0, logs)  # four pictures of loss 1, then three of loss 8, which Keras took for six
+    correction.on_train_batch_end(0, logs)  # four images of loss 1, then three of loss 8, which Keras counts as six
     logs = {"loss": (4 * 1.0 + 6 * 8.0) / 10, "val_loss": 5.0}
-    mend.on_epoch_end(0, logs)
+    correction.on_epoch_end(0, logs)
     assert logs == {"loss": pytest.approx((4 * 1.0 + 3 * 8.0) / 7), "val_loss": 5.0}
 
 
@@ -56,7 +58,7 @@ def test_several_devices_need_the_jax_backend(few_patients):
 
 
 @pytest.mark.parametrize("number", [None, "first"])
-def test_a_job_that_is_half_described_is_refused(monkeypatch, number):
+def test_an_incomplete_description_of_a_job_is_refused(monkeypatch, number):
     monkeypatch.setenv(ADDRESSES, "127.0.0.1:9000")
     monkeypatch.setenv(PROCESSES, "2")
     monkeypatch.setenv(PROCESS, number) if number else monkeypatch.delenv(PROCESS, raising=False)
@@ -77,21 +79,21 @@ def test_one_device_two_devices_and_a_job_that_lost_a_process_have_the_same_loss
     while first.poll() is None and len(read_history(runs / "job")) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     second.kill()
-    assert "another process of this job is gone" in first.communicate(timeout=120)[1]
+    assert "another process of this job has ended" in first.communicate(timeout=120)[1]
     second.communicate()
-    assert 2 <= len(read_history(runs / "job")) < 12, "it was killed at work"
+    assert 2 <= len(read_history(runs / "job")) < 12, "it was killed during the training"
     commands.finish(commands.two_processes(tmp_path, "job", *flags))
     one, *others = (read_history(runs / name) for name in ("one", "two", "job"))
     for history in others:
         assert len(history) == 12
         assert commands.difference(history, one) <= commands.TOLERANCE
-    pictures = np.random.default_rng(0).random((2, 256, 256, 1), np.float32)
-    alone, *shared = (safe_loading.load(runs / name / "best.keras")(pictures) for name in ("one", "two", "job"))
+    images = np.random.default_rng(0).random((2, 256, 256, 1), np.float32)
+    alone, *shared = (safe_loading.load(runs / name / "best.keras")(images) for name in ("one", "two", "job"))
     for answer in shared:  # here, by TensorFlow on one device
         np.testing.assert_allclose(answer, alone, atol=1e-4)
 
 
 @pytest.mark.slow
-def test_a_batch_that_devices_cannot_share_evenly_is_refused_before_the_data_are_read(tmp_path):
+def test_a_batch_that_devices_cannot_share_evenly_is_refused_before_data_are_read(tmp_path):
     [process] = commands.two_devices(tmp_path, "odd", "--data", tmp_path / "nowhere", "--batch-size", 5)
     assert "a multiple of 2, such as 6" in process.communicate(timeout=120)[1]

@@ -1,4 +1,4 @@
-"""Freed memory stays with the process, in its children too, unless somebody chose otherwise."""
+"""The process and its children keep freed memory, unless the environment says otherwise."""
 
 import os
 import platform
@@ -17,28 +17,28 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
 """
 KEEP = "from lumbar.core.allocator import keep_freed_memory\nkeep_freed_memory()\n"
 
-glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library can be told")
+glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library has these settings")
 
 
 def pages_fetched(code: str, **environment: str) -> int:
-    """Pages that a fresh process got from the system."""
+    """Memory pages that a fresh process requested from the operating system."""
     inherited = {name: value for name, value in os.environ.items() if name not in KEEPING}
     command = [sys.executable, "-c", code]
     return int(subprocess.run(command, env=inherited | environment, capture_output=True, check=True).stdout)
 
 
 @glibc_only
-def test_the_same_memory_is_used_again():
+def test_freed_memory_is_reused():
     assert pages_fetched(KEEP + COUNT_PAGES) < pages_fetched(COUNT_PAGES) / 3
 
 
 @glibc_only
-def test_processes_that_are_started_keep_theirs():
+def test_child_processes_reuse_theirs():
     in_child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {COUNT_PAGES!r}], check=True)"
     assert pages_fetched(KEEP + in_child) < pages_fetched(in_child) / 3
 
 
 @glibc_only
-def test_somebodys_own_choice_stands():
-    plainly = pages_fetched(COUNT_PAGES)
-    assert pages_fetched(KEEP + COUNT_PAGES, MALLOC_ARENA_MAX="4") > plainly / 2
+def test_a_setting_in_the_environment_is_left_alone():
+    by_default = pages_fetched(COUNT_PAGES)
+    assert pages_fetched(KEEP + COUNT_PAGES, MALLOC_ARENA_MAX="4") > by_default / 2

@@ -1,4 +1,4 @@
-"""A setting is written once: flags, JSON and the dataclass say the same, and a wrong value is refused by name."""
+"""A setting is defined once for flags, JSON and the dataclass, and the error for an invalid value names it."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ from lumbar.storage import files
 class Example:
     data: Path | None = settings.setting(None, "folder of the data set")
     views: tuple[str, ...] = settings.setting(("sagittal",), "planes", choices=("sagittal", "axial"))
-    epochs: int = settings.setting(50, "passes over the training pictures", at_least=1)
+    epochs: int = settings.setting(50, "passes over the training images", at_least=1)
     learning_rate: float = settings.setting(0.001, "step size of Adam", at_least=0)
     shuffle: bool = settings.setting(True, "another order each epoch (50 % by chance)")
 
@@ -67,7 +67,7 @@ def test_json_round_trip(**values):
         {"epochs": None},
     ],
 )
-def test_a_wrong_value_is_refused_by_name(values):
+def test_an_invalid_value_is_an_error_that_names_the_setting(values):
     (name,) = values
     with pytest.raises(SettingsError, match=name):
         settings.from_dict(Example, values)
@@ -79,7 +79,7 @@ def test_the_help_shows_defaults(capsys):
     assert "(default: 50)" in capsys.readouterr().out
 
 
-def test_json_is_written_whole_or_not_at_all(tmp_path):
+def test_json_is_written_completely_or_not_at_all(tmp_path):
     path = tmp_path / "config.json"
     files.write_json(path, {"epochs": 1})
     with pytest.raises(TypeError):
@@ -88,7 +88,7 @@ def test_json_is_written_whole_or_not_at_all(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["config.json"]
 
 
-def test_an_error_says_where_and_what_to_do_and_survives_a_process_border():
+def test_an_error_says_where_and_what_to_do_and_can_be_pickled():
     import pickle
 
     error = ScanError("no pixels", file="a.dcm", field="PixelData", found="nothing", remedy="export it again")
@@ -98,3 +98,23 @@ def test_an_error_says_where_and_what_to_do_and_survives_a_process_border():
     for part in ("no pixels", "a.dcm", "PixelData", "what to do: export it again"):
         assert part in str(again)
     assert isinstance(again, LumbarError)
+
+
+@dataclass(frozen=True)
+class Renamed:
+    resize: str = settings.setting("stretch", "how", choices=("stretch", "letterbox"), first_released_as="fit")
+    seed: int = settings.setting(0, "of the split")
+
+
+def test_a_setting_that_was_renamed_is_still_known_by_its_first_name(capsys):
+    parser = argparse.ArgumentParser()
+    settings.add_flags(parser, Renamed)
+    asked = settings.from_flags(Renamed, parser.parse_args(["--fit", "letterbox"]))
+    assert asked == Renamed(resize="letterbox") == settings.from_dict(Renamed, {"fit": "letterbox"})
+    assert capsys.readouterr().err.count("the setting fit is now called resize (--resize)") == 1, "noted once"
+    assert "--resize" in parser.format_help()
+    assert "--fit" not in parser.format_help()
+    assert settings.first_released_names(asked) == {"fit": "letterbox", "seed": 0}
+    assert settings.to_dict(asked) == {"resize": "letterbox", "seed": 0}
+    with pytest.raises(SettingsError, match="resize"):
+        settings.from_dict(Renamed, {"fit": "squeeze"})

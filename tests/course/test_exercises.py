@@ -1,4 +1,4 @@
-"""Recorded values come back out of a notebook, and an exercise's solution takes its stub's place."""
+"""Recorded values can be read from a notebook, and the solution of an exercise replaces its stub."""
 
 import nbformat
 import pytest
@@ -16,9 +16,9 @@ def tagged(cell, *tags):
 def notebook() -> nbformat.NotebookNode:
     return new_notebook(
         cells=[
-            new_code_cell("from lumbar import lesson\nlesson.record(error_px=0.25, count=3)"),
+            new_code_cell("from lumbar.course import exercises\nexercises.record(error_px=0.25, count=3)"),
             tagged(new_code_cell("half = None  # your answer"), "exercise"),
-            new_code_cell('lesson.check_answer("Exercise 1", lambda: half * 2 == 256, "what is 256 / 2?")'),
+            new_code_cell('exercises.check_answer("Exercise 1", lambda: half * 2 == 256, "what is 256 / 2?")'),
             tagged(
                 new_markdown_cell("<details><summary>Solution</summary>\n\n```python\nhalf = 128\n```\n\n</details>"),
                 "solution",
@@ -33,12 +33,12 @@ def executed():
     return [NotebookClient(each).execute() for each in (notebook(), exercises.with_solutions(notebook()))]
 
 
-def test_values_come_back_as_data(executed):
+def test_recorded_values_are_read_as_data(executed):
     assert exercises.recorded(executed[0])["error_px"] == 0.25
     assert exercises.recorded(executed[0])["count"] == 3
 
 
-def test_the_untouched_stub_does_not_pass_and_the_solution_does(executed):
+def test_the_unchanged_stub_fails_and_the_solution_passes(executed):
     assert [exercises.recorded(each)["Exercise 1"] for each in executed] == [False, True]
 
 

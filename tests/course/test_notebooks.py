@@ -1,4 +1,4 @@
-"""The notebooks as they are stored, as nbval runs them again, and as papermill runs them with other parameters."""
+"""The stored notebooks, their outputs checked by nbval, and their execution by papermill with other parameters."""
 
 import ast
 import os
@@ -24,7 +24,7 @@ each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path
 
 STATED_TIME = re.compile(r"\*\*Time:\*\* about (\d+) (seconds|minutes?)")
 SLOWER_MACHINE = 3
-"""A stated time may be exceeded this many times before the test says that it misleads."""
+"""A notebook may take this many times its stated time before the test fails."""
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -52,7 +52,7 @@ def stated_seconds(notebook: nbformat.NotebookNode) -> int:
     return int(number) * (1 if unit == "seconds" else 60)
 
 
-def test_they_are_numbered_without_a_gap():
+def test_the_notebooks_are_numbered_without_a_gap():
     assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02}" for number in range(1, len(NOTEBOOKS) + 1)]
     assert len(NOTEBOOKS) >= 7
 
@@ -70,7 +70,7 @@ def test_stored_as_executed_from_top_to_bottom(path):
 
 
 @each_notebook
-def test_one_cell_of_parameters_plain_and_explained(path):
+def test_one_cell_has_the_parameters_as_literals_with_comments(path):
     (cell,) = tagged(read(path), "parameters")
     for line in cell.source.strip().splitlines():
         assert re.fullmatch(r"[A-Z][A-Z0-9_]* = [^#]+  # .+", line), line
@@ -132,7 +132,7 @@ def test_each_override_is_a_parameter(path):
     assert set(runner.read_profile(path)) <= {notebook.stem for notebook in NOTEBOOKS}
 
 
-def test_quick_shrinks_and_full_is_the_documented_run():
+def test_the_profiles_quick_and_full_have_the_documented_values():
     profiles = {path.stem: runner.read_profile(path) for path in PROFILES}
     assert set(profiles["quick"]) == {notebook.stem for notebook in NOTEBOOKS}
     assert profiles["full"]["04_train"]["EPOCHS"] == 50
@@ -141,7 +141,7 @@ def test_quick_shrinks_and_full_is_the_documented_run():
 @pytest.mark.slow
 @each_notebook
 def test_quick_run_solves_the_exercises_and_records_what_is_expected(path, tmp_path, monkeypatch):
-    """Each notebook in an empty home: it stands alone, with the solutions in the stubs' places."""
+    """Each notebook runs in an empty home folder, independently of the others, with solutions in place of stubs."""
     monkeypatch.setenv("LUMBAR_HOME", str(tmp_path))
     solved = tmp_path / path.name
     nbformat.write(exercises.with_solutions(read(path)), solved)
@@ -171,7 +171,7 @@ def shared_home(tmp_path_factory):
 @each_notebook
 def test_nbval_agrees_with_the_stored_outputs_in_the_stated_time(path, shared_home):
     checked = [cell for cell in code_cells(read(path)) if "NBVAL_CHECK_OUTPUT" in cell.source]
-    assert checked, "no cell is compared"
+    assert checked, "no output is compared"
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=300", "-p", "no:cacheprovider"]
     begin = time.perf_counter()
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""The course runner: executed notebooks, pages and a summary, and a failed notebook that does not stop the others."""
+"""The course runner writes executed notebooks, pages and a summary; a failed notebook does not stop the others."""
 
 import json
 
@@ -12,13 +12,13 @@ from lumbar.course import runner
 
 @pytest.fixture
 def classroom(tmp_path, monkeypatch):
-    """Small notebooks: two record the double of their parameter, one fails, one loses its kernel."""
+    """Small notebooks: two record twice their parameter, one fails, and the kernel of one dies."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     parameters = new_code_cell("NUMBER = 3  # any number")
     parameters.metadata["tags"] = ["parameters"]
-    counting = [parameters, new_code_cell("from lumbar import lesson\nlesson.record(double=NUMBER * 2)")]
+    counting = [parameters, new_code_cell("from lumbar.course import exercises\nexercises.record(double=NUMBER * 2)")]
     nbformat.write(new_notebook(cells=counting, metadata=kernel), folder / "01_count.ipynb")
     failing = [new_markdown_cell("# This fails"), new_code_cell("1 / 0")]
     nbformat.write(new_notebook(cells=failing, metadata=kernel), folder / "02_fail.ipynb")
@@ -48,27 +48,27 @@ def test_a_failed_notebook_is_reported_and_the_others_run(classroom, tmp_path, c
     assert written == pages | {"index.html", "summary.json"}
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["lessons"][0]["recorded"]["double"] == 42
     assert "double 42" in (tmp_path / "out" / "index.html").read_text()
-    assert not nbformat.read(classroom / "01_count.ipynb", 4).cells[1].outputs, "the source is not touched"
+    assert not nbformat.read(classroom / "01_count.ipynb", 4).cells[1].outputs, "the source is not changed"
 
 
 @pytest.mark.parametrize("text", ["01_count: {NUMBRE: 1}", "07_later: {NUMBER: 1}"])
-def test_an_override_that_nobody_reads_is_an_error(classroom, tmp_path, text):
+def test_an_unknown_notebook_or_parameter_is_an_error(classroom, tmp_path, text):
     with pytest.raises(SettingsError):
         runner.read_profile(profile(tmp_path, text))
 
 
-def test_a_profile_that_does_not_exist_is_said(classroom, tmp_path):
+def test_a_missing_profile_is_an_error(classroom, tmp_path):
     with pytest.raises(SettingsError, match="no such profile"):
         runner.read_profile(tmp_path / "quikc.yaml")
 
 
-def test_only_some_notebooks(classroom):
+def test_some_of_the_notebooks_can_be_selected(classroom):
     assert [path.stem for path in runner.notebooks(["02"])] == ["02_fail"]
     with pytest.raises(SettingsError, match="no such notebook"):
         runner.notebooks(["09"])
 
 
-def test_a_course_without_notebooks_is_not_held(tmp_path, monkeypatch):
+def test_a_course_without_notebooks_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "NOTEBOOKS", tmp_path)
     with pytest.raises(SettingsError, match="no notebooks"):
         runner.run_course(tmp_path / "out")

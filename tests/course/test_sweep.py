@@ -1,4 +1,4 @@
-"""A sweep: every combination once, whatever stops it; what it says of a wrong grid; its table and figure."""
+"""A sweep executes each combination once, even if it is stopped; errors for a wrong grid; the table and the figure."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from lumbar.cli.main import INTERRUPTED, KEPT, main
+from lumbar.cli.main import INTERRUPTED, RESUME, main
 from lumbar.core import paths
 from lumbar.core.errors import LumbarError, RunError, SettingsError
 from lumbar.course import runner
@@ -24,23 +24,24 @@ from tests.support.clusters import count_workers, until, worker
 
 PARAMETERS = """NUMBER = 1  # any number
 WORD = "a"  # any word
-SECONDS = 0.0  # that it takes"""
+SECONDS = 0.0  # duration"""
 
 BODY = """import os, time
 from pathlib import Path
-from lumbar import lesson, places
+from lumbar.core import paths
+from lumbar.course import exercises
 with open("executed.txt", "a") as log:
     log.write(f"{NUMBER}{WORD} {os.getpid()}\\n")
 time.sleep(SECONDS)
 if Path(f"broken-{NUMBER}").exists():
     raise ValueError("it is\\n  broken")
 threads = os.environ.get("TF_NUM_INTRAOP_THREADS", "any")
-lesson.record(product=NUMBER * len(WORD), runs=str(places.runs()), threads=threads, solved=False)"""
+exercises.record(product=NUMBER * len(WORD), runs=str(paths.runs()), threads=threads, solved=False)"""
 
 
 @pytest.fixture
 def notebook(tmp_path, monkeypatch):
-    """Records its number times the length of its word, and notes beside it that it was executed, and by whom."""
+    """A notebook that records its number times the length of its word, and logs the id of its process in a file."""
     monkeypatch.setenv("LUMBAR_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PYTHONPATH", str(paths.REPOSITORY))
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
@@ -53,7 +54,7 @@ def notebook(tmp_path, monkeypatch):
 
 
 def executed(notebook: Path) -> list[list[str]]:
-    """Number and word of each execution, and its process, in the order in which they began."""
+    """Return [number and word, process id] of each execution, in the order in which they started."""
     log = notebook.with_name("executed.txt")
     return [line.split() for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -69,7 +70,7 @@ def grid_file(notebook: Path, text: str) -> Path:
 
 
 @pytest.mark.slow
-def test_all_combinations_are_executed_and_those_that_failed_once_more(notebook, capsys):
+def test_all_combinations_are_executed_and_failed_ones_are_executed_again(notebook, capsys):
     broken = notebook.with_name("broken-2")
     broken.touch()
     grid = grid_file(notebook, "WORD: [a, bb]\nNUMBER: [1, 2]\nSECONDS: 0")
@@ -94,14 +95,14 @@ def test_all_combinations_are_executed_and_those_that_failed_once_more(notebook,
     table = pd.read_csv(out / "sweep.csv", dtype={"combination": str})
     assert list(table["product"]) == [1, 2, 2, 4]
     assert list(table["runs"]) == [str(out / name / "runs") for name in table["combination"]]
-    assert set(table["threads"]) == {max(1, (os.cpu_count() or 1) // 2)}, "two of them share the cores"
+    assert set(table["threads"]) == {max(1, (os.cpu_count() or 1) // 2)}, "the two processes share the cores"
     assert (out / "sweep.png").is_file()
 
     with pytest.raises(RunError, match="another grid"):
         sweep(notebook, Grid({"NUMBER": [1]}), out)
     with pytest.raises(SettingsError, match="no combination recorded") as refusal:
         sweep(notebook, read_grid(grid, notebook), metrics=["solved"], progress=False)
-    assert "product, minutes" in str(refusal.value), "yes or no is no number"
+    assert "product, minutes" in str(refusal.value), "a boolean is not a number"
     assert len(executed(notebook)) == 6
     assert sweep(notebook, Grid({"NUMBER": [5]}), progress=False).figure is None, "nothing was varied"
 
@@ -111,7 +112,7 @@ def started(notebook: Path, out: Path, workers: int) -> subprocess.Popen:
     flags = ["--grid", str(grid), "--out", str(out), "--workers", str(workers)]
     return subprocess.Popen(
         [sys.executable, "-m", "lumbar", "sweep", str(notebook), *flags],
-        start_new_session=True,  # Ctrl-C is for its processes, not for ours
+        start_new_session=True,  # so that Ctrl-C reaches its processes and not this one
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -124,13 +125,13 @@ def records(out: Path) -> dict[Path, int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_killed_sweep_goes_on_where_it_stood(notebook, tmp_path, workers):
+def test_a_killed_sweep_is_continued(notebook, tmp_path, workers):
     out = tmp_path / "out"
     process = started(notebook, out, workers)
     until(lambda: records(out) and len(executed(notebook)) > len(records(out)))
     process.kill()
     process.communicate()
-    until(lambda: not alive(notebook), seconds=20)  # no notebook outlives it
+    until(lambda: not alive(notebook), seconds=20)  # no notebook outlives the sweep
     kept, before = records(out), executed(notebook)
     assert 1 <= len(kept) < len(before)
 
@@ -139,7 +140,7 @@ def test_a_killed_sweep_goes_on_where_it_stood(notebook, tmp_path, workers):
     assert done.failed == 0
     assert len(executed(notebook)) == len(before) + 5 - len(kept)
     assert kept.items() <= records(out).items()
-    assert not list(out.rglob(".*")), "what the kill left half-written is gone"
+    assert not list(out.rglob(".*")), "the half-written files of the killed process are removed"
 
 
 @pytest.mark.slow
@@ -148,18 +149,18 @@ def test_ctrl_c_ends_the_notebooks_at_once(notebook, tmp_path, workers):
     process = started(notebook, tmp_path / "out", workers)
     until(lambda: len(executed(notebook)) >= workers)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, printed = process.communicate(timeout=20)
     assert process.returncode == INTERRUPTED
-    assert KEPT in said
+    assert RESUME in printed
     until(lambda: not alive(notebook), seconds=5)
-    assert not records(tmp_path / "out"), "an interrupted notebook has not failed"
+    assert not records(tmp_path / "out"), "an interrupted notebook does not count as failed"
 
 
 @pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_table(notebook, tmp_path, scheduler):
     address, file, _ = scheduler
     grid = Grid({"NUMBER": [1, 2], "WORD": ["a", "bb"]})
-    with worker(file, threads=2), worker(file):  # two notebooks in one process must not share what is theirs
+    with worker(file, threads=2), worker(file):  # two notebooks in one process share nothing
         until(lambda: count_workers(address) == 2)
         there = sweep(notebook, grid, tmp_path / "there", scheduler=address, progress=False)
     assert len(executed(notebook)) == 4
@@ -170,29 +171,29 @@ def test_a_dask_cluster_gives_the_same_table(notebook, tmp_path, scheduler):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "problem"),
     [
         ("", "the grid is empty"),
-        ("- NUMBER", "does not hold a mapping"),
-        ("NUMBER: [1", "not YAML"),
+        ("- NUMBER", "does not contain a mapping"),
+        ("NUMBER: [1", "not a YAML file"),
         ("NUMBER: []", "no values"),
-        ("NUMBER: [1, 2, 1]", "the same value"),
-        ("NUMBER: [1]\nWORD: [a]\nNUMBER: [2]", "the same name"),
+        ("NUMBER: [1, 2, 1]", "a value occurs twice"),
+        ("NUMBER: [1]\nWORD: [a]\nNUMBER: [2]", "a name occurs twice"),
         ("NUMBRE: [1, 2]", "no such parameter"),
         ("7: [1, 2]", "no such parameter"),
-        ("NUMBER: [1e-3, 1e-2]", "is a number"),
-        ("NUMBER: [{a: 1}]", "no value of a parameter"),
-        ("WORD: [2020-01-01]", "no value of a parameter"),
+        ("NUMBER: [1e-3, 1e-2]", "must be a number"),
+        ("NUMBER: [{a: 1}]", "cannot be the value"),
+        ("WORD: [2020-01-01]", "cannot be the value"),
     ],
 )
-def test_a_wrong_grid_is_refused_with_the_reason(notebook, text, said):
+def test_a_wrong_grid_is_an_error_with_the_reason(notebook, text, problem):
     path = grid_file(notebook, text)
-    with pytest.raises(SettingsError, match=said) as refusal:
+    with pytest.raises(SettingsError, match=problem) as refusal:
         read_grid(path, notebook)
     assert str(path) in str(refusal.value)
 
 
-def test_a_grid_is_all_combinations_and_a_single_value_stands_still(notebook):
+def test_a_grid_gives_all_combinations_and_a_single_value_is_constant(notebook):
     grid = read_grid(grid_file(notebook, "WORD: [a, b]\nSECONDS: 2\nNUMBER: [1, 2.5]"), notebook)
     assert grid.varied == ["WORD", "NUMBER"]
     assert [tuple(each.values()) for each in grid.combinations] == [
@@ -210,29 +211,29 @@ def test_a_notebook_is_found_by_its_path_or_the_beginning_of_its_name(notebook):
     assert runner.find(str(notebook)) == notebook
     for content in (b"\xff", b"{}", b"7"):
         notebook.with_name("other.ipynb").write_bytes(content)
-        with pytest.raises(SettingsError, match="no notebook"):
+        with pytest.raises(SettingsError, match="not a notebook"):
             runner.find(str(notebook.with_name("other.ipynb")))
     assert runner.find("04") == runner.NOTEBOOKS / "04_train.ipynb"
-    for name, said in {"0": "several", "12": "no such notebook"}.items():
-        with pytest.raises(SettingsError, match=said):
+    for name, problem in {"0": "several", "12": "no such notebook"}.items():
+        with pytest.raises(SettingsError, match=problem):
             runner.find(name)
 
 
-def test_the_grids_that_come_along_fit_their_notebooks():
+def test_the_grids_of_the_repository_fit_their_notebooks():
     grids = sorted((runner.NOTEBOOKS / "grids").glob("*.yaml"))
     assert grids
     for path in grids:
         assert read_grid(path, runner.NOTEBOOKS / f"{path.stem}.ipynb").varied
 
 
-def test_what_somebody_is_still_at_is_left_alone(notebook, tmp_path):
+def test_a_combination_that_another_process_executes_is_an_error(notebook, tmp_path):
     out = tmp_path / "out"
     with exclusive_lock(out / "001"), pytest.raises(RunError, match="another process is at work"):
         sweep(notebook, Grid({"NUMBER": [1]}), out, progress=False)
     assert not executed(notebook)
 
 
-def test_another_notebook_in_the_same_place_is_another_sweep(notebook, tmp_path, monkeypatch):
+def test_a_folder_with_another_sweep_is_an_error(notebook, tmp_path, monkeypatch):
     monkeypatch.setattr("lumbar.course.sweep._execute_missing", lambda *_: pytest.fail("it was executed"))
     out = tmp_path / "out"
     out.mkdir()

@@ -1,4 +1,4 @@
-"""Readers give one table whatever the layout, lose nothing silently, and trust no file name."""
+"""Readers return the same table for every layout, lose nothing silently, and trust no file name."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ LEVEL_ROWS = list(zip(landmarks.LEVELS, (131, 128, 124, 125, 130), (70, 100, 131
 
 
 def write_kaggle(folder, pictures, *, size=(256, 256), present=None):
-    """The public set's layout with pictures that grow lighter: `pictures` is [(source, filename), …]."""
+    """Write the layout of the public set with gradient images; `pictures` is [(source, filename), …]."""
     rows = [
         (filename, source, x, y, level, x / 256, y / 256)
         for source, filename in pictures
@@ -78,11 +78,11 @@ def test_two_contrasts_of_one_person_are_one_patient_and_numbers_of_two_sources_
         ("elsewhere", "a_t1.jpg", ("elsewhere a_t1", "")),
     ],
 )
-def test_who_is_on_a_picture(source, filename, expected):
+def test_the_patient_of_an_image(source, filename, expected):
     assert kaggle.identity(source, filename) == expected
 
 
-def test_absent_pictures_are_counted_in_the_notes(tmp_path):
+def test_missing_images_are_counted_in_the_notes(tmp_path):
     pictures = [("lsd", "0001.jpg"), ("lsd", "0002.jpg"), ("tseg", "case_0000.jpg")]
     dataset = datasets.load(write_kaggle(tmp_path, pictures, present=pictures[:1]))
     assert set(dataset.table["image"]) == {"data/processed_lsd_jpgs/0001.jpg"}
@@ -90,12 +90,12 @@ def test_absent_pictures_are_counted_in_the_notes(tmp_path):
     assert note == "2 of 3 pictures are not there (lsd 1, tseg 1): their 10 points are left out"
 
 
-def test_no_picture_at_all_is_an_error(tmp_path):
+def test_a_data_set_without_any_image_is_an_error(tmp_path):
     with pytest.raises(DatasetError, match="none of the pictures"):
         datasets.load(write_kaggle(tmp_path, [("lsd", "0001.jpg")], present=[]))
 
 
-def test_points_of_a_picture_kept_at_another_size_land_on_the_same_place(tmp_path):
+def test_points_of_an_image_of_another_size_are_rescaled(tmp_path):
     dataset = datasets.load(write_kaggle(tmp_path, [("lsd", "0001.jpg")], size=(320, 512)))
     table = dataset.table
     assert set(zip(table["width"], table["height"], strict=True)) == {(320, 512)}
@@ -108,7 +108,7 @@ def test_the_table_itself_may_be_named(public):
     assert datasets.load(public / "coords_pretrain.csv").root == public
 
 
-def test_a_folder_of_no_known_layout_says_what_was_looked_for(tmp_path):
+def test_a_folder_of_unknown_layout_gives_the_known_ones(tmp_path):
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(DatasetError) as raised:
         datasets.load(tmp_path)
@@ -117,33 +117,33 @@ def test_a_folder_of_no_known_layout_says_what_was_looked_for(tmp_path):
     assert "holiday.jpg" in str(raised.value)
 
 
-def test_a_folder_that_is_not_there_is_an_error(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(DatasetError, match="no such folder"):
         datasets.load(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("content", ["", "filename,source\n1.jpg,lsd\n", '"unclosed', "a,b\n1,2,3\n4\n"])
-def test_a_table_that_is_none_is_a_dataset_error(tmp_path, content):
+def test_an_invalid_table_is_a_dataset_error(tmp_path, content):
     (tmp_path / "coords_pretrain.csv").write_text(content)
     with pytest.raises(DatasetError):
         datasets.load(tmp_path)
 
 
 @pytest.mark.filterwarnings("default")
-def test_a_row_with_too_many_cells_is_an_error_also_where_warnings_are_none(public):
+def test_a_row_with_too_many_cells_is_an_error_even_if_warnings_are_not(public):
     with (public / "coords_pretrain.csv").open("a") as table:
         table.write("0001.jpg,lsd,125,160,L4/L5,0.5,0.6,surplus\n")
     with pytest.raises(DatasetError, match="cannot be read"):
         datasets.load(public)
 
 
-def test_bytes_that_are_no_text_are_a_dataset_error(tmp_path):
+def test_bytes_that_are_not_text_are_a_dataset_error(tmp_path):
     (tmp_path / "coords_pretrain.csv").write_bytes(b"\xff\xfe\x00filename\x00,")
     with pytest.raises(DatasetError):
         datasets.load(tmp_path)
 
 
-def test_a_coordinate_that_is_no_number_is_named_with_its_row(public):
+def test_a_coordinate_that_is_not_a_number_is_named_with_its_row(public):
     table = (public / "coords_pretrain.csv").read_text().replace("0001.jpg,lsd,125,160", "0001.jpg,lsd,about 125,160")
     (public / "coords_pretrain.csv").write_text(table)
     with pytest.raises(TableError, match=r"row 1, column x"):
@@ -192,7 +192,7 @@ def test_one_patients_folder_is_a_data_set_of_its_own(tmp_path):
     assert datasets.load(folder).table["image"].nunique() == 8
 
 
-def test_anybodys_own_table_in_our_columns_is_read(tmp_path):
+def test_a_users_table_with_the_same_columns_is_read(tmp_path):
     Image.new("L", (300, 200)).save(tmp_path / "scan.png")
     rows = [
         {"image": "scan.png", "patient": "007", "source": "here", "view": "sagittal", "contrast": "", "level": level,

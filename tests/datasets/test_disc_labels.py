@@ -1,4 +1,4 @@
-"""Disc labels of the Spinal Cord Toolbox and TotalSpineSeg, in the places where those programs put them."""
+"""Disc labels of the Spinal Cord Toolbox and TotalSpineSeg are found where these programs write them."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ VOXELS = {
     25: (3, 60, 30),
     26: (3, 66, 33),
 }
-"""Label → [slice, row, column]; 20 is T12/L1, and 26 stands for whatever a program adds below."""
+"""Label → [slice, row, column]; 20 is T12/L1, and 26 is any label that a program adds below."""
 TILT = np.radians(20)
 STEPS = np.array([[3.0, 0, 0], [0, 0, -0.9], [0, 1.1, 0]]) @ np.array(
     [[1, 0, 0], [0, np.cos(TILT), -np.sin(TILT)], [0, np.sin(TILT), np.cos(TILT)]]
@@ -42,7 +42,7 @@ PLACES = {
 
 
 def add(root, image, labels, voxels=VOXELS, *, order=(0, 2, 1), turned=(False, True, False), kind=np.uint8, **changes):
-    """A volume and the file of its labels."""
+    """Write a volume and its label file."""
     marked = np.zeros(SHAPE, kind)
     for value, place in voxels.items():
         marked[place] = value
@@ -79,14 +79,14 @@ def test_labels_are_found_with_their_volume(root, where):
     "order", [((2, 1, 0), (True, True, True)), ((0, 2, 1), (False, True, False)), ((1, 0, 2), (False,) * 3)]
 )
 def test_the_points_lie_where_the_labelled_voxels_lie(root, kind, order):
-    """In an oblique volume with its axes in any order, through the picture's own plane."""
+    """The volume is oblique and its axes are in any order; points are compared in patient coordinates."""
     add(root, "scan.nii.gz", "scan_label-discs_dlabel.nii.gz", order=order[0], turned=order[1], kind=kind)
     rows = datasets.load(root).table
     scan = imaging.read(root / "scan.nii.gz", frame=int(rows["frame"].iloc[0]))
     found = scan.plane.to_patient(rows[["x", "y"]].to_numpy())
     true = np.array(ORIGIN) + np.array([VOXELS[disc] for disc in range(21, 26)]) @ STEPS
     off = (found - true) @ scan.plane.normal
-    assert abs(off).max() == pytest.approx(3.0), "labels beside the slice are dropped onto it"
+    assert abs(off).max() == pytest.approx(3.0), "labels beside the slice are projected onto it"
     np.testing.assert_allclose(found, true + off[:, None] * scan.plane.normal, atol=1e-3)
 
 
@@ -123,25 +123,25 @@ def test_labels_on_another_grid_are_an_error(root, change):
         datasets.load(root)
 
 
-def test_a_segmentation_is_no_point(root):
+def test_a_segmentation_is_not_a_point(root):
     add(root, "scan.nii.gz", "scan_labels-disc.nii.gz", {22: (4, slice(20, 40), slice(10, 30))})
-    with pytest.raises(DatasetError, match=r"no point[\s\S]*label 22"):
+    with pytest.raises(DatasetError, match=r"not a point[\s\S]*label 22"):
         datasets.load(root)
 
 
-def test_a_label_of_a_few_voxels_is_their_middle(root):
+def test_a_label_of_a_few_voxels_is_at_their_centre(root):
     add(root, "scan.nii.gz", "scan_labels-disc.nii.gz", VOXELS | {22: (4, slice(24, 27), slice(25, 28))})
     assert datasets.load(root).table[["x", "y"]].iloc[1].tolist() == [26, 25]
 
 
-def test_two_files_for_one_volume_are_not_chosen_between(root):
+def test_two_label_files_for_one_volume_are_an_error(root):
     add(root, "scan.nii.gz", "scan_labels-disc-manual.nii.gz")
     add(root, "scan.nii.gz", "scan_step1_levels.nii.gz")
     with pytest.raises(DatasetError, match=r"two files[\s\S]*manual[\s\S]*step1_levels"):
         datasets.load(root)
 
 
-def test_labels_whose_volume_is_not_there_are_counted(root):
+def test_labels_without_their_volume_are_counted(root):
     add(root, "a.nii.gz", "a_labels-disc.nii.gz")
     add(root, "b.nii.gz", "b_labels-disc.nii.gz")
     (root / "b.nii.gz").unlink()

@@ -1,4 +1,4 @@
-"""`check` finds each fault, names its row, and says plainly whether a folder can be used."""
+"""`check` finds each error, names its row, and says whether a folder can be used."""
 
 import shutil
 
@@ -42,7 +42,7 @@ def test_nothing_is_wrong_with_synthetic_patients(phantoms):
     assert "Nothing is wrong" in str(found)
 
 
-def test_the_page_says_what_is_there(public):
+def test_the_page_lists_the_contents(public):
     page = str(inspect(public, progress=False))
     for words in ("pictures", "patients", "lsd 1, spider 2, tseg 1", "sagittal 4", "CT 1, T1 1, T2 2", "L1/L2 4"):
         assert words in page
@@ -57,14 +57,14 @@ def test_a_missing_picture_is_named_once(public):
     assert "line 2, data/processed_lsd_jpgs/0001.jpg" in str(found)
 
 
-def test_a_file_that_is_no_picture_is_named(public):
+def test_a_file_that_is_not_an_image_is_named(public):
     (public / "data" / "processed_spider_jpgs" / "1_t1.jpg").write_bytes(b"<html>Please sign in</html>")
     found = problems(public)
     assert found["row"].tolist() == [5]
     assert "cannot be read" in found["problem"].iloc[0]
 
 
-def test_half_a_picture_is_named(public):
+def test_a_truncated_image_is_named(public):
     file = public / "data" / "processed_spider_jpgs" / "1_t1.jpg"
     Image.effect_noise((256, 256), 50).save(file)
     file.write_bytes(file.read_bytes()[:3000])
@@ -82,7 +82,7 @@ def test_half_a_picture_is_named(public):
         ("y", "12", "above the one it should lie below"),
     ],
 )
-def test_a_fault_in_one_cell_is_found_in_its_row(public, column, value, words):
+def test_an_error_in_one_cell_is_found_in_its_row(public, column, value, words):
     def change(table):
         table.loc[2, column] = value
         return table
@@ -104,15 +104,15 @@ def test_a_picture_upside_down_is_found(public):
     assert problems(public)["row"].tolist() == [15, 16, 17, 18]
 
 
-def test_a_picture_of_another_size_than_the_table_says_is_found(phantoms, tmp_path):
+def test_an_image_of_another_size_than_in_the_table_is_found(phantoms, tmp_path):
     copy = shutil.copytree(phantoms, tmp_path / "copy")
     spoil(copy, lambda table: table.assign(width="1000"))
     found = problems(copy)
-    assert set(found["problem"]) == {"the picture has another width than the table says"}
+    assert set(found["problem"]) == {"the picture's width differs from the table"}
     assert len(found) == 16
 
 
-def test_a_thousand_faults_give_one_short_page(tmp_path):
+def test_a_thousand_errors_give_one_short_page(tmp_path):
     pictures = [("lsd", f"{number:04d}.jpg") for number in range(300)]
     page = str(inspect(write_kaggle(tmp_path, pictures, present=[]), progress=False))
     assert "300 time(s)" in page
@@ -120,19 +120,19 @@ def test_a_thousand_faults_give_one_short_page(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["nowhere", "."])
-def test_what_is_no_data_set_is_refused_with_the_reason(tmp_path, name):
+def test_a_folder_that_is_not_a_data_set_is_refused_with_the_reason(tmp_path, name):
     found = inspect(tmp_path / name, progress=False)
     assert not found.ok
     assert "not a data set we can read" in str(found)
     assert found.refusal
 
 
-def test_a_table_without_rows_is_not_all_right(tmp_path):
+def test_a_table_without_rows_is_an_error(tmp_path):
     (tmp_path / "coords_pretrain.csv").write_text("filename,source,x,y,level,relative_x,relative_y\n")
     assert not inspect(tmp_path, progress=False).ok
 
 
-def test_a_spacing_and_a_view_that_are_not_the_files_are_found(phantoms, tmp_path):
+def test_a_spacing_and_a_view_that_differ_from_the_files_are_found(phantoms, tmp_path):
     folder = tmp_path / "set"
     shutil.copytree(phantoms, folder)
 
@@ -144,6 +144,6 @@ def test_a_spacing_and_a_view_that_are_not_the_files_are_found(phantoms, tmp_pat
 
     spoil(folder, change)
     assert problems(folder)["problem"].tolist() == [
-        "the picture has another pixel_width than the table says",
-        "the picture has another view than the table says",
+        "the picture's pixel_width differs from the table",
+        "the picture's view differs from the table",
     ]

@@ -1,4 +1,4 @@
-"""Each public set's layout gives the landmark table that its documentation promises, and says what it leaves out."""
+"""The reader of each public set returns the documented landmark table, and notes what it leaves out."""
 
 import json
 import shutil
@@ -24,21 +24,21 @@ WRITERS = {
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """Caches go to a home of their own."""
+    """Use a separate home for the caches."""
     monkeypatch.setenv("LUMBAR_HOME", str(tmp_path / "home"))
 
 
 @pytest.mark.parametrize("layout", WRITERS)
-def test_check_knows_the_layout_and_finds_nothing_wrong(layout, tmp_path, capsys):
+def test_check_recognises_the_layout_and_finds_no_problem(layout, tmp_path, capsys):
     folder = WRITERS[layout](tmp_path / "set")
     assert main(["check", str(folder)]) == 0
-    told = capsys.readouterr().out
-    assert f"a data set we can read ({layout})" in told
-    assert "Nothing is wrong with it." in told
+    printed = capsys.readouterr().out
+    assert f"a data set we can read ({layout})" in printed
+    assert "Nothing is wrong with it." in printed
 
 
 @pytest.mark.parametrize("layout", WRITERS)
-def test_the_table_keeps_the_schema_and_names_pictures_that_are_there(layout, tmp_path):
+def test_the_table_keeps_the_schema_and_names_existing_images(layout, tmp_path):
     dataset = datasets.load(WRITERS[layout](tmp_path / "set"))
     assert landmarks.problems(dataset.table).empty
     assert all(dataset.path(image).is_file() for image in dataset.table["image"])
@@ -66,17 +66,17 @@ def test_rsna_points_views_and_grades(tmp_path):
     assert axial.loc[axial["patient"] == "rsna 4646740", "left_subarticular_stenosis"].eq("Moderate").all()
 
 
-def test_rsna_says_what_it_leaves_out_and_that_points_stay_on_their_slice(tmp_path):
+def test_rsna_notes_what_it_leaves_out_and_that_points_stay_on_their_slice(tmp_path):
     dataset = datasets.load(layouts.rsna(tmp_path))
     left = "Left Neural Foraminal Narrowing 10, Right Neural Foraminal Narrowing 10"
-    assert f"20 points are another landmark and left out ({left})" in dataset.notes
-    assert any("4 of 4 sagittal pictures bear fewer than five" in note for note in dataset.notes)
+    assert f"20 points of other landmarks are left out ({left})" in dataset.notes
+    assert any("4 of 4 sagittal pictures have fewer than five points" in note for note in dataset.notes)
     sagittal = dataset.table[dataset.table["view"] == "sagittal"]
     levels = sagittal.groupby("image")["level"].nunique()
     assert levels.tolist() == [4, 1, 4, 1]
 
 
-def test_rsna_rows_are_told_by_their_line(tmp_path, capsys):
+def test_rsna_rows_are_named_by_their_line(tmp_path, capsys):
     file = layouts.rsna(tmp_path) / "train_label_coordinates.csv"
     lines = file.read_text().splitlines()
     assert lines[6].startswith("4003253,4003254,8,Spinal Canal Stenosis,L2/L3,32.25")
@@ -93,8 +93,8 @@ def test_rsna_without_its_other_tables_is_still_read(tmp_path):
     dataset = datasets.load(folder)
     assert len(dataset.table) == 30
     assert dataset.table["contrast"].eq("").all()
-    assert "train.csv is not there: grades are not known" in dataset.notes
-    assert "train_series_descriptions.csv is not there: contrasts are not known" in dataset.notes
+    assert "train.csv is not there: grades are unknown" in dataset.notes
+    assert "train_series_descriptions.csv is not there: contrasts are unknown" in dataset.notes
 
 
 def test_rsna_points_that_contradict_their_series_or_each_other_are_left_out_and_counted(tmp_path):
@@ -105,7 +105,7 @@ def test_rsna_points_that_contradict_their_series_or_each_other_are_left_out_and
     table.loc[0, "series_id"] = "4003256"  # a canal point in the axial series
     table.to_csv(file, index=False)
     dataset = datasets.load(tmp_path)
-    assert "1 axial pictures bear points of several levels: their 4 points left out" in dataset.notes
+    assert "1 axial pictures have points of several levels: their 4 points are left out" in dataset.notes
     assert "1 points are left out: their series shows another plane than their condition" in dataset.notes
     assert len(dataset.table) == 15 - 4 - 1
 
@@ -114,12 +114,12 @@ def test_rsna_without_one_landmark_is_an_error(tmp_path):
     file = layouts.rsna(tmp_path) / "train_label_coordinates.csv"
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join(line for line in lines if "Stenosis" not in line))
-    with pytest.raises(DatasetError, match="no point that is a landmark") as raised:
+    with pytest.raises(DatasetError, match="no points of the landmarks") as raised:
         datasets.load(tmp_path)
     assert "Right Neural Foraminal Narrowing 10" in str(raised.value)
 
 
-def test_rsna_tables_alone_say_that_the_pictures_are_missing(tmp_path, capsys):
+def test_rsna_tables_without_images_are_an_error(tmp_path, capsys):
     folder = layouts.rsna(tmp_path / "set", pictures=False)
     with pytest.raises(DatasetError, match="none of the pictures"):
         datasets.load(folder)
@@ -127,7 +127,7 @@ def test_rsna_tables_alone_say_that_the_pictures_are_missing(tmp_path, capsys):
     assert "the picture is not there" in capsys.readouterr().out
 
 
-def test_rsna_with_some_pictures_gives_those(tmp_path):
+def test_rsna_with_some_images_reads_those(tmp_path):
     folder = layouts.rsna(tmp_path)
     shutil.rmtree(folder / "train_images" / "4646740")
     dataset = datasets.load(folder)
@@ -158,7 +158,7 @@ def test_rsna_ids_that_lead_out_of_the_folder_are_refused(tmp_path, study):
 
 
 @pytest.mark.parametrize("where", ["inside", "beside", "data"])
-def test_improved_points_find_the_pictures(tmp_path, where):
+def test_improved_points_find_the_images(tmp_path, where):
     name = "rsna-2024-lumbar-spine-degenerative-classification"
     pictures = layouts.rsna((tmp_path / "home" / "data" if where == "data" else tmp_path) / name)
     if where == "inside":
@@ -172,7 +172,7 @@ def test_improved_points_find_the_pictures(tmp_path, where):
     first = dataset.table[dataset.table["view"] == "sagittal"].iloc[0]
     assert (first["x"], first["y"]) == pytest.approx((34.25, 26.5))
     assert dataset.table.loc[dataset.table["side"] == "right", "x"].to_numpy() == pytest.approx(23)
-    assert "10 points of Spinal Canal Stenosis are not the one at the canal and left out" in dataset.notes
+    assert "10 points of Spinal Canal Stenosis that are not at the canal are left out" in dataset.notes
     assert main(["check", str(folder)]) == 0
 
 
@@ -187,7 +187,7 @@ def test_improved_points_are_not_taken_for_the_set_they_are_published_in(tmp_pat
     assert set(named.table["source"]) == {"rsna"}
 
 
-def test_a_folder_with_two_sets_asks_which_is_meant(tmp_path):
+def test_a_folder_with_two_sets_is_ambiguous(tmp_path):
     layouts.rsna_improved(layouts.rsna(tmp_path), tmp_path)
     with pytest.raises(DatasetError, match="more than one data set") as raised:
         datasets.load(tmp_path)
@@ -229,19 +229,19 @@ def test_buu_a_bad_table_of_endplates_is_left_out_and_named(tmp_path):
     assert note.startswith("2 tables cannot be read and are left out; the first is AP/0002-F-037Y0.csv")
 
 
-def test_buu_endplates_the_wrong_way_round_are_counted(tmp_path):
+def test_buu_reversed_endplates_are_counted(tmp_path):
     folder = layouts.buu(tmp_path, patients=1)
     file = folder / "LA" / "0001-F-037Y1.csv"
     lines = [line.split(",") for line in file.read_text().splitlines()]
     file.write_text("\n".join(",".join([*line[2:4], *line[:2], line[4]]) for line in lines))
-    assert any(note.startswith("11 endplates seen from the side") for note in datasets.load(folder).notes)
+    assert any(note.startswith("11 endplates in lateral views") for note in datasets.load(folder).notes)
 
 
 def test_buu_without_one_good_table_is_an_error(tmp_path):
     folder = layouts.buu(tmp_path, patients=1)
     for file in folder.rglob("*.csv"):
         file.write_text("")
-    with pytest.raises(DatasetError, match="not one table of endplates"):
+    with pytest.raises(DatasetError, match="none of the tables of endplates"):
         datasets.load(folder)
 
 
@@ -261,11 +261,11 @@ def test_coco_points_and_those_not_marked(tmp_path):
     assert table["image"].unique().tolist() == [f"images/patient-{n}.png" for n in (1, 2, 3)]
     assert table.loc[table["x"].isna(), ["image", "level"]].to_numpy().tolist() == [["images/patient-1.png", "L5/S1"]]
     assert tuple(table.iloc[0][["x", "y"]]) == layouts.POINTS["L1/L2"]
-    assert any("taken for sagittal" in note for note in dataset.notes)
+    assert any("assumed to be sagittal" in note for note in dataset.notes)
     assert any("patient of its own" in note for note in dataset.notes)
 
 
-def test_coco_says_patient_and_view_and_the_file_may_be_named(tmp_path):
+def test_coco_states_patient_and_view_and_the_file_may_be_named(tmp_path):
     folder = layouts.coco(tmp_path)
 
     def change(content):
@@ -312,10 +312,10 @@ def test_coco_of_both_planes_in_one_category(tmp_path):
     dataset = datasets.load(folder)
     assert dataset.table.groupby("view").size().to_dict() == {"axial": 2, "sagittal": 5}
     assert dataset.table.loc[dataset.table["view"] == "axial", "level"].eq("L3/L4").all()
-    assert "2 axial points are left out: neither keypoint nor image says their level" in dataset.notes
+    assert "2 axial points are left out: neither keypoint nor image states their level" in dataset.notes
 
 
-def test_coco_says_what_it_leaves_out(tmp_path):
+def test_coco_notes_what_it_leaves_out(tmp_path):
     folder = layouts.coco(tmp_path)
 
     def change(content):
@@ -324,7 +324,7 @@ def test_coco_says_what_it_leaves_out(tmp_path):
 
     change_coco(folder, change)
     dataset = datasets.load(folder)
-    assert "keypoints that are no levels are left out: T12/L1" in dataset.notes
+    assert "keypoints that are not named after a level are left out: T12/L1" in dataset.notes
     assert "1 of 3 images have no keypoints and are left out" in dataset.notes
     assert len(dataset.table) == 8
 
@@ -341,7 +341,7 @@ def test_coco_says_what_it_leaves_out(tmp_path):
         lambda content: content["categories"][0].update(keypoints=["nose", "tail", "a", "b", "c"]),
     ],
 )
-def test_coco_that_is_none_is_a_dataset_error(tmp_path, change):
+def test_invalid_coco_is_a_dataset_error(tmp_path, change):
     folder = layouts.coco(tmp_path)
     change_coco(folder, lambda content: content.update(note="images annotations"))
     change_coco(folder, change)
@@ -356,10 +356,10 @@ def test_coco_names_that_lead_out_are_refused(tmp_path):
         datasets.load(folder)
 
 
-# A CSV of one's own
+# The user's own CSV
 
 
-def test_own_csv_takes_the_rest_from_the_pictures(tmp_path):
+def test_own_csv_reads_missing_columns_from_the_images(tmp_path):
     dataset = datasets.load(layouts.own_csv(tmp_path / "mine"))
     pictures = dataset.table.drop_duplicates("image").set_index("image")
     assert pictures.loc["scans/002.dcm", ["width", "height", "view"]].tolist() == [64, 96, "sagittal"]
@@ -368,21 +368,21 @@ def test_own_csv_takes_the_rest_from_the_pictures(tmp_path):
     assert np.isnan(pictures.loc["scans/001.png", "pixel_width"])
     assert pictures["patient"].tolist() == ["scans/001", "scans/002"]
     assert any("patient of its own" in note for note in dataset.notes)
-    assert any("taken for sagittal" in note for note in dataset.notes)
+    assert any("assumed to be sagittal" in note for note in dataset.notes)
 
 
-def test_own_csv_keeps_what_it_says(tmp_path):
+def test_own_csv_keeps_its_own_columns(tmp_path):
     folder = layouts.own_csv(tmp_path, pictures=("a.png",))
     table = pd.read_csv(folder / "points.csv").assign(patient="007", view="coronal", pixel_width=0.5, pixel_height=0.7)
     table.assign(reader="JD").to_csv(folder / "points.csv", index=False)
     dataset = datasets.load(folder)
     assert dataset.notes == ()
     first = dataset.table.iloc[0]
-    told = ["patient", "view", "pixel_width", "pixel_height", "reader"]
-    assert first[told].tolist() == ["007", "coronal", 0.5, 0.7, "JD"]
+    columns = ["patient", "view", "pixel_width", "pixel_height", "reader"]
+    assert first[columns].tolist() == ["007", "coronal", 0.5, 0.7, "JD"]
 
 
-def test_own_csv_says_which_columns_are_missing_and_gives_an_example(tmp_path):
+def test_own_csv_names_missing_columns_and_gives_an_example(tmp_path):
     folder = layouts.own_csv(tmp_path)
     file = folder / "points.csv"
     file.write_text(file.read_text().replace("image,level,x,y", "image,disc,x,Y"))
@@ -408,13 +408,13 @@ def test_own_csv_beside_a_set_of_another_layout_does_not_hide_it(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00x", b"image,level\n\x00,\n", b'"image,level', b"a,b\n1,2\n"])
-def test_a_csv_that_is_no_table_of_points_is_a_dataset_error(tmp_path, content):
+def test_a_csv_that_is_not_a_table_of_points_is_a_dataset_error(tmp_path, content):
     (tmp_path / "points.csv").write_bytes(content)
     with pytest.raises(DatasetError):
         datasets.load(tmp_path)
 
 
-def test_an_unknown_folder_is_told_every_layout(tmp_path):
+def test_an_unknown_folder_gives_a_list_of_layouts(tmp_path):
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(DatasetError) as raised:
         find_reader(tmp_path)
@@ -422,16 +422,16 @@ def test_an_unknown_folder_is_told_every_layout(tmp_path):
         assert reader.layout in str(raised.value)
 
 
-def test_of_absent_pictures_check_says_no_more_than_that(tmp_path, capsys):
+def test_check_reports_nothing_else_about_missing_images(tmp_path, capsys):
     folder = layouts.rsna(tmp_path / "set", pictures=False)
     assert main(["check", str(folder)]) == 1
-    said = capsys.readouterr().out
-    assert "the picture is not there: 14 time(s)" in said
-    assert "width" not in said.partition("problem(s)")[2]
+    printed = capsys.readouterr().out
+    assert "the picture is not there: 14 time(s)" in printed
+    assert "width" not in printed.partition("problem(s)")[2]
 
 
-def test_a_csv_of_ones_own_as_a_spreadsheet_saves_it(tmp_path):
-    """Semicolons, decimal commas, Windows-1252: read, and said."""
+def test_own_csv_as_a_spreadsheet_saves_it(tmp_path):
+    """Semicolons, decimal commas and Windows-1252 are read, with notes."""
     file = layouts.own_csv(tmp_path) / "points.csv"
     rows = [row.split(",") for row in file.read_text().split()]
     text = "\n".join(";".join([*row, "Größe"]) for row in rows).replace(";33;26;", ";33,5;26;")
@@ -442,8 +442,8 @@ def test_a_csv_of_ones_own_as_a_spreadsheet_saves_it(tmp_path):
     assert "Windows-1252" in " ".join(dataset.notes)
 
 
-def test_a_named_table_that_is_none_is_not_taken_for_its_folder(tmp_path):
+def test_a_named_file_that_is_not_a_table_does_not_stand_for_its_folder(tmp_path):
     layouts.own_csv(tmp_path)
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DatasetError, match="no table of points"):
+    with pytest.raises(DatasetError, match="not a table of points"):
         datasets.load(tmp_path / "other.csv")

@@ -1,4 +1,4 @@
-"""SPIDER in its own layout, with masks sampled from synthetic patients whose true points are known."""
+"""SPIDER in its own layout, with masks sampled from synthetic patients, whose true points are known."""
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ GRADINGS = {
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """The set as it is unpacked, and the synthetic patients it was made from."""
+    """The set as it is unpacked, and the synthetic patients that it was made from."""
     root = tmp_path_factory.mktemp("spider") / "10159290"
     patients = {}
     for name, (seed, steps_mm, order, turned) in VOLUMES.items():
@@ -57,7 +57,7 @@ def home(tmp_path, monkeypatch):
 
 
 def copied(published, tmp_path, names=("1_t1", "1_t2")):
-    """A small set that a test may spoil."""
+    """Copy a small set that a test may change."""
     for folder in ("images", "masks"):
         (tmp_path / "set" / folder).mkdir(parents=True)
         for name in names:
@@ -68,7 +68,7 @@ def copied(published, tmp_path, names=("1_t1", "1_t2")):
 
 
 def edited(root, name, change):
-    """A mask with other labels on the same grid."""
+    """Change the labels of a mask on the same grid."""
     file = root / "masks" / f"{name}.mha"
     image = sitk.ReadImage(str(file))
     labels = sitk.GetArrayFromImage(image)
@@ -114,7 +114,7 @@ def test_the_table_of_the_published_layout(published):
     assert prepared.images.shape == (4, 256, 256)
 
 
-def test_the_other_tables_travel_along(published):
+def test_the_columns_of_the_other_tables_are_added(published):
     table = datasets.load(published[0]).table.set_index(["image", "level"])
     assert table.loc[("images/1_t1.mha", "L5/S1"), ["Pfirrman grade", "Disc herniation"]].tolist() == [4, 1]
     assert table.loc[("images/1_t2.mha", "L1/L2"), "Pfirrman grade"] == 2
@@ -123,7 +123,7 @@ def test_the_other_tables_travel_along(published):
     assert table.loc[("images/2_t2.mha", "L1/L2"), ["num_vertebrae", "subset"]].tolist() == [7, "training"]
 
 
-def test_it_needs_neither_of_the_other_tables(published, tmp_path):
+def test_the_other_tables_are_optional(published, tmp_path):
     root = copied(published, tmp_path)
     assert "subset" not in datasets.load(root).table
     pd.DataFrame(GRADINGS)[["Patient", "IVD label", "Modic"]].iloc[[0, 0, 1]].to_csv(
@@ -134,9 +134,7 @@ def test_it_needs_neither_of_the_other_tables(published, tmp_path):
     assert len(dataset.table) == 10
 
 
-def test_what_was_found_is_kept_elsewhere_and_only_what_changed_is_looked_through_again(
-    published, tmp_path, monkeypatch
-):
+def test_points_are_cached_outside_the_set_and_only_changed_volumes_are_read_again(published, tmp_path, monkeypatch):
     root = copied(published, tmp_path)
     before = {file: file.stat().st_mtime_ns for file in root.rglob("*")}
     first = datasets.load(root).table
@@ -155,7 +153,7 @@ def test_what_was_found_is_kept_elsewhere_and_only_what_changed_is_looked_throug
     assert len(seen) == 3
 
 
-def test_a_damaged_cache_is_made_anew(published, tmp_path):
+def test_a_damaged_cache_is_replaced(published, tmp_path):
     root = copied(published, tmp_path, ("1_t1",))
     first = datasets.load(root).table
     (kept,) = paths.cache().glob("spider-*.json")
@@ -181,7 +179,7 @@ def test_missing_labels_are_missing_points(published, tmp_path, labels_left):
     assert table["frame"].between(0, 8).all()
 
 
-def test_a_mask_on_another_grid_is_an_error_and_the_others_are_kept(published, tmp_path):
+def test_a_mask_on_another_grid_is_an_error_and_the_others_are_cached(published, tmp_path):
     root = copied(published, tmp_path, ("1_t1", "1_t2", "2_t2"))
     (root / "masks" / "1_t2.mha").write_bytes((root / "masks" / "2_t2.mha").read_bytes())
     (root / "masks" / "1_t1.mha").write_bytes(b"ObjectType = Image\n")
@@ -194,7 +192,7 @@ def test_a_mask_on_another_grid_is_an_error_and_the_others_are_kept(published, t
     assert inspect(root, progress=False).refusal
 
 
-def test_volumes_and_masks_without_each_other_are_counted(published, tmp_path):
+def test_volumes_without_masks_and_masks_without_volumes_are_counted(published, tmp_path):
     root = copied(published, tmp_path, ("1_t1", "1_t2", "2_t2"))
     (root / "images" / "1_t1.mha").unlink()
     (root / "masks" / "2_t2.mha").unlink()
@@ -216,7 +214,7 @@ def test_archives_unpacked_into_folders_of_their_own_names(published, tmp_path):
     assert datasets.load(root).table["image"].iloc[0] == "images/images/1_t2.mha"
 
 
-def test_many_volumes_are_shared_out(published, tmp_path, monkeypatch):
+def test_many_volumes_are_read_in_parallel(published, tmp_path, monkeypatch):
     root = copied(published, tmp_path)
     alone = datasets.load(root).table
     monkeypatch.setattr(volumes, "WORTH_A_PROCESS", 0)
@@ -229,7 +227,7 @@ def test_many_volumes_are_shared_out(published, tmp_path, monkeypatch):
     st.floats(-40, 40), st.floats(5, 14), st.floats(22, 42), st.floats(0.4, 1.2), st.floats(0.4, 1.2), st.floats(-1, 1)
 )
 def test_the_margin_of_a_plain_disc(degrees, height, length, pixel_width, pixel_height, shift):
-    """A bar of known place, turned: its end towards the canal, at half its height."""
+    """A rotated bar in a known position: the point is at its end near the canal, at half its height."""
     along = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
     across = np.array([-along[1], along[0]])
     centre = np.array([40.0 + shift, 50.0 - shift])
@@ -245,7 +243,7 @@ def test_the_margin_of_a_plain_disc(degrees, height, length, pixel_width, pixel_
 
 
 def test_the_margin_agrees_with_the_landmarks_of_many_synthetic_patients():
-    """Against the points that the phantom marks as the public labels do, in the plane that shows them."""
+    """Compare with the points of the phantom, which follow the public labels, in the mid-sagittal plane."""
     errors = []
     for seed in range(20, 28):
         patient = draw_patient(np.random.default_rng(seed))

@@ -1,4 +1,4 @@
-"""VerSe in its own layout: the levels lie between the centroids, whatever the axes are called."""
+"""VerSe in its own layout: the levels are midway between the centroids, whatever the order of the axes."""
 
 import json
 
@@ -21,11 +21,11 @@ CENTRES = {
 
 ORDERS = {"PIR": ((2, 1, 0), (True, False, False)), "RAS": ((0, 2, 1), (True, True, True)),
           "LPS": ((0, 2, 1), (False, True, False)), "ASL": ((2, 1, 0), (False, True, True))}  # fmt: skip
-"""Towards where a file's axes grow → their order, and which of slice, row, column run backwards."""
+"""Directions of a file's axes → their order, and which of slice, row, column run against them."""
 
 
 def centroids(direction, centres=CENTRES):
-    """The JSON of a volume whose voxels are counted towards these directions."""
+    """Return the JSON of a volume whose axes have these directions."""
     order, turned = ORDERS[direction]
     entries = [{"direction": list(direction)}]
     for label, centre in centres.items():
@@ -35,7 +35,7 @@ def centroids(direction, centres=CENTRES):
 
 
 def add(root, scan, content, *, of="PIR", raw="rawdata", derived="derivatives", name="seg-subreg_ctd"):
-    """One scan with its file of centroids."""
+    """Write one scan with its centroid file."""
     order, turned = ORDERS[of]
     subject = scan.split("_")[0]
     voxels = np.random.default_rng(len(scan)).integers(-1000, 2000, SHAPE).astype(np.int16)
@@ -76,7 +76,7 @@ def test_the_levels_lie_between_the_centroids(published):
         np.testing.assert_allclose(found[:, 1:], where[:, 1:], atol=2e-3)
 
 
-def test_the_table_says_what_is_marked(published):
+def test_the_table_states_the_landmark(published):
     dataset = datasets.load(published)
     assert dataset.table["landmark"].eq("middle between vertebrae").all()
     assert any("not on their posterior margin" in note for note in dataset.notes)
@@ -132,15 +132,15 @@ def test_centroids_that_cannot_be_trusted_are_refused(tmp_path, content, words):
     assert "sub-verse010" in raised.value.file
 
 
-def test_centroids_without_their_volumes_say_so(published):
+def test_centroids_without_their_volumes_are_an_error(published):
     for file in published.rglob("*_ct.nii.gz"):
         file.unlink()
     with pytest.raises(DatasetError, match=r"none of the volumes[\s\S]*sub-verse004_ct.nii.gz"):
         datasets.load(published)
 
 
-def test_a_centroid_counts_voxel_centres_from_nought(tmp_path):
-    """The first voxel's centre is 0 whichever way the axis runs, so the last one's is the count less one."""
+def test_centroids_count_voxel_centres_from_zero(tmp_path):
+    """The first voxel's centre is 0 in either direction, so that of the last voxel is the number of voxels minus 1."""
     shape = (5, 9, 7)
     for letter, axis, number in (("L", 0, 4), ("R", 0, 0), ("I", 1, 8), ("S", 1, 0), ("P", 2, 6), ("A", 2, 0)):
         others = [each for each in "LIP" if verse._AXES[each][0] != axis]

@@ -1,4 +1,4 @@
-"""Downloads are whole and the right ones, or are refused with what to do; all from a server on this machine."""
+"""Downloads are complete and correct, or refused with a remedy; all come from a server on this machine."""
 
 import hashlib
 import http.server
@@ -19,6 +19,7 @@ from lumbar.datasets import find_reader
 from lumbar.download import catalogue, direct, fetch, refusals
 from lumbar.download.archives import unpack
 from lumbar.download.catalogue import File, PublicSet
+from tests.support import layouts
 
 pytest.importorskip("pooch", reason="downloading needs the extra lumbar[fetch]")
 pytest.importorskip("kagglehub", reason="downloading needs the extra lumbar[fetch]")
@@ -38,7 +39,7 @@ PICTURES = zipped(**{f"images__{n}.txt": str(n).encode() * 1000 for n in range(2
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `files`; a name in `cuts` breaks off that many times before it comes whole."""
+    """Serves `files`; a file in `cuts` is cut off that many times before it is sent completely."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Answer)
@@ -74,7 +75,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content[first : len(content) // 2] if cut else content[first:])
 
     def do_POST(self):
-        """What Kaggle's client asks: which version there is, and where the archive is."""
+        """Answer Kaggle's client, which asks for the version and the address of the archive."""
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.asked.append((self.path, ""))
         if self.server.refuses:
@@ -112,7 +113,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small(server, monkeypatch):
-    """A set of an archive with a published checksum and a table without one."""
+    """A set with an archive that has a published checksum and a table that has none."""
     server.files |= {"images.zip": PICTURES, "points.csv": TABLE}
     known = PublicSet(
         name="small",
@@ -139,27 +140,27 @@ def names(folder):
 # Files on a server
 
 
-def test_files_come_whole_and_archives_are_unpacked(small, server, capsys):
+def test_files_are_complete_and_archives_are_unpacked(small, server, capsys):
     assert main(["fetch", "small"]) == 0
     assert names(small.place) == sorted(["fetched.json", "points.csv", *(f"images/{n}.txt" for n in range(20))])
     assert (small.place / "points.csv").read_bytes() == TABLE
-    told = capsys.readouterr().out
-    assert "licence: CC0" in told
-    assert f"Next: python -m lumbar check {small.place}" in told
+    printed = capsys.readouterr().out
+    assert "licence: CC0" in printed
+    assert f"Next: python -m lumbar check {small.place}" in printed
     record = json.loads((small.place / "fetched.json").read_text())
     assert record["images.zip"]["compared with"] == "the published checksum"
     assert record["points.csv"]["sha256"] == hashlib.sha256(TABLE).hexdigest()
     assert record["points.csv"]["compared with"] == "nothing at first: no checksum is published"
 
 
-def test_what_is_there_is_not_downloaded_again(small, server):
+def test_existing_files_are_not_downloaded_again(small, server):
     fetch("small", progress=False)
     server.asked.clear()
     fetch("small", progress=False)
     assert server.asked == []
 
 
-def test_what_was_taken_away_is_downloaded_again(small, server):
+def test_deleted_files_are_downloaded_again(small, server):
     fetch("small", progress=False)
     shutil.rmtree(small.place / "images")
     server.asked.clear()
@@ -168,7 +169,7 @@ def test_what_was_taken_away_is_downloaded_again(small, server):
     assert (small.place / "images" / "7.txt").is_file()
 
 
-def test_only_some_of_the_files(small):
+def test_only_the_named_files_are_downloaded(small):
     fetch("small", only=("points.csv",), progress=False)
     assert names(small.place) == ["fetched.json", "points.csv"]
     with pytest.raises(FetchError, match="no such file in this set"):
@@ -178,13 +179,13 @@ def test_only_some_of_the_files(small):
 def test_a_wrong_checksum_is_refused_and_leaves_nothing(small, server, capsys):
     server.files["images.zip"] = zipped(images__evil=b"other")
     assert main(["fetch", "small"]) == 1
-    told = capsys.readouterr().err
-    assert "the file is not the one that was published" in told
-    assert small.files[0].sha256 in told
+    printed = capsys.readouterr().err
+    assert "the file is not the one that was published" in printed
+    assert small.files[0].sha256 in printed
     assert names(small.place) == []
 
 
-def test_a_file_without_published_checksum_must_stay_what_it_was(small, server):
+def test_a_file_without_published_checksum_must_not_change(small, server):
     fetch("small", progress=False)
     (small.place / "points.csv").unlink()
     server.files["points.csv"] = b"image,level,x,y\nb.png,L1/L2,9,9\n"
@@ -193,41 +194,41 @@ def test_a_file_without_published_checksum_must_stay_what_it_was(small, server):
     assert not (small.place / "points.csv").exists()
 
 
-def test_a_cut_connection_leaves_no_half_file_and_the_next_call_goes_on(small, server, capsys):
+def test_a_broken_connection_leaves_no_partial_file_and_the_next_call_resumes(small, server, capsys):
     server.cuts["points.csv"] = 1
     assert main(["fetch", "small"]) == 1
-    told = capsys.readouterr().err
-    assert "the connection broke off" in told
-    assert f"curl -L -C - -o {small.place / 'points.csv'}" in told
+    printed = capsys.readouterr().err
+    assert "the connection broke off" in printed
+    assert f"curl -L -C - -o {small.place / 'points.csv'}" in printed
     assert "points.csv" not in names(small.place)
     server.asked.clear()
     assert main(["fetch", "small"]) == 0
     assert [name for name, _ in server.asked] == ["points.csv"], "the archive is kept"
 
 
-def test_a_cut_connection_is_tried_again_at_once(small, server, monkeypatch):
+def test_a_broken_connection_is_retried_at_once(small, server, monkeypatch):
     monkeypatch.setattr(direct, "RETRIES", 1)
     server.cuts["points.csv"] = 1
     fetch("small", progress=False)
     assert (small.place / "points.csv").read_bytes() == TABLE
 
 
-def test_a_file_that_is_not_there(small, server, capsys):
+def test_a_file_that_the_server_lacks(small, server, capsys):
     del server.files["points.csv"]
     assert main(["fetch", "small"]) == 1
-    told = capsys.readouterr().err
-    assert "HTTP 404" in told
-    assert f"by hand: open {small.address}, take the files and put them into {small.place}" in told
+    printed = capsys.readouterr().err
+    assert "HTTP 404" in printed
+    assert f"by hand: open {small.address}, take the files and put them into {small.place}" in printed
 
 
 def test_no_network_says_how_to_do_it_by_hand(small, server, capsys):
     server.shutdown()
     server.server_close()
     assert main(["fetch", "small"]) == 1
-    told = capsys.readouterr().err
-    assert "the server cannot be reached" in told
-    assert str(small.place) in told
-    assert "Traceback" not in told
+    printed = capsys.readouterr().err
+    assert "the server cannot be reached" in printed
+    assert str(small.place) in printed
+    assert "Traceback" not in printed
 
 
 def test_files_put_there_by_hand_are_compared_and_unpacked(small, server):
@@ -239,7 +240,7 @@ def test_files_put_there_by_hand_are_compared_and_unpacked(small, server):
     assert (small.place / "images" / "3.txt").is_file()
 
 
-def test_a_file_put_there_by_hand_that_is_another_is_replaced(small, server):
+def test_a_wrong_file_put_there_by_hand_is_replaced(small, server):
     small.place.mkdir(parents=True)
     (small.place / "images.zip").write_bytes(PICTURES[:500])
     fetch("small", progress=False)
@@ -254,7 +255,7 @@ def test_a_folder_that_cannot_be_written(small):
         fetch("small", progress=False)
 
 
-def test_a_disk_without_room_is_said_before_anything_is_asked(small, server, monkeypatch):
+def test_a_full_disk_is_an_error_before_anything_is_downloaded(small, server, monkeypatch):
     monkeypatch.setattr(refusals.shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10, 10, 0))
     monkeypatch.setattr(catalogue, "SETS", (PublicSet(**{**vars(small), "gigabytes": 2}),))
     with pytest.raises(FetchError, match="the disk has no room") as raised:
@@ -273,7 +274,7 @@ def test_a_missing_client_is_named(small, monkeypatch):
     assert "pip install" in str(raised.value)
 
 
-def test_a_damaged_record_is_said(small):
+def test_a_damaged_record_is_an_error(small):
     small.place.mkdir(parents=True)
     (small.place / "fetched.json").write_text("[]")
     with pytest.raises(FetchError, match="record of what was downloaded is damaged"):
@@ -290,7 +291,7 @@ def archive(tmp_path, **members):
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "a/../../evil.txt", "/etc/evil.txt", "C:\\evil.txt", "..\\evil.txt"])
-def test_members_that_lead_out_of_the_folder_are_refused(tmp_path, name):
+def test_members_outside_the_folder_are_refused(tmp_path, name):
     file = tmp_path / "archive.zip"
     with zipfile.ZipFile(file, "w") as content:
         content.writestr("good.txt", "good")
@@ -301,7 +302,7 @@ def test_members_that_lead_out_of_the_folder_are_refused(tmp_path, name):
     assert not list(tmp_path.rglob("evil*"))
 
 
-def test_an_archive_that_leads_out_is_refused_by_the_command(small, server, monkeypatch, capsys):
+def test_an_archive_with_members_outside_the_folder_is_refused_by_the_command(small, server, monkeypatch, capsys):
     evil = io.BytesIO()
     with zipfile.ZipFile(evil, "w") as content:
         content.writestr("../evil.txt", "evil")
@@ -338,7 +339,7 @@ def test_an_archive_larger_than_the_disk_is_refused_before_a_byte_is_written(tmp
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "none of it"])
-def test_a_damaged_archive_is_said(tmp_path, damage):
+def test_a_damaged_archive_is_an_error(tmp_path, damage):
     file = archive(tmp_path, a=bytes(range(256)) * 100)
     data = bytearray(file.read_bytes())
     if damage == "flipped":
@@ -348,7 +349,7 @@ def test_a_damaged_archive_is_said(tmp_path, damage):
         unpack(file, tmp_path / "out", progress=False)
 
 
-def test_an_interrupted_unpacking_goes_on(tmp_path, monkeypatch):
+def test_an_interrupted_unpacking_resumes(tmp_path, monkeypatch):
     file = archive(tmp_path, a__1=b"1" * 10, a__2=b"2" * 10, b=b"3" * 10)
     out = tmp_path / "out"
     (out / "a").mkdir(parents=True)
@@ -372,7 +373,7 @@ def test_an_interrupted_unpacking_goes_on(tmp_path, monkeypatch):
 
 @pytest.fixture
 def kaggle(server, tmp_path, monkeypatch):
-    """Kaggle as its client sees it, at the server; without the credentials of whoever runs this."""
+    """Send Kaggle's client to the server, without the credentials of the user who runs the test."""
     from kagglesdk import kaggle_env
 
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, server.address)
@@ -390,18 +391,18 @@ def kaggle(server, tmp_path, monkeypatch):
 COORDINATES = catalogue.find("coordinates")
 
 
-def test_a_set_of_kaggle_comes_to_its_folder(kaggle, monkeypatch):
+def test_a_set_from_kaggle_is_in_its_folder(kaggle, monkeypatch):
     place = fetch("coordinates")
     assert names(place) == ["coords_pretrain.csv", "data/x"]
     assert place == COORDINATES.place
     assert find_reader(place)[0].layout == "Lumbar Coordinate Pretraining Dataset"
-    assert [entry.name for entry in paths.data().iterdir()] == [place.name], "nothing of the client is left"
+    assert [entry.name for entry in paths.data().iterdir()] == [place.name], "the client's cache is gone"
     kaggle.asked.clear()
     fetch("coordinates")
     assert kaggle.asked == []
 
 
-def test_kaggles_client_goes_on_in_the_middle(kaggle, capsys):
+def test_kaggles_client_resumes_in_the_middle(kaggle, capsys):
     kaggle.cuts["archive.zip"] = 1
     assert main(["fetch", "coordinates"]) == 1
     assert "the connection broke off" in capsys.readouterr().err
@@ -414,70 +415,70 @@ def test_a_competition_without_credentials_explains_them(kaggle, monkeypatch, ca
     known = PublicSet(**{**vars(catalogue.find("rsna2024")), "gigabytes": 0})
     monkeypatch.setattr(catalogue, "SETS", (known,))
     assert main(["fetch", "rsna2024"]) == 1
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     for words in ("KAGGLE_API_TOKEN", "settings/api", "/rules", "by hand", str(known.place)):
-        assert words in told
+        assert words in printed
 
 
-@pytest.mark.parametrize(("answer", "words"), [(403, "who downloads"), (404, "does not give"), (500, "does not give")])
-def test_what_kaggle_refuses_is_explained(kaggle, capsys, answer, words):
+@pytest.mark.parametrize(("answer", "words"), [(403, "does not let you"), (404, "refuses"), (500, "refuses")])
+def test_a_refusal_by_kaggle_is_explained(kaggle, capsys, answer, words):
     kaggle.refuses = answer
     assert main(["fetch", "coordinates"]) == 1
-    told = capsys.readouterr().err
-    assert words in told
-    assert "Traceback" not in told
+    printed = capsys.readouterr().err
+    assert words in printed
+    assert "Traceback" not in printed
 
 
 def test_no_network_to_kaggle(kaggle, capsys):
     kaggle.shutdown()
     kaggle.server_close()
     assert main(["fetch", "coordinates"]) == 1
-    told = capsys.readouterr().err
-    assert "the server cannot be reached" in told
-    assert "unpack the archive into" in told
+    printed = capsys.readouterr().err
+    assert "the server cannot be reached" in printed
+    assert "unpack the archive into" in printed
 
 
 # The list
 
 
-def test_a_set_that_needs_a_signature_says_how(capsys):
+def test_a_set_that_needs_a_signature_is_explained(capsys):
     assert main(["fetch", "buu-lspine"]) == 1
-    told = capsys.readouterr().err
-    assert "agree to the terms" in told
-    assert "an agreement with Burapha University" in told
+    printed = capsys.readouterr().err
+    assert "agree to the terms" in printed
+    assert "an agreement with Burapha University" in printed
 
 
-def test_an_unknown_name_is_told_the_known_ones(capsys):
+def test_an_unknown_name_gives_the_known_ones(capsys):
     assert main(["fetch", "everything"]) == 1
-    told = capsys.readouterr().err
-    assert all(known.name in told for known in catalogue.SETS)
+    printed = capsys.readouterr().err
+    assert all(known.name in printed for known in catalogue.SETS)
 
 
-def test_the_list_says_all_of_each_set_and_what_is_here(tmp_path, capsys):
-    from tests import layouts
-
+def test_the_list_describes_each_set_and_what_exists(tmp_path, capsys):
     layouts.rsna(catalogue.find("rsna2024").place)
     catalogue.find("spider").place.mkdir(parents=True)
     (catalogue.find("spider").place / "overview.csv").write_text("a\n1\n")
     layouts.own_csv(paths.data() / "mine")
     assert main(["datasets"]) == 0
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for known in catalogue.SETS:
         for fact in (known.name, known.title, known.holds, known.licence, known.size, known.address):
-            assert fact in told
-    here = [line.split(maxsplit=1)[1] for line in told.splitlines() if line.strip().startswith("here")]
+            assert fact in printed
+    here = [line.split(maxsplit=1)[1] for line in printed.splitlines() if line.strip().startswith("here")]
     assert here[1] == str(catalogue.find("rsna2024").place)
-    assert "not whole" in here[2]
+    assert "incomplete" in here[2]
     assert here[0].startswith("no; it belongs in")
-    assert "mine: a CSV of your own" in told
+    assert "mine: a CSV of your own" in printed
 
 
-def test_the_table_in_the_data_folder_is_the_catalogues():
+def test_the_table_in_the_data_folder_is_that_of_the_catalogue():
     assert catalogue.markdown() in (paths.REPOSITORY / "data" / "README.md").read_text(encoding="utf-8")
 
 
-def test_what_may_not_be_passed_on_is_not_fetched_without_its_owner():
+def test_sets_without_an_open_licence_have_no_direct_files():
     for known in catalogue.SETS:
         assert known.by_hand
-        assert not known.files or "CC" in known.licence, "only what is openly licensed comes without an account"
+        assert not known.files or "CC" in known.licence, (
+            "only openly licensed files can be downloaded without an account"
+        )
         assert all(file.url.startswith("https://") for file in known.files)

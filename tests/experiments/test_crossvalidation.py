@@ -1,4 +1,4 @@
-"""Every patient is measured once, by a network that did not know them; networks are compared on the same pictures."""
+"""Every patient is used once, to measure a network not trained on them; networks are compared on the same images."""
 
 import json
 
@@ -53,7 +53,7 @@ def test_the_numbers_are_those_of_the_points(found):
     )
 
 
-def test_what_is_published_names_nobody(found, small, tmp_path):
+def test_the_published_table_names_no_patient(found, small, tmp_path):
     settings = CrossvalidationSettings(also=("other",), name="cross", publish=tmp_path / "errors.csv")
     again = crossvalidate(settings, small, progress=False)
     table = pd.read_csv(tmp_path / "errors.csv")
@@ -63,9 +63,9 @@ def test_what_is_published_names_nobody(found, small, tmp_path):
     assert table["confidence"].between(0, 1).all()
 
 
-def test_it_leaves_pictures_of_what_confidence_buys_and_of_the_worst(found):
-    drawn = {file.name for file in found.folder.glob("*.png")}
-    assert drawn == {"coverage.png", "worst_cases_this_training.png", "worst_cases_other.png"}
+def test_it_plots_coverage_and_the_worst_cases(found):
+    plotted = {file.name for file in found.folder.glob("*.png")}
+    assert plotted == {"coverage.png", "worst_cases_this_training.png", "worst_cases_other.png"}
 
 
 def test_printed_it_is_a_table_with_a_row_for_each_network(found):
@@ -75,7 +75,7 @@ def test_printed_it_is_a_table_with_a_row_for_each_network(found):
     assert "had not seen the patient" in text
 
 
-def test_one_fold_is_no_cross_validation(small, capsys):
+def test_one_fold_is_not_a_cross_validation(small, capsys):
     assert main(["crossvalidate", "--data", str(small.data)]) == 1
     assert "--folds 5" in capsys.readouterr().err
     with pytest.raises(SettingsError):

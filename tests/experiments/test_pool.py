@@ -1,4 +1,4 @@
-"""A search by several processes: which addresses it takes, and that it survives the death of a worker."""
+"""A search by several processes: the addresses it accepts, and how it survives the death of a worker."""
 
 import socket
 
@@ -12,8 +12,8 @@ from tests.stress import search_kills
 
 
 @pytest.mark.parametrize("address", ["9000", "host", "host:", ":9000", "host:port", "host:99999"])
-def test_what_is_no_address_is_refused(tmp_path, address):
-    with pytest.raises(SettingsError, match="no address"):
+def test_what_is_not_an_address_is_refused(tmp_path, address):
+    with pytest.raises(SettingsError, match="not an address"):
         pool.search(tmp_path, 1, WorkerSettings(chief=address))
 
 

@@ -1,4 +1,4 @@
-"""A run is trained again from its folder, and compared with what it was."""
+"""A run is trained again from its folder, and the two are compared."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def run(few_patients) -> Path:
 
 @pytest.fixture
 def copy(run, request) -> Path:
-    """The run under another name."""
+    """A copy of the run under another name."""
     folder = paths.runs() / request.node.name
     shutil.copytree(run, folder)
     change(folder, settings={"name": folder.name})
@@ -58,10 +58,10 @@ def test_a_run_is_repeated_to_the_bit_and_left_as_it_was(run, capsys):
     assert load_settings(again) == replace(load_settings(run), name="first-rerun")
     assert free_name(run, load_settings(run)) == "first-rerun-2"
     (again / "learning_curves.png").unlink()
-    assert free_name(run, load_settings(run)) == "first-rerun", "one that was stopped goes on"
+    assert free_name(run, load_settings(run)) == "first-rerun", "a repetition that was stopped resumes"
 
 
-def test_where_it_differs_and_why_is_said_and_data_may_have_moved(copy, capsys):
+def test_differences_and_their_cause_are_reported_and_data_may_have_moved(copy, capsys):
     from lumbar.core.backend import keras
 
     network = keras.saving.load_model(copy / "best.keras")
@@ -79,7 +79,7 @@ def test_where_it_differs_and_why_is_said_and_data_may_have_moved(copy, capsys):
     assert "nowhere" in capsys.readouterr().err
     assert main(["rerun", copy.name, "--data", str(moved), "--name", "elsewhere"]) == 1
     printed = capsys.readouterr().out
-    assert re.search(r"best\.keras +1 of \d+ arrays differ, by 0\.25 at most", printed)
+    assert re.search(r"best\.keras +1 of \d+ arrays differ, by at most 0\.25", printed)
     assert "last.keras          identical" in printed
     assert "mae_px" in printed
     assert "packages keras: 3.0.0, then" in printed
@@ -99,7 +99,7 @@ def test_an_unfinished_run_is_finished_first(copy):
         rerun(copy, progress=False)
 
 
-def test_the_record_holds_what_bits_depend_on(run, monkeypatch):
+def test_the_provenance_holds_what_bits_depend_on(run, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     here, then = provenance.environment(), load_config(run)["starts"][0]["record"]
     assert json.loads(json.dumps(here)) == here
@@ -108,7 +108,7 @@ def test_the_record_holds_what_bits_depend_on(run, monkeypatch):
     assert here["machine"]["processor"]
 
 
-def test_differences_name_what_is_gone_what_is_new_and_what_is_another():
+def test_differences_name_what_was_removed_added_or_changed():
     one = {"packages": {"keras": "3.14.0", "jax": "0.7"}, "git": {"commit": "abc", "modified": False}, "cores": 2}
     other = {"packages": {"keras": "3.15.1"}, "git": None, "cores": 2, "python": "3.13.1"}
     assert provenance.differences(one, other) == [
@@ -119,7 +119,7 @@ def test_differences_name_what_is_gone_what_is_new_and_what_is_another():
     ]
 
 
-def test_the_state_of_a_checkout_is_recorded_and_nobody_elses(tmp_path):
+def test_the_state_of_a_checkout_is_recorded_but_not_that_of_a_repository_around_it(tmp_path):
     def git(*words: str) -> None:
         names = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
         subprocess.run(["git", "-C", str(tmp_path), *names, *words], check=True, capture_output=True)
@@ -133,4 +133,4 @@ def test_the_state_of_a_checkout_is_recorded_and_nobody_elses(tmp_path):
     (tmp_path / "file").write_text("two")
     assert provenance._git(tmp_path)["modified"] is True
     (tmp_path / "within").mkdir()
-    assert provenance._git(tmp_path / "within") is None, "a package installed inside somebody's repository"
+    assert provenance._git(tmp_path / "within") is None, "a package installed inside another repository"

@@ -1,18 +1,18 @@
-"""A search leaves ordinary runs and a leaderboard, goes on after a stop, and keeps failed trials apart."""
+"""A search leaves ordinary runs and a leaderboard, resumes after a stop, and marks failed trials."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from lumbar import training
 from lumbar.core import paths
 from lumbar.core.errors import DatasetError, RunError
-from lumbar.experiments.tuning import search
+from lumbar.experiments.tuning import search, trials
 from lumbar.experiments.tuning.search import TuningSettings, leaderboard, tune
 from lumbar.experiments.tuning.trials import space
 from lumbar.runs.folder import load_settings, read_history
 from lumbar.runs.settings import TrainingSettings
+from lumbar.training import loop
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_each_trial_is_a_run_with_its_own_settings(searched, common):
         assert read_history(run)["val_mae_px"].min() == pytest.approx(row.val_mae_px)
 
 
-def test_the_leaderboard_begins_with_the_best_which_is_trained_anew_and_evaluated(searched):
+def test_the_leaderboard_begins_with_the_best_trial_which_is_trained_again_and_evaluated(searched):
     _, best = searched
     table = leaderboard(best.parent)
     assert table["val_mae_px"].is_monotonic_increasing
@@ -49,10 +49,10 @@ def test_the_leaderboard_begins_with_the_best_which_is_trained_anew_and_evaluate
     assert {"leaderboard.csv", "leaderboard.png", "config.json"} <= {path.name for path in best.parent.iterdir()}
 
 
-def test_a_search_that_was_stopped_goes_on_without_repeating(searched, common, monkeypatch):
+def test_a_search_that_was_stopped_resumes_without_repeating(searched, common, monkeypatch):
     settings, best = searched
     trained = []
-    monkeypatch.setattr(training, "_fit", lambda run, *_: trained.append(run))
+    monkeypatch.setattr(loop, "fit", lambda job, **_: trained.append(job.run))
     assert tune(settings, common, progress=False) == best
     assert trained == []
 
@@ -63,14 +63,14 @@ def test_two_searches_never_write_over_each_other(searched, common):
 
 
 def test_a_failed_trial_is_recorded_and_the_search_goes_on(common, monkeypatch):
-    train = training.train
+    train = trials.train
 
     def sometimes(settings, **options):
         if settings.dropout > 0.2:
-            raise RunError("the loss is not a number any more")
+            raise RunError("the loss is no longer a number")
         return train(settings, **options)
 
-    monkeypatch.setattr(training, "train", sometimes)
+    monkeypatch.setattr(trials, "train", sometimes)
     settings = TuningSettings(trials=6, trial_epochs=1, search=("dropout",), name="failing")
     best = tune(settings, common, progress=False)
     table = leaderboard(best.parent)
@@ -83,13 +83,13 @@ def test_no_completed_trial_is_an_error_however_many_failed(common, monkeypatch)
     def never(settings, **options):
         raise RunError("out of luck")
 
-    monkeypatch.setattr(training, "train", never)
+    monkeypatch.setattr(trials, "train", never)
     with pytest.raises(RunError, match="no trial"):
         tune(TuningSettings(trials=4, trial_epochs=1, search=("dropout",), name="hopeless"), common, progress=False)
     assert leaderboard(paths.runs() / "hopeless")["status"].tolist() == ["FAILED"] * 4
 
 
-def test_data_that_are_not_there_are_said_before_any_trial(common, tmp_path):
+def test_missing_data_are_an_error_before_any_trial(common, tmp_path):
     with pytest.raises(DatasetError, match="no such folder"):
         tune(TuningSettings(trials=2, name="lost"), replace(common, data=tmp_path / "typo"), progress=False)
     assert leaderboard(paths.runs() / "lost").empty
@@ -106,7 +106,7 @@ def test_the_other_algorithms_search_too(common, algorithm):
     assert (table["status"] == "COMPLETED").all()
     assert len(table) >= 3
     if algorithm == "hyperband":
-        assert set(table["epochs"]) == {1, 3}, "few epochs for many, all epochs for the best"
+        assert set(table["epochs"]) == {1, 3}, "few epochs for many trials, all epochs for the best"
 
 
 def test_everything_that_can_be_searched_is_a_training_setting():

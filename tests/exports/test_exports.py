@@ -1,4 +1,4 @@
-"""Points in the forms of other tools: read back by others, they are where they were, and nobody's name is about."""
+"""Exports of points: other readers find them in the same places, and no file reveals who the patient is."""
 
 import itertools
 import json
@@ -33,7 +33,7 @@ from lumbar.reports import write as write_page
 NAME, PATIENT_ID, BIRTH_DATE = "Secret^Jane", "SECRET-17", "19600229"
 MM = ["x_mm", "y_mm", "z_mm"]
 
-# What Slicer's published schema (markups-schema-v1.0.3.json) says of the properties that are written here.
+# The part of Slicer's published schema (markups-schema-v1.0.3.json) for the properties that the export writes.
 SLICER = {
     "type": "object",
     "required": ["@schema", "markups"],
@@ -84,7 +84,7 @@ SLICER = {
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """Two sagittal and some axial pictures of a named patient, files of one name in two folders; and a PNG."""
+    """Two sagittal and some axial images of a named patient, files of the same name in two folders, and a PNG."""
     made = tmp_path_factory.mktemp("made")
     settings = PhantomSettings(patients=1, seed=31, series=("sagittal-t1", "sagittal-t2", "axial-t2"))
     (patient,) = (write_dataset(made / "set", settings, workers=1, progress=False)).glob("phantom-*/")
@@ -105,15 +105,15 @@ def found(study):
 
 
 def strict(file):
-    """JSON as the standard has it, without NaN."""
+    """Return the content of a file of standard JSON, which has no NaN."""
 
     def refuse(word):
-        raise AssertionError(f"{word} is no JSON")
+        raise AssertionError(f"{word} is not valid JSON")
 
     return json.loads(file.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-def test_json_says_all_that_is_known(found, study, tmp_path):
+def test_json_contains_all_details(found, study, tmp_path):
     held = strict(json_points.write(found, tmp_path / "new" / "points.json"))
     assert held["network"] == {"name": "phantom", "synthetic_patients_only": True}
     assert any("synthetic" in notice for notice in held["notices"])
@@ -132,7 +132,7 @@ def test_json_says_all_that_is_known(found, study, tmp_path):
     assert [(point["level"], point["side"]) for point in axial["points"]] == [(None, "left"), (None, "right")]
 
 
-def test_json_comes_back_as_it_went(found, tmp_path):
+def test_json_is_read_as_it_was_written(found, tmp_path):
     again = json_points.read(json_points.write(found, tmp_path / "points.json"))
     pd.testing.assert_frame_equal(again.table, found.table, check_dtype=False, atol=6e-5)
     assert (again.pictures, again.network, again.synthetic) == (found.pictures, found.network, found.synthetic)
@@ -143,7 +143,7 @@ numbers = st.one_of(st.just(math.nan), st.floats(-1e4, 1e4).map(lambda value: ro
 
 @settings(deadline=None, max_examples=50)
 @given(values=st.lists(numbers, min_size=6, max_size=6), flagged=st.booleans(), image=st.text(min_size=1))
-def test_any_point_comes_back(tmp_path_factory, values, flagged, image):
+def test_any_point_is_read_as_it_was_written(tmp_path_factory, values, flagged, image):
     row = dict(zip(("x", "y", *MM, "confidence"), values, strict=True))
     row |= {"image": image, "view": "sagittal", "level": "L3/L4", "side": "", "flagged": flagged}
     table = pd.DataFrame([row], columns=list(COLUMNS)).astype({"frame": "Int64"})
@@ -155,19 +155,19 @@ def test_any_point_comes_back(tmp_path_factory, values, flagged, image):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "lumbar points", "version": 99}', "[" * 100_000])
-def test_other_json_is_refused(text, tmp_path):
+def test_other_json_is_an_error(text, tmp_path):
     file = tmp_path / "points.json"
     file.write_text(text)
     with pytest.raises(TableError, match="not a file of points"):
         json_points.read(file)
 
 
-def test_markups_keep_slicers_schema_and_lie_where_itk_puts_the_pixels(found, study, tmp_path):
+def test_markups_follow_slicers_schema_and_are_where_itk_places_the_pixels(found, study, tmp_path):
     written = markups.write(found, tmp_path / "markups")
     named = {image: tmp_path / "markups" / f"{name}.mrk.json" for name, image, _ in by_picture(found.table)}
     assert [error.file for error in written.skipped] == [str(study / "noise.png")]
-    assert "does not place the picture" in str(written.skipped[0])
-    assert sorted(written.files) == sorted((tmp_path / "markups").iterdir()), "nothing half-written is left"
+    assert "does not give the position" in str(written.skipped[0])
+    assert sorted(written.files) == sorted((tmp_path / "markups").iterdir()), "no temporary file is left"
     assert len(written.files) == len(found.pictures) - 1
     for _, image, points in by_picture(found.table[found.table["image"] != str(study / "noise.png")]):
         held = strict(named[image])
@@ -205,7 +205,7 @@ def test_coco_reads_its_keypoints(found, tmp_path, capsys):
         assert (x + width, y + height) == pytest.approx(points[["x", "y"]].max().tolist(), abs=1e-3)
 
 
-def test_coco_beside_the_pictures_names_them_from_there(found, study):
+def test_coco_has_relative_paths_of_images_below_its_folder(found, study):
     held = coco.content(found, study)
     assert held["images"][0]["file_name"] == "a/001.dcm"
     assert coco.content(found, study / "a")["images"][-1]["file_name"] == str(study / "noise.png")
@@ -217,7 +217,7 @@ def reports(found, tmp_path_factory):
 
 
 def of(item, keyword, code):
-    """The children of a content item with a concept name."""
+    """Return the children of a content item that have a concept name."""
     return [
         child
         for child in item.ContentSequence
@@ -225,7 +225,7 @@ def of(item, keyword, code):
     ]
 
 
-def test_structured_reports_hold_the_points_in_picture_and_patient(reports, found, study):
+def test_structured_reports_have_the_points_in_the_image_and_in_the_patient(reports, found, study):
     assert [error.file for error in reports.skipped] == [str(study / "noise.png")]
     placed = found.table[found.table["image"] != str(study / "noise.png")]
     for file, (_, image, points) in zip(reports.files, by_picture(placed), strict=True):
@@ -237,7 +237,7 @@ def test_structured_reports_hold_the_points_in_picture_and_patient(reports, foun
             assert group.ContentTemplateSequence[0].TemplateIdentifier == "1410"
             (region,) = of(group, "SCOORD", codes.DCM.ImageRegion)
             assert region.GraphicType == "POINT"
-            # A report counts pixels from the picture's corner, PS3.3, C.18.6.1.1.
+            # A report measures pixels from the corner of the image, PS3.3, C.18.6.1.1.
             np.testing.assert_allclose(np.subtract(region.GraphicData, 0.5), [row["x"], row["y"]], atol=1e-4)
             (selected,) = region.ContentSequence
             assert selected.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == source.SOPInstanceUID
@@ -264,7 +264,7 @@ def test_structured_reports_name_discs_by_their_codes(reports):
     assert [group.finding_sites[0].laterality for group in axial] == [codes.SCT.Left, codes.SCT.Right]
 
 
-def test_structured_reports_belong_to_the_patient_and_say_who_observed(reports, found):
+def test_structured_reports_name_the_patient_and_the_observer(reports, found):
     for file in reports.files:
         report = highdicom.sr.srread(file)
         assert report.SOPClassUID == pydicom.uid.Comprehensive3DSRStorage
@@ -293,19 +293,19 @@ def test_structured_reports_belong_to_the_patient_and_say_who_observed(reports, 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (Debian: dicom3tools) is not installed")
 def test_structured_reports_satisfy_an_independent_validator(reports):
     for file in reports.files:
-        said = subprocess.run(["dciodvfy", file], capture_output=True, text=True, check=False)
-        assert "Comprehensive3DSR" in said.stderr + said.stdout
-        assert "Error" not in said.stderr + said.stdout
+        result = subprocess.run(["dciodvfy", file], capture_output=True, text=True, check=False)
+        assert "Comprehensive3DSR" in result.stderr + result.stdout
+        assert "Error" not in result.stderr + result.stdout
 
 
 @pytest.mark.skipif(shutil.which("dsrdump") is None, reason="dsrdump (Debian: dcmtk) is not installed")
 def test_structured_reports_are_read_by_another_toolkit(reports, found):
-    said = subprocess.run(["dsrdump", reports.files[0]], capture_output=True, text=True, check=True).stdout
-    points = re.findall(r"SCOORD:.*\(POINT,([\d.]+)/([\d.]+)\)", said)
+    dump = subprocess.run(["dsrdump", reports.files[0]], capture_output=True, text=True, check=True).stdout
+    points = re.findall(r"SCOORD:.*\(POINT,([\d.]+)/([\d.]+)\)", dump)
     np.testing.assert_allclose(np.array(points, float) - 0.5, found.table[["x", "y"]].head(5), atol=1e-3)
 
 
-def test_a_header_with_little_in_it_still_makes_a_report_or_is_skipped_without_its_names(found, study, tmp_path):
+def test_an_incomplete_header_gives_a_report_or_an_error_without_the_name(found, study, tmp_path):
     table = found.table[found.table["image"] == str(study / "a" / "001.dcm")]
     header = pydicom.dcmread(study / "a" / "001.dcm")
 
@@ -318,7 +318,7 @@ def test_a_header_with_little_in_it_still_makes_a_report_or_is_skipped_without_i
 
     for keyword in ("PatientBirthDate", "StudyID", "StudyTime", "AccessionNumber", "FrameOfReferenceUID", "Modality"):
         delattr(header, keyword)
-    (file,) = written("little", PatientName="Secret").files  # without a caret, of which highdicom warns by name
+    (file,) = written("little", PatientName="Secret").files  # without a caret; highdicom quotes the name in a warning
     (measurements,) = of(pydicom.dcmread(file), "CONTAINER", codes.DCM.ImagingMeasurements)
     assert not of(measurements.ContentSequence[0], "SCOORD3D", codes.DCM.RepresentativePoint)
     (error,) = written("refused", PatientSex="Secretive").skipped
@@ -330,7 +330,7 @@ def test_a_header_with_little_in_it_still_makes_a_report_or_is_skipped_without_i
     assert error.field == "StudyInstanceUID, SOPInstanceUID"
 
 
-def test_nobodys_name_leaves_by_another_way(found, study, tmp_path, capsys):
+def test_no_other_output_contains_the_patients_name(found, study, tmp_path, capsys):
     words = [
         "predict",
         study,
@@ -339,7 +339,7 @@ def test_nobodys_name_leaves_by_another_way(found, study, tmp_path, capsys):
         "--out",
         tmp_path / "points.csv",
         "--overlay",
-        tmp_path / "drawn",
+        tmp_path / "overlay",
     ]
     words += ["--json", tmp_path / "points.json", "--coco", tmp_path / "coco.json", "--markups", tmp_path / "markups"]
     main([str(word) for word in [*words, "--structured-report", tmp_path / "reports"]])
@@ -356,7 +356,7 @@ def test_nobodys_name_leaves_by_another_way(found, study, tmp_path, capsys):
     assert not any(name.lower() in (printed.out + printed.err).lower() for name in names)
 
 
-def test_the_command_names_what_it_skips_and_keeps_files_of_one_name_apart(study, tmp_path, capsys):
+def test_the_command_names_skipped_files_and_distinguishes_files_of_the_same_name(study, tmp_path, capsys):
     (tmp_path / "broken.dcm").write_bytes(b"not a scan")
     words = [
         "predict",
@@ -370,20 +370,20 @@ def test_the_command_names_what_it_skips_and_keeps_files_of_one_name_apart(study
     ]
     words += ["--markups", tmp_path / "markups", "--structured-report", tmp_path / "reports"]
     assert main(list(map(str, words))) == 0
-    assert len(pd.read_csv(tmp_path / "out" / "points.csv")) == 10, "a file named twice counts once"
+    assert len(pd.read_csv(tmp_path / "out" / "points.csv")) == 10, "a file that is given twice counts once"
     for folder, ending in (("markups", ".mrk.json"), ("reports", ".dcm")):
         assert sorted(file.name for file in (tmp_path / folder).iterdir()) == [f"000{n}_001{ending}" for n in (1, 2)]
     words = ["predict", study / "noise.png", tmp_path / "broken.dcm", "--weights", "phantom"]
     words += ["--out", tmp_path / "p.csv", "--json", tmp_path / "p.json", "--markups", tmp_path / "none"]
     assert main(list(map(str, words))) == 1
-    told = capsys.readouterr().err
-    assert "skipped: no markups" in told
-    assert "left out: this is not a DICOM file" in told
+    printed = capsys.readouterr().err
+    assert "skipped: no markups" in printed
+    assert "left out: this is not a DICOM file" in printed
     (left_out,) = strict(tmp_path / "p.json")["left_out"]
     assert left_out["problem"] == "this is not a DICOM file"
 
 
-def test_without_highdicom_it_is_said_before_anything_is_done(study, tmp_path, monkeypatch, capsys):
+def test_a_missing_highdicom_is_an_error_before_the_prediction(study, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(SettingsError, match="highdicom"):
         structured_report.check_installed()

@@ -1,4 +1,4 @@
-"""The contact sheet shows pictures and landmarks of whatever it is given, and refuses to show nothing."""
+"""The contact sheet shows the images and landmarks of data sets and folders; with nothing to show it is an error."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_other_views_can_be_shown(phantoms, tmp_path, view):
     assert contact_sheet(phantoms, tmp_path / "sheet.png", view=view).is_file()
 
 
-def test_a_folder_of_pictures_stands_beside(phantoms, tmp_path):
+def test_a_folder_of_images_is_shown_beside(phantoms, tmp_path):
     real = tmp_path / "real"
     real.mkdir()
     Image.effect_noise((300, 400), 60).save(real / "a.png")

@@ -77,7 +77,7 @@ def scan(plane):
     return SimpleNamespace(pixels=random.random((200, 240)).astype(np.float32), plane=plane)
 
 
-DRAWN = {
+FIGURES = {
     "pictures": lambda: figures.pictures_with_points(PICTURES, TRUE, titles=list("abcdef"), heading="All"),
     "pictures alone": lambda: figures.pictures_with_points(PICTURES[:1]),
     "pictures with answers": lambda: figures.pictures_with_points(PICTURES, TRUE, ANSWERS),
@@ -105,10 +105,10 @@ DRAWN = {
 }
 
 
-@pytest.mark.parametrize("name", DRAWN)
-def test_every_figure_is_described_and_leaves_nothing_behind(name, tmp_path):
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_has_a_text_alternative_and_leaves_nothing_behind(name, tmp_path):
     before = mpl.rcParams.copy()
-    figure = DRAWN[name]()
+    figure = FIGURES[name]()
     figure.savefig(tmp_path / "figure.png", dpi=40)
     assert len(figure.alt) > 10
     assert figure.alt.endswith(".")
@@ -118,17 +118,17 @@ def test_every_figure_is_described_and_leaves_nothing_behind(name, tmp_path):
     assert mpl.rcParams == before
 
 
-def test_numbers_in_the_description_are_those_drawn():
-    assert "3 epochs" in DRAWN["learning curves"]().alt
-    assert "on validation at best 14 in epoch 2" in DRAWN["learning curves"]().alt
-    assert "dense" in DRAWN["parameters"]().alt
-    assert "2 trials" in DRAWN["search"]().alt, "a failed trial has no score to show"
-    assert "heatmap" in DRAWN["search"]().alt
-    assert "patients 7 for train, 2 for validation, 1 for test; pictures 21, 6, 3" in DRAWN["split"]().alt
+def test_numbers_in_the_text_alternative_are_those_plotted():
+    assert "3 epochs" in FIGURES["learning curves"]().alt
+    assert "on validation at best 14 in epoch 2" in FIGURES["learning curves"]().alt
+    assert "dense" in FIGURES["parameters"]().alt
+    assert "2 trials" in FIGURES["search"]().alt, "a failed trial has no score to show"
+    assert "heatmap" in FIGURES["search"]().alt
+    assert "patients 7 for train, 2 for validation, 1 for test; pictures 21, 6, 3" in FIGURES["split"]().alt
 
 
-def test_a_sweep_is_drawn_over_numbers_and_words():
-    figure = DRAWN["sweep"]()
+def test_a_sweep_is_plotted_over_numbers_and_words():
+    figure = FIGURES["sweep"]()
     rate, model = figure.axes[:2]
     assert (rate.get_xscale(), model.get_xscale()) == ("log", "linear"), "values that span decades, and words"
     np.testing.assert_allclose(rate.lines[0].get_xydata(), [[0.001, 3], [0.1, 8]])
@@ -146,7 +146,7 @@ def test_a_sweep_is_drawn_over_numbers_and_words():
     assert "Mean error_px by MODEL: 6 at small and 2 at large." in figure.alt
 
 
-def test_a_page_made_from_a_notebook_carries_the_description(monkeypatch):
+def test_a_page_made_from_a_notebook_has_the_text_alternative(monkeypatch):
     import nbformat
     from bs4 import BeautifulSoup
 
@@ -169,7 +169,7 @@ def test_a_save_that_fails_leaves_the_old_picture(tmp_path):
     path = tmp_path / "figure.png"
     path.write_bytes(b"old")
     with pytest.raises(AttributeError):
-        DRAWN["split"]().savefig(path, metadata={"Description": object()})
+        FIGURES["split"]().savefig(path, metadata={"Description": object()})
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -185,7 +185,7 @@ def test_the_worst_pictures_come_first_and_unknown_ones_not_at_all():
     assert "c" not in titles
 
 
-def test_missing_points_are_not_drawn():
+def test_missing_points_are_not_plotted():
     figure = figures.one_picture(PICTURES[0], TRUE[0])
     assert len(figure.axes[0].collections) == 4
     assert LEVELS[0] not in figure.alt

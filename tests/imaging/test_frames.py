@@ -1,18 +1,18 @@
-"""The column `frame`: pictures that lie in one file, kept apart from the table to the last picture drawn."""
+"""The column `frame` keeps the images of one file apart, from the table to the last figure."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from lumbar import datasets, landmarks, preprocess
+from lumbar import datasets, landmarks
 from lumbar.core.errors import ScanError, TableError
+from lumbar.datasets import preparation
 from lumbar.datasets.inspection import inspect
 from lumbar.datasets.preparation import prepare
 from lumbar.evaluation import points_table
 from lumbar.figures.contact_sheet import contact_sheet
 from lumbar.figures.data import split_overview
-from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS
 from lumbar.preprocess import Prepared
 from tests.support.volume_files import write
@@ -22,7 +22,7 @@ ROWS = (10, 20, 30, 40, 50)
 
 
 def volume(file, frames, seed=0):
-    """A volume with a spot at each point of some of its slices, and its rows of a table."""
+    """Write a volume with a bright spot at each point of some slices, and return its rows of a table."""
     rng = np.random.default_rng(seed)
     voxels = np.full(SHAPE, 40, np.int16)
     rows = []
@@ -40,7 +40,7 @@ def volume(file, frames, seed=0):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two labelled slices of one volume, one of another, and a plain picture without a frame."""
+    """Two labelled slices of one volume, one of another, and a PNG file without a frame."""
     tables = [volume(tmp_path / "a.mha", (1, 3)), volume(tmp_path / "b.nii.gz", (2,), seed=1)]
     plain = tables[1].assign(image="c.png", patient="c", pixel_width=np.nan, pixel_height=np.nan, frame=pd.NA)
     picture = np.full(SHAPE[1:], 40, np.uint8)
@@ -57,9 +57,9 @@ def spoil(folder, column, value, rows):
     table.to_csv(folder / "landmarks.csv", index=False)
 
 
-def test_frames_of_one_file_are_pictures_of_their_own(folder):
+def test_frames_of_one_file_are_separate_images(folder):
     dataset = datasets.load(folder)
-    assert landmarks.picture(dataset.table).nunique() == 4
+    assert landmarks.image_names(dataset.table).nunique() == 4
     assert landmarks.frames(dataset.table)[::5] == [1, 3, 2, None]
     prepared = prepare(dataset, progress=False)
     assert prepared.index["frame"].tolist() == [1, 3, 2, pd.NA]
@@ -69,14 +69,14 @@ def test_frames_of_one_file_are_pictures_of_their_own(folder):
     assert dict(inspect(folder, progress=False).summary)["pictures"] == "4"
 
 
-def test_a_table_without_the_column_is_as_it_was(folder):
+def test_a_table_without_the_column_stays_as_it_is(folder):
     table = datasets.load(folder).table.drop(columns="frame").iloc[15:]
-    assert landmarks.picture(table).equals(table["image"])
+    assert landmarks.image_names(table).equals(table["image"])
     assert landmarks.frames(table) == [None] * 5
     assert "frame" not in landmarks.check(table)
 
 
-def test_another_frame_is_not_answered_from_the_cache(folder):
+def test_another_frame_is_not_taken_from_the_cache(folder):
     kept = {"cache": folder / "cache", "progress": False}
     before = prepare(datasets.load(folder), **kept).images.copy()
     spoil(folder, "frame", "4", slice(10, 15))
@@ -85,18 +85,18 @@ def test_another_frame_is_not_answered_from_the_cache(folder):
     assert not np.array_equal(before[2], after[2])
 
 
-def test_the_cache_of_a_table_without_the_column_stays_good(folder):
-    """The recipe of such a data set is what it was before there was the column."""
+def test_the_cache_of_a_table_without_the_column_stays_valid(folder):
+    """The cache key of such a data set is the same as before the column existed."""
     table = datasets.load(folder).table.iloc[15:]
     states = []
     for each in (table, table.drop(columns="frame")):
         dataset = datasets.Dataset("plain", folder, each)
-        index, _, _ = preprocess._pictures(dataset, ("sagittal",))
-        states.append(preprocess._state(dataset, index, [Affine.stretch(40, 60)]))
+        index, _, _ = preparation._images(dataset, ("sagittal",))
+        states.append(preparation._state(dataset, index))
     assert states[0] == states[1]
 
 
-def test_a_volume_without_a_frame_is_refused_with_what_to_do(folder):
+def test_a_volume_without_a_frame_is_refused_with_a_remedy(folder):
     spoil(folder, "frame", "", slice(0, 10))
     with pytest.raises(TableError, match="more than once"):
         datasets.load(folder)
@@ -106,7 +106,7 @@ def test_a_volume_without_a_frame_is_refused_with_what_to_do(folder):
 
 
 @pytest.mark.parametrize("value", ["-1", "left", "1.5"])
-def test_a_frame_that_is_none_is_a_problem_of_its_row(folder, value):
+def test_an_invalid_frame_is_a_problem_of_its_row(folder, value):
     spoil(folder, "frame", value, slice(15, 20))
     found = inspect(folder, progress=False).problems
     assert {"frame"} <= set(found["column"])
@@ -114,22 +114,22 @@ def test_a_frame_that_is_none_is_a_problem_of_its_row(folder, value):
         datasets.load(folder)
 
 
-def test_a_frame_that_is_not_there_is_named(folder):
+def test_a_frame_that_does_not_exist_is_named(folder):
     spoil(folder, "frame", "9", slice(10, 15))
     assert "there is no such slice" in str(inspect(folder, progress=False))
     with pytest.raises(ScanError, match=r"1 of 4[\s\S]*no such slice"):
         prepare(datasets.load(folder), progress=False)
 
 
-def test_pictures_and_tables_drawn_from_frames(folder, tmp_path):
+def test_figures_of_frames(folder, tmp_path):
     dataset = datasets.load(folder)
     sheet = np.asarray(Image.open(contact_sheet(dataset, tmp_path / "sheet.png", points=True)).convert("RGB"))
-    assert np.ptp(sheet, axis=2).max() > 60, "points are drawn in colour"
-    drawn = split_overview(dataset.table, pd.Series({"a": "train", "b": "train", "c": "test"}))
-    assert "pictures 3, 1" in drawn.alt
+    assert np.ptp(sheet, axis=2).max() > 60, "points are plotted in colour"
+    overview = split_overview(dataset.table, pd.Series({"a": "train", "b": "train", "c": "test"}))
+    assert "pictures 3, 1" in overview.alt
 
 
-def test_a_table_of_predictions_says_which_frame(folder):
+def test_a_table_of_predictions_states_the_frame(folder):
     prepared = prepare(datasets.load(folder), progress=False)
 
     class Errors:

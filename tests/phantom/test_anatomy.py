@@ -109,7 +109,7 @@ def test_degeneration_and_findings_occur_as_stated(people):
         assert np.mean(counts == lumbar) == pytest.approx(share, abs=0.02)
 
 
-def test_findings_name_what_was_drawn(people):
+def test_findings_name_the_sampled_changes(people):
     discs = [f"{a}/{b}" for a, b in zip(VERTEBRAE, (*VERTEBRAE[1:], "S1"), strict=True)]
     for person in people[:200]:
         for index, name in enumerate(discs):
@@ -119,7 +119,7 @@ def test_findings_name_what_was_drawn(people):
             assert (f"Schmorl's node {name}" in person.findings) == person.schmorl[index].any()
 
 
-def test_without_anomalies_nobody_has_any():
+def test_without_anomalies_there_are_no_findings():
     for seed in range(100):
         patient = draw_variation(np.random.default_rng(seed), anomalies=False)
         assert patient.findings == ()

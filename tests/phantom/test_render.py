@@ -1,4 +1,4 @@
-"""Pictures of synthetic patients: reproducible, true to their landmarks, and the same anatomy in every plane."""
+"""Images of synthetic patients: reproducible, true to their landmarks, and the same anatomy in every plane."""
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ DISC = (Tissue.ANNULUS, Tissue.FIBROUS, Tissue.NUCLEUS, Tissue.FLUID, Tissue.GAS
 
 
 def _plane(frame, right, down, *, size=256, field=300.0):
-    """A square picture about a frame's centre."""
+    """Return the plane of a square image about the centre of a frame."""
     step = field / size
     corner = frame.centre - (right + down) * step * (size - 1) / 2
     return Plane(corner, right, down, step, step)
@@ -26,32 +26,32 @@ def _sagittal(patient, **options):
     return _plane(frame, frame.posterior, -frame.superior, **options)
 
 
-def test_the_same_state_gives_the_same_bytes_whatever_the_threads():
-    pictures = []
+def test_the_same_state_gives_the_same_bytes_for_any_number_of_threads():
+    rendered = []
     threads = cv2.getNumThreads()
     for count in (1, 2, 2):
         cv2.setNumThreads(count)
         rng = np.random.default_rng(3)
         patient, contrast = draw_patient(rng), draw_contrast("T2", rng)
-        pictures.append(render(patient, _sagittal(patient), 301, 277, contrast, rng).tobytes())
+        rendered.append(render(patient, _sagittal(patient), 301, 277, contrast, rng).tobytes())
     cv2.setNumThreads(threads)
-    assert pictures[0] == pictures[1] == pictures[2]
+    assert rendered[0] == rendered[1] == rendered[2]
 
 
 @pytest.mark.parametrize("name", CONTRASTS)
 @pytest.mark.parametrize("view", VIEWS)
-def test_pictures_are_finite_bright_and_of_the_size_asked_for(name, view):
+def test_images_are_finite_bright_and_of_the_requested_size(name, view):
     rng = np.random.default_rng(11)
     patient, contrast = draw_patient(rng), draw_contrast(name, rng)
     frame = patient.disc_frames()["L4/L5"]
     right = frame.posterior if view == "sagittal" else frame.left
     down = frame.posterior if view == "axial" else -frame.superior
-    picture = render(patient, _plane(frame, right, down), 200, 230, contrast, rng)
-    assert picture.shape == (230, 200)
-    assert picture.dtype == np.float32
-    assert np.isfinite(picture).all()
-    assert picture.min() >= 0
-    assert 100 < np.percentile(picture, 99) < 3000
+    image = render(patient, _plane(frame, right, down), 200, 230, contrast, rng)
+    assert image.shape == (230, 200)
+    assert image.dtype == np.float32
+    assert np.isfinite(image).all()
+    assert image.min() >= 0
+    assert 100 < np.percentile(image, 99) < 3000
 
 
 def test_an_unknown_contrast_is_refused():
@@ -59,7 +59,7 @@ def test_an_unknown_contrast_is_refused():
         draw_contrast("PD", np.random.default_rng(0))
 
 
-def test_sagittal_points_stand_just_inside_of_where_the_disc_ends():
+def test_sagittal_points_lie_just_inside_the_posterior_margin_of_the_disc():
     signal = dict.fromkeys(DISC, 1.0)
     before, behind = [], []
     for seed in range(25):
@@ -76,20 +76,20 @@ def test_sagittal_points_stand_just_inside_of_where_the_disc_ends():
     assert np.mean(np.array(behind) < 0.2) > 0.97
 
 
-def test_just_behind_the_sagittal_points_lies_the_canal():
+def test_the_canal_lies_just_behind_the_sagittal_points():
     canal = dict.fromkeys((Tissue.CSF, Tissue.ROOT, Tissue.CORD, Tissue.LIGAMENT, Tissue.EPIDURAL_FAT), 1.0)
     found = []
     for seed in range(25):
         patient = draw_patient(np.random.default_rng(seed))
         plane = _sagittal(patient, size=600)
-        picture = render(patient, plane, 600, 600, ideal(canal), np.random.default_rng(0), thickness=0)
+        image = render(patient, plane, 600, 600, ideal(canal), np.random.default_rng(0), thickness=0)
         for point in patient.landmarks_mm("sagittal").values():
             x, y = np.rint(plane.to_pixels(point)).astype(int)
-            found.append(picture[y - 1 : y + 2, x + 4 : x + 10].mean())
+            found.append(image[y - 1 : y + 2, x + 4 : x + 10].mean())
     assert np.mean(np.array(found) > 0.7) > 0.95
 
 
-def test_axial_points_stand_beside_the_sac_and_behind_the_disc():
+def test_axial_points_lie_beside_the_sac_and_behind_the_disc():
     signal = dict.fromkeys(DISC, 1.0)
     for seed in range(12):
         patient = draw_patient(np.random.default_rng(seed))
@@ -109,7 +109,7 @@ def test_axial_points_stand_beside_the_sac_and_behind_the_disc():
                 assert disc[round(y), round(x)] < 0.5
 
 
-def test_crossing_planes_show_the_same_where_they_meet():
+def test_crossing_planes_show_the_same_tissue_where_they_meet():
     values = np.random.default_rng(5).permutation(len(Tissue)) * 30.0
     contrast = ideal({tissue: float(values[tissue]) for tissue in Tissue})
     for seed in (1, 2):

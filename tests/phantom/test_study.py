@@ -1,4 +1,4 @@
-"""The written studies: real DICOM, points that agree with the headers, the same bytes whoever writes them."""
+"""The written studies: valid DICOM, points that agree with the headers, the same bytes for any number of processes."""
 
 import filecmp
 import json
@@ -60,7 +60,7 @@ def test_an_independent_reader_projects_the_landmarks_onto_the_tables_pixels(wri
     assert max(errors) < 0.01
 
 
-def test_the_table_says_what_the_headers_say(written, table):
+def test_the_table_agrees_with_the_headers(written, table):
     for row in table.drop_duplicates("image").itertuples():
         header = pydicom.dcmread(written / row.image)
         assert (header.Columns, header.Rows) == (row.width, row.height)
@@ -110,7 +110,7 @@ def test_another_seed_gives_other_patients(written, tmp_path):
     assert not filecmp.cmp(other / "coronal-t2" / "001.dcm", here, shallow=False)
 
 
-def test_an_interrupted_writing_is_resumed(written, tmp_path, monkeypatch):
+def test_an_interrupted_call_is_resumed(written, tmp_path, monkeypatch):
     out, real = tmp_path / "set", study.write_study
 
     def stops_at_the_second(folder, settings, number):
@@ -156,7 +156,7 @@ def test_a_folder_with_something_else_in_it_is_refused(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_the_recipe_says_the_settings(written):
+def test_the_recipe_holds_the_settings(written):
     recipe = json.loads((written / "phantom.json").read_text())
     assert recipe["settings"]["patients"] == 3
     assert recipe["settings"]["seed"] == 11
@@ -178,12 +178,12 @@ def test_an_even_number_of_slices_is_refused():
 
 
 @pytest.mark.parametrize("names", [(), ("sagittal-t1", "sagittal-t1")])
-def test_a_series_is_written_once(names):
+def test_each_series_may_be_named_once(names):
     with pytest.raises(SettingsError, match="once"):
         PhantomSettings(series=names)
 
 
-def test_a_point_outside_of_the_picture_is_missing_not_clamped():
+def test_a_point_outside_the_image_is_missing_not_clamped():
     patient = draw_patient(np.random.default_rng(3))
     cut = planning.sagittal(patient, np.random.default_rng(3))[0]
     low = planning.Cut(cut.plane, cut.width, 40, cut.thickness, cut.spacing, cut.levels)
@@ -194,7 +194,7 @@ def test_a_point_outside_of_the_picture_is_missing_not_clamped():
     assert (rows["y"].dropna() <= 39.5).all()
 
 
-def test_every_axial_slice_is_seen_as_axial():
+def test_every_axial_slice_is_recognised_as_axial():
     for seed in range(150):
         patient = draw_patient(np.random.default_rng(seed))
         for cut in planning.axial(patient, np.random.default_rng(seed)):
@@ -202,7 +202,7 @@ def test_every_axial_slice_is_seen_as_axial():
 
 
 @pytest.mark.slow
-def test_prepared_pictures_lie_like_the_public_labels():
+def test_points_in_prepared_images_are_distributed_like_the_public_labels():
     """Means and spread over patients of the points in the 256 frame, as measured in the public label file."""
     points = []
     for seed in range(300):
@@ -220,7 +220,7 @@ def test_prepared_pictures_lie_like_the_public_labels():
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-def test_a_writer_killed_without_warning_leaves_nothing_half_done(tmp_path):
+def test_a_killed_writer_leaves_nothing_half_written(tmp_path):
     out, settings = tmp_path / "set", PhantomSettings(patients=12, series=("sagittal-t2",))
     call = f"from lumbar.phantom.study import *; write_dataset({str(out)!r}, {settings!r}, workers=2)"
     with subprocess.Popen([sys.executable, "-c", call], stderr=subprocess.DEVNULL) as writer:

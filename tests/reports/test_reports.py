@@ -1,4 +1,4 @@
-"""Report pages: one file that says what is known, reads without a network, and runs nothing that a file smuggles in."""
+"""Report pages are complete, need no internet connection, and execute nothing that a file contains."""
 
 import base64
 import html
@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import urllib.parse
 from html.parser import HTMLParser
 
 import numpy as np
@@ -21,10 +22,13 @@ from lumbar import reports
 from lumbar.cli.main import main
 from lumbar.core import paths
 from lumbar.core.errors import DatasetError, RunError, TableError
+from lumbar.course import runner
+from lumbar.course.execution import Executed
 from lumbar.evaluation import EvaluationSettings, evaluate
 from lumbar.exports import json_points
 from lumbar.landmarks import LEVELS
 from lumbar.prediction import PredictionSettings, predict
+from lumbar.reports import page as pages
 from lumbar.reports.points import SIDE
 from lumbar.reports.tables import as_text
 from lumbar.runs.settings import TrainingSettings
@@ -36,7 +40,7 @@ VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
 class Page(HTMLParser):
-    """A page's elements as (name, attributes), its text, and whether each element that opens also closes."""
+    """The elements of a page as (name, attributes), and its text; parsing fails if an element is not closed."""
 
     def __init__(self, text):
         super().__init__()
@@ -68,7 +72,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def run(few_patients):
-    """A little trained and measured run."""
+    """A small run, trained and evaluated."""
     small = {"data": few_patients, "epochs": 2, "width": 2, "depth": 3, "tensorboard": False}
     folder = train(TrainingSettings(**small, name="<b>bold&"), progress=False)
     evaluate(EvaluationSettings(run=folder, bootstrap=20), progress=False)
@@ -77,7 +81,7 @@ def run(few_patients):
 
 @pytest.fixture(scope="module")
 def points(few_patients, tmp_path_factory):
-    """Points of two patients, of a picture of noise with an evil name, and a file left out; as JSON and as CSV."""
+    """Points of two patients and of a noise image with a malicious name, and a file left out; as JSON and CSV."""
     folder = tmp_path_factory.mktemp("points")
     Image.effect_noise((300, 240), 60).save(folder / EVIL)
     (folder / "broken.dcm").write_bytes(b"not a scan")
@@ -94,23 +98,23 @@ def written(what, **options):
 
 
 @pytest.mark.parametrize("name", ["points.json", "points.csv"])
-def test_points_are_listed_drawn_and_explained(points, name):
+def test_points_are_listed_plotted_and_explained(points, name):
     page = written(points / name)
     table = pd.read_csv(points / "points.csv")
     for row in table.itertuples():
         assert f"{row.x:.1f}, {row.y:.1f}" in page.text
         if np.isfinite(row.x_mm):
             assert f"{row.x_mm:.1f}, {row.y_mm:.1f}, {row.z_mm:.1f}" in page.text
-    assert page.text.count("L5/S1") >= 2 * 3, "in the table and on the picture"
+    assert page.text.count("L5/S1") >= 2 * 3, "in the table and on the image"
     assert "Not for diagnosis." in page.text
-    assert "flagged: look before use" in page.text
+    assert "flagged: check before use" in page.text
     assert "synthetic patients only" in page.text
     assert ("this is not a DICOM file" in page.text) == (name == "points.json")
-    assert ("not said" in page.text) == (name == "points.csv")
+    assert ("Networkunknown" in page.text.replace("\n", "")) == (name == "points.csv")
 
 
-def test_the_points_lie_on_the_picture_where_they_lay(points):
-    """An 8-bit picture of one bright pixel: its mark stands on it."""
+def test_points_are_plotted_at_their_positions(points):
+    """In an 8-bit image with one bright spot, the marker is on the spot."""
     pixels = np.zeros((200, 300), np.uint8)
     pixels[50:53, 90:93] = 255
     Image.fromarray(pixels).save(points / "spot.png")
@@ -125,10 +129,10 @@ def test_the_points_lie_on_the_picture_where_they_lay(points):
     y, x = (np.average(index, weights=shown**2) for index in np.indices(shown.shape))
     places = [re.fullmatch(r"translate\((\S+) (\S+)\)", each["transform"]).groups() for each in page.all("g")]
     np.testing.assert_allclose(np.array(places, float), [[x, y]], atol=0.5)
-    assert "> 0.99" in page.text, "a network is never quite sure"
+    assert "> 0.99" in page.text, "a confidence of 1 is not shown"
 
 
-def test_a_picture_with_text_burned_in_is_not_shown(points, few_patients):
+def test_an_image_with_burned_in_text_is_not_shown(points, few_patients):
     header = pydicom.dcmread(next(few_patients.glob("*/sagittal-t2/*.dcm")))
     header.BurnedInAnnotation = "YES"
     header.save_as(points / "burned.dcm")
@@ -139,7 +143,7 @@ def test_a_picture_with_text_burned_in_is_not_shown(points, few_patients):
     assert "burned into the picture" in page.text
 
 
-def test_a_run_says_what_it_came_to(run):
+def test_the_page_of_a_run_has_its_results(run):
     page = written(run)
     metrics = json.loads((run / "metrics.json").read_text())
     words = re.sub(r"\s+", " ", page.text)
@@ -158,13 +162,39 @@ def test_a_run_says_what_it_came_to(run):
     assert not any(patient in page.text for patient in split["patient"])
 
 
-def test_a_run_that_was_not_measured_says_so(run, tmp_path):
+def test_the_page_of_a_run_without_evaluation_says_so(run, tmp_path):
     bare = tmp_path / "bare"
     shutil.copytree(run, bare, ignore=shutil.ignore_patterns("metrics*", "worst*", "errors*", "predict*"))
-    assert "not evaluated yet" in written(bare).text
+    assert "not been evaluated yet" in written(bare).text
     (bare / "metrics.json").write_text("{")
     with pytest.raises(RunError, match="damaged"):
         written(bare)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """The page of a course with two notebooks, of which one failed and has a malicious name and error."""
+    folder = tmp_path_factory.mktemp("course")
+    lessons = (
+        Executed("01_count", True, 1.25, {"double": 42, "error_px": 1.2345, "Exercise 1": False}),
+        Executed("02_" + EVIL, False, 0.5, {}, f"cell 3: ValueError: {EVIL}"),
+    )
+    return pages.write(folder / "index.html", "course.html.j2", runner.content(runner.Summary(folder, lessons)))
+
+
+def test_the_page_of_the_course_lists_the_notebooks(course):
+    page = Page(course.read_text(encoding="utf-8"))
+    words = " ".join(page.text.split())
+    assert "01_count done 1.2 double 42, error_px 1.23" in words
+    assert f"{EVIL} FAILED 0.5 cell 3: ValueError: {EVIL}" in words
+    assert not page.all("script")
+    links = [urllib.parse.unquote(each["href"]) for each in page.all("a")[1:]]
+    assert links == ["01_count.html", f"02_{EVIL}.html"]
+    assert len(page.all("caption")) == len(page.all("table")) == 1
+    assert all("scope" in each for each in page.all("th"))
+    assert {each["aria-labelledby"] for each in page.all("section", "div") if "aria-labelledby" in each} == {
+        "notebooks"
+    }
 
 
 @pytest.fixture(params=["points", "run"])
@@ -172,7 +202,7 @@ def page(request, points, run):
     return written(points / "points.json" if request.param == "points" else run)
 
 
-def test_a_page_needs_no_network_and_no_script(page):
+def test_a_page_loads_nothing_and_has_no_script(page):
     for _, attributes in page.elements:
         for name in ("src", "href", "srcset", "action", "data", "poster", "background", "xlink:href"):
             assert attributes.get(name, "#").startswith(("data:", "#")), attributes
@@ -185,7 +215,7 @@ def test_a_page_needs_no_network_and_no_script(page):
     assert "script" not in policy
 
 
-def test_a_page_can_be_read_by_all(page):
+def test_a_page_is_accessible(page):
     assert page.all("html") == [{"lang": "en"}]
     assert any(each.get("name") == "viewport" for each in page.all("meta"))
     levels = [int(name[1]) for name, _ in page.elements if re.fullmatch("h[1-6]", name)]
@@ -207,7 +237,7 @@ def test_a_page_can_be_read_by_all(page):
     assert "@media print" in page.style
 
 
-def test_what_files_say_is_text_and_nothing_else(points, run):
+def test_text_from_files_is_escaped(points, run):
     text = (points / "page.html").read_text() if (points / "page.html").is_file() else ""
     page = written(points / "points.json")
     assert EVIL in page.text
@@ -221,13 +251,13 @@ def test_a_page_stays_small_and_shows_the_flagged_first(points):
     page = written(points / "points.json", pictures=1)
     assert len(page.all("svg")) == 1
     assert "3, 1 shown" in page.text
-    order = page.text.index("left out to keep the page small"), page.text.index("flagged: look before use")
+    order = page.text.index("left out to keep the page small"), page.text.index("flagged: check before use")
     assert order[0] < order[1]
     full = len(reports.write(points / "points.json", points / "page.html").read_bytes())
     assert full < 3 * 60_000
 
 
-def test_a_picture_that_is_gone_is_said_and_its_points_stay(points, tmp_path):
+def test_a_missing_image_is_reported_and_its_points_are_listed(points, tmp_path):
     table = pd.read_csv(points / "points.csv").head(5)
     table.assign(image="gone.dcm").to_csv(tmp_path / "points.csv", index=False)
     page = written(tmp_path / "points.csv")
@@ -236,13 +266,13 @@ def test_a_picture_that_is_gone_is_said_and_its_points_stay(points, tmp_path):
     assert not page.all("svg")
 
 
-def test_what_is_no_report_is_refused_with_a_remedy(tmp_path, few_patients, monkeypatch, capsys):
+def test_files_without_points_are_errors(tmp_path, few_patients, monkeypatch, capsys):
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
     with pytest.raises(DatasetError, match="lacks columns"):
         reports.write(tmp_path / "a.csv", tmp_path / "page.html")
     columns = "image,view,level,side,x,y,confidence,flagged,x_mm,y_mm,z_mm"
     (tmp_path / "b.csv").write_text(f"{columns}\na.png,sagittal,L1/L2,,here,2,,False,,,\n")
-    with pytest.raises(TableError, match="no number"):
+    with pytest.raises(TableError, match="not a number"):
         reports.write(tmp_path / "b.csv", tmp_path / "page.html")
     (tmp_path / "c.json").write_text("{}")
     with pytest.raises(TableError, match="not a file of points"):
@@ -257,7 +287,7 @@ def test_what_is_no_report_is_refused_with_a_remedy(tmp_path, few_patients, monk
 
 def test_the_command_writes_the_page(run, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["report", run.name]) == 0, "a run may be called by its name"
+    assert main(["report", run.name]) == 0, "a run may be given by its name"
     assert "report.html" in capsys.readouterr().out
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
     assert paths.runs() in run.parents
@@ -273,9 +303,9 @@ MEASURE = """<script>addEventListener("load", () => {
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome is installed")
 @pytest.mark.parametrize("what", ["points", "run"])
-def test_in_a_browser_nothing_runs_nothing_is_fetched_and_a_phone_is_wide_enough(what, points, run, tmp_path):
+def test_in_a_browser_nothing_runs_nothing_is_loaded_and_the_page_fits_a_phone(what, points, run, tmp_path):
     page = reports.write(points / "points.json" if what == "points" else run, tmp_path / "page.html")
-    # A copy without the policy that forbids scripts: ours measures, and theirs would be free to run.
+    # A copy without the policy that forbids scripts: the script of this test can measure, and others could run.
     text = re.sub(r'<meta http-equiv="Content-Security-Policy".*?>', "", page.read_text(encoding="utf-8"))
     text = html.escape(text.replace("</body>", MEASURE))
     frame = tmp_path / "frame.html"

@@ -1,4 +1,4 @@
-"""What is written is whole; a folder is held by one process at a time; what the dead left is cleared away."""
+"""Writes are atomic, one process at a time locks a folder, and the leftovers of killed processes are removed."""
 
 import os
 import signal
@@ -10,11 +10,12 @@ import pytest
 from lumbar.core.errors import RunError
 from lumbar.storage import files, locks
 
-HOLD = """
+LOCK_AND_WRITE = """
 import sys, time
 from pathlib import Path
-from lumbar.storage.files import held, replacing
-with held(Path(sys.argv[1])), replacing(Path(sys.argv[1]) / "table.csv") as temporary:
+from lumbar.storage.files import atomic_write
+from lumbar.storage.locks import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])), atomic_write(Path(sys.argv[1]) / "table.csv") as temporary:
     temporary.write_text("half a ta")
     print("at work", flush=True)
     time.sleep(60)
@@ -23,40 +24,42 @@ with held(Path(sys.argv[1])), replacing(Path(sys.argv[1]) / "table.csv") as temp
 
 @pytest.fixture
 def at_work(tmp_path):
-    """A process that holds tmp_path/run and has written half of a file there."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True)
+    """A process that has locked tmp_path/run and written half of a file there."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOCK_AND_WRITE, str(tmp_path / "run")], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "at work\n"
     yield process
     process.kill()
     process.communicate()
 
 
-def test_a_second_process_is_refused_until_the_first_is_gone_however_it_went(at_work, tmp_path):
+def test_a_second_process_is_refused_until_the_first_has_ended_in_any_way(at_work, tmp_path):
     folder = tmp_path / "run"
     with (
         pytest.raises(RunError, match=f"at work in this folder(.|\n)*process {at_work.pid}"),
         locks.exclusive_lock(folder),
     ):
-        pytest.fail("two at a time")
-    assert len(list(folder.iterdir())) == 2, "the lock and the half-written file of one who is alive"
+        pytest.fail("two processes hold the lock")
+    assert len(list(folder.iterdir())) == 2, "the lock and the half-written file of a process that is alive"
     at_work.send_signal(signal.SIGKILL)
     at_work.wait()
     assert [path.name for path in folder.iterdir() if path.name != locks.LOCK], "a killed process leaves half a file"
     with locks.exclusive_lock(folder):
         assert [path.name for path in folder.iterdir()] == [locks.LOCK]
         with pytest.raises(RunError, match="at work"), locks.exclusive_lock(folder):
-            pytest.fail("nor twice in one process")
+            pytest.fail("one process holds the lock twice")
     assert folder.is_dir()
     assert not list(folder.iterdir())
 
 
-def test_a_folder_that_stays_empty_is_not_left_behind(tmp_path):
-    with pytest.raises(ValueError, match="nothing came of it"), locks.exclusive_lock(tmp_path / "run"):
-        raise ValueError("nothing came of it")
+def test_a_folder_that_stays_empty_is_removed(tmp_path):
+    with pytest.raises(ValueError, match="failed early"), locks.exclusive_lock(tmp_path / "run"):
+        raise ValueError("failed early")
     assert not list(tmp_path.iterdir())
 
 
-def test_half_a_folder_of_a_dead_process_is_cleared_away_and_that_of_a_living_one_is_not(tmp_path):
+def test_the_temporary_folder_of_a_dead_process_is_removed_and_that_of_a_living_one_is_kept(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     with files.atomic_folder(tmp_path / "made") as temporary:

@@ -1,3 +1,5 @@
+"""Lazy images behave as the array that they stand for, and only small selections are copied into memory."""
+
 import numpy as np
 import pytest
 
@@ -5,9 +7,9 @@ from lumbar.storage import lazy_images
 
 
 @pytest.fixture
-def pictures(tmp_path, monkeypatch):
-    """Two arrays of pictures, each in a file, and all of them in memory; none is so few that they are copied."""
-    monkeypatch.setattr(lazy_images, "HELD", 0)
+def images(tmp_path, monkeypatch):
+    """Two arrays of images, each in a file, and all of them in memory; no selection is small enough to be copied."""
+    monkeypatch.setattr(lazy_images, "COPY_LIMIT", 0)
     rng = np.random.default_rng(0)
     arrays = []
     for name, count in (("one", 5), ("two", 3)):
@@ -30,28 +32,28 @@ def pictures(tmp_path, monkeypatch):
     ],
     ids=str,
 )
-def test_indexed_as_the_array_that_it_stands_for(pictures, index):
-    arrays, together = pictures
+def test_indexing_gives_what_the_array_gives(images, index):
+    arrays, together = images
     order = np.array([7, 2, 0, 5, 4, 6])
     of_two_files = lazy_images.select(lazy_images.concatenate(arrays), order)
     assert isinstance(of_two_files, lazy_images.LazyImages)
     np.testing.assert_array_equal(of_two_files[index], together[order][index])
 
 
-def test_chosen_from_what_was_chosen_and_joined_again(pictures):
-    arrays, together = pictures
+def test_a_selection_of_a_selection_and_its_concatenation(images):
+    arrays, together = images
     some = lazy_images.select(lazy_images.select(arrays[0], np.array([4, 1, 3])), np.array([2, 0]))
     again = lazy_images.concatenate([arrays[1], some, together[:2]])
     expected = np.concatenate([together[5:], together[[3, 4]], together[:2]])
     np.testing.assert_array_equal(np.asarray(again), expected)
     assert (len(again), again.shape, again.dtype) == (7, expected.shape, expected.dtype)
-    for picture, true in zip(again, expected, strict=True):
-        np.testing.assert_array_equal(picture, true)
+    for image, true in zip(again, expected, strict=True):
+        np.testing.assert_array_equal(image, true)
 
 
-def test_few_pictures_and_those_in_memory_are_copied(pictures, monkeypatch):
-    arrays, together = pictures
+def test_small_selections_and_arrays_in_memory_are_copied(images, monkeypatch):
+    arrays, together = images
     assert type(lazy_images.select(together, np.array([1]))) is np.ndarray
-    monkeypatch.setattr(lazy_images, "HELD", 32)
+    monkeypatch.setattr(lazy_images, "COPY_LIMIT", 32)
     assert type(lazy_images.select(arrays[0], np.array([1, 2]))) is not lazy_images.LazyImages
     assert type(lazy_images.select(arrays[0], np.array([1, 2, 3]))) is lazy_images.LazyImages

@@ -1,7 +1,7 @@
-"""Each layout we read, through each command: ``python -m tests.stress.formats [LAYOUT …]``; exits with 1 if one fails.
+"""Run each layout that we read through each command: ``python -m tests.stress.formats [LAYOUT …]``.
 
-Twelve synthetic patients with their true points are written in each layout, and the commands of the command line are
-run on them as a person would: check, train (one epoch of a tiny network), evaluate, predict.
+Twelve synthetic patients with their true points are written in each layout, and four commands are run on them: check,
+train (one epoch of a tiny network), evaluate and predict. A table is printed; the exit code is 1 if anything fails.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ STEPS = ("check", "train", "evaluate", "predict")
 
 
 def patients(made: Path) -> Iterator[tuple[int, Path, pd.DataFrame]]:
-    """Of each synthetic patient a number, the file of the sagittal picture, and its five points."""
+    """Yield for each synthetic patient a number, the file of the sagittal image, and its five points."""
     table = pd.read_csv(made / phantom_study.TABLE)
     for number, (image, rows) in enumerate(table.groupby("image"), start=1):
         yield number, made / image, rows.set_index("level").loc[list(LEVELS)]
 
 
 def grey(file: Path) -> Image.Image:
-    """The picture in 8 bits."""
+    """Return the image in 8 bits."""
     pixels = imaging.read(file).pixels
     low, high = np.percentile(pixels, (0.5, 99.5))
     return Image.fromarray(np.clip((pixels - low) * 255 / (high - low), 0, 255).astype(np.uint8))
@@ -94,7 +94,7 @@ def write_rsna_improved(made: Path, folder: Path) -> None:
 
 
 def write_buu(made: Path, folder: Path) -> None:
-    """Endplates that end 3 pixels above and below each point; the patient looks to the left."""
+    """Write endplates that end 3 pixels above and below each point; the patient faces left."""
     for number, file, points in patients(made):
         save(grey(file), folder / "LA" / f"{number:04d}-F-037Y1.jpg")
         ends = [(x, y + side) for x, y in points[["x", "y"]].to_numpy() for side in (-3, 3)]
@@ -137,11 +137,11 @@ FORMATS: dict[datasets.Reader, Callable[[Path, Path], None]] = {
     disc_labels.READER: write_disc_labels,
     own_csv.READER: write_own_csv,
 }
-"""Reader → what writes synthetic patients in its layout: from a folder of theirs into a new one."""
+"""Reader → function that writes synthetic patients in its layout, from the folder they are in to a new one."""
 
 
 def try_out(reader: datasets.Reader, made: Path, folder: Path) -> dict[str, str]:
-    """A row of the table: for each step the seconds it took, or what went wrong."""
+    """Return a row of the table: for each step the seconds that it took, or what went wrong."""
     name, points = folder.name, folder.with_name(f"{folder.name}.csv")
     FORMATS[reader](made, folder)
     commands = {
@@ -156,32 +156,33 @@ def try_out(reader: datasets.Reader, made: Path, folder: Path) -> dict[str, str]
         problem = outcome(*map(str, words))
         found = len(pd.read_csv(points)) if step == "predict" and not problem else None
         if found not in (None, len(pictures(folder)) * len(LEVELS)):
-            problem = f"FAILED: {found} points in {len(pictures(folder))} pictures"
+            problem = f"FAILED: {found} points in {len(pictures(folder))} images"
         row[step] = problem or f"ok {time.perf_counter() - begin:.0f} s"
     return row
 
 
 def pictures(folder: Path) -> list[Path]:
-    """The files that a data set's table names."""
+    """Return the files that the table of a data set names."""
     dataset = datasets.load(folder)
     return [dataset.path(image) for image in dataset.table["image"].unique()]
 
 
 def outcome(*words: str) -> str:
-    """ "" if the command ended well, else what it said last."""
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    """Run a command, and return what it printed last if it failed; "" if it succeeded."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         try:
             code = lumbar(words)
-        except (Exception, SystemExit) as error:  # whatever it is, it is a failure of this cell alone
+        except (Exception, SystemExit) as error:  # any error is a failure of this cell alone
             return f"FAILED: {type(error).__name__}: {error}"
-    lines = [line for line in said.getvalue().splitlines() if line.strip()]
+    lines = [line for line in printed.getvalue().splitlines() if line.strip()]
     return "" if code == 0 else f"FAILED ({code}): " + " / ".join(lines[-4:])
 
 
 def main() -> int:
+    """Run the layouts, and print the table."""
     layouts = {reader.layout: reader for reader in datasets.READERS}
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.stress.formats", description=__doc__)
     parser.add_argument("layouts", nargs="*", metavar="LAYOUT", help="part of a layout's name (default: all layouts)")
     words = [word.lower() for word in parser.parse_args().layouts or [""]]
     wanted = [layout for layout in layouts if any(word in layout.lower() for word in words)]
@@ -194,7 +195,7 @@ def main() -> int:
                 rows.append(try_out(layouts[layout], made, Path(home) / f"format-{number}"))
             else:
                 rows.append({"layout": layout} | dict.fromkeys(STEPS, "FAILED: no writer in tests/stress/formats.py"))
-            print("  |  ".join(rows[-1].values()), file=sys.stderr, flush=True)  # each as it comes
+            print("  |  ".join(rows[-1].values()), file=sys.stderr, flush=True)  # each row as soon as it is there
     failed = [(row["layout"], step, row[step]) for row in rows for step in STEPS if row[step].startswith("FAILED")]
     print(pd.DataFrame(rows).replace("^FAILED.*", "FAILED", regex=True).to_string(index=False))
     print(f"{len(rows)} layouts × {len(STEPS)} commands: {len(failed) or 'none'} failed")

@@ -1,8 +1,7 @@
-"""Files that nobody would write: valid ones with bytes and elements changed at random, given to the readers.
+"""Fuzz the readers with valid files whose bytes and elements are changed at random: ``python -m tests.stress.fuzz``.
 
-``python -m tests.stress.fuzz --minutes 10`` goes on for so long and keeps what it finds; ``--seed N --once`` repeats one
-case.
-A finding is an exception that is none of ours, an answer that breaks its promises, or more than a few seconds.
+``--minutes 10`` fuzzes for so long and keeps the files that are findings; ``--seed N --once`` repeats a single case. A
+finding is an exception that is not one of ours, a result that breaks its contract, or a reader that takes too long.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ SECONDS = 10
 """A reader that takes longer than this for one small file is a finding."""
 
 LARGEST_SEED = 300_000
-"""Bytes; of larger files too few mutations would touch what matters."""
+"""Bytes; in larger files too few mutations would hit what matters."""
 
 _KEYWORDS = (
     *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "SamplesPerPixel"),
@@ -59,16 +58,16 @@ _REPRESENTATIONS = ("US", "SS", "UL", "LO", "DS", "IS", "UI", "SQ", "OB", "OW", 
 
 @cache
 def dicom_seeds() -> tuple[tuple[str, bytes], ...]:
-    """The valid files that DICOM mutations start from."""
+    """Return the valid DICOM files that mutations start from: names and contents."""
     files = [path for path in (*SHIPPED, *sorted(EDGE_CASES.glob("*.dcm"))) if path.stat().st_size <= LARGEST_SEED]
-    # Grey pictures four times, so that more than their headers is reached.
+    # Grey images count four times, so that mutations reach more than headers.
     often = [path for path in files if b"MONOCHROME" in path.read_bytes()[:5000]]
     return tuple((path.name, path.read_bytes()) for path in (*files, *often, *often, *often))
 
 
 @cache
 def picture_seeds() -> tuple[tuple[str, bytes], ...]:
-    """The valid PNG and JPEG files that mutations start from."""
+    """Return the valid PNG and JPEG files that mutations start from."""
     grey = Image.effect_noise((40, 30), 60)
     deep = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30))
     kinds = [("png", grey), ("png", deep), ("png", grey.convert("P")), ("png", grey.convert("LA")), ("jpg", grey)]
@@ -82,7 +81,7 @@ def picture_seeds() -> tuple[tuple[str, bytes], ...]:
 
 @cache
 def table_seeds() -> tuple[tuple[str, bytes], ...]:
-    """The valid tables that mutations start from: ours and the public set's."""
+    """Return the valid tables that mutations start from: our own layout and that of the public set."""
     ours = rows().head(10)
     public = ours.assign(filename=ours["image"], relative_x="0.5", relative_y="0.5", source="lsd")
     public = public[["filename", "source", "x", "y", "level", "relative_x", "relative_y"]]
@@ -91,7 +90,7 @@ def table_seeds() -> tuple[tuple[str, bytes], ...]:
 
 
 def mutated(random: Random, content: bytes) -> bytes:
-    """Some bytes flipped, cut out, doubled, or put in from elsewhere."""
+    """Return the content with some bytes flipped, replaced, removed or doubled."""
     changed = bytearray(content)
     for _ in range(random.choice((1, 1, 1, 1, 2, 3, 16))):
         if not changed:
@@ -117,11 +116,11 @@ def mutated(random: Random, content: bytes) -> bytes:
 
 
 def dicom_mutated(random: Random, content: bytes) -> bytes:
-    """Elements set to values, and to representations, that they should not have; or bytes changed, or both."""
+    """Return a DICOM file with wrong values or value representations of elements, with changed bytes, or both."""
     if random.random() < 0.6:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with contextlib.suppress(Exception):  # what pydicom will not write is left as it was
+            with contextlib.suppress(Exception):  # what pydicom refuses to write stays as it was
                 content = _elements_changed(random, content)
     return mutated(random, content) if random.random() < 0.7 else content
 
@@ -150,7 +149,7 @@ def _elements_changed(random: Random, content: bytes) -> bytes:
 
 
 def read_scan(path: Path) -> str:
-    """Read a picture, or the first frame of several; "read" or "refused"."""
+    """Read an image, or the first frame of several; return "read" or "refused"."""
     for frame in (None, 0):
         try:
             scan = imaging.read(path, frame=frame)
@@ -170,7 +169,7 @@ def read_scan(path: Path) -> str:
 
 
 def read_table(path: Path) -> str:
-    """Check and load a data set; "read" or "refused"."""
+    """Check and load a data set; return "read" or "refused"."""
     str(inspect(path.parent, progress=False))
     try:
         table = datasets.load(path.parent).table
@@ -188,11 +187,11 @@ TARGETS: dict[str, tuple[Callable, Callable, Callable]] = {
     "picture": (picture_seeds, mutated, read_scan),
     "table": (table_seeds, mutated, read_table),
 }
-"""What is fuzzed: its valid files, how they are changed, and who reads them."""
+"""Name of a target → its valid files, the function that changes them, and the reader."""
 
 
 def attempt(target: str, seed: int, folder: Path) -> tuple[Path, str]:
-    """Make one file and have it read; the file, and "read" or "refused". Whatever else is raised is a finding."""
+    """Make one file and read it; return the file, and "read" or "refused". Any exception is a finding."""
     seeds, change, read = TARGETS[target]
     random = Random(f"{target} {seed}")
     name, content = random.choice(seeds())
@@ -202,7 +201,7 @@ def attempt(target: str, seed: int, folder: Path) -> tuple[Path, str]:
 
 
 def prepare_folder(folder: Path) -> None:
-    """The pictures that the tables name."""
+    """Write the images that the tables name."""
     for number in range(2):
         for name in (f"{number}.png", f"data/processed_lsd_jpgs/{number}.png"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -218,38 +217,41 @@ def _too_long(*_) -> None:
 
 
 def main() -> int:
-    """Fuzz for a while; 1 if anything was found."""
+    """Fuzz for a while; the exit code is 1 if anything was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.stress.fuzz", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=1.0)
-    parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))
-    parser.add_argument("--seed", type=int, default=None, help="number of the first case (default: by the clock)")
-    parser.add_argument("--once", action="store_true", help="only that case, with its traceback")
-    parser.add_argument("--keep", type=Path, default=Path("fuzz-findings"), help="folder for files that are findings")
-    told = parser.parse_args()
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long to fuzz (default: 1)")
+    parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS), help="readers (default: all)")
+    parser.add_argument("--seed", type=int, default=None, help="number of the first case (default: from the clock)")
+    parser.add_argument("--once", action="store_true", help="run only that case, with its traceback")
+    parser.add_argument(
+        "--keep", type=Path, default=Path("fuzz-findings"), help="folder of the files that are findings"
+    )
+    arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    seed = int(time.time()) * 1000 if told.seed is None else told.seed
-    if told.once:
+    seed = int(time.time()) * 1000 if arguments.seed is None else arguments.seed
+    if arguments.once:
         with tempfile.TemporaryDirectory() as place:
             prepare_folder(Path(place))
-            print(*(attempt(target, seed, Path(place)) for target in told.targets), sep="\n")
+            print(*(attempt(target, seed, Path(place)) for target in arguments.targets), sep="\n")
         return 0
-    counts, found, peak = _run(told, seed)
-    for target in told.targets:
+    counts, found, peak = _run(arguments, seed)
+    for target in arguments.targets:
         print(f"{target}:", ", ".join(f"{counts[target, answer]} {answer}" for answer in ("read", "refused", "found")))
-    print(f"{told.minutes:g} minutes from seed {seed}; at most {peak:.0f} MB more memory than at the beginning")
+    print(f"{arguments.minutes:g} minutes from seed {seed}; memory grew by at most {peak:.0f} MB")
     for kind, example in found.items():
         print(f"found: {kind} (e.g. {example})")
     return 1 if found else 0
 
 
-def _run(told: argparse.Namespace, seed: int) -> tuple[Counter, dict[str, str], float]:
-    counts, found, end = Counter(), {}, time.monotonic() + 60 * told.minutes
+def _run(arguments: argparse.Namespace, seed: int) -> tuple[Counter, dict[str, str], float]:
+    """Fuzz until the time is over; return counts, findings with the flags that repeat them, and memory growth in MB."""
+    counts, found, end = Counter(), {}, time.monotonic() + 60 * arguments.minutes
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, _too_long)
     at_first = _memory()
     with tempfile.TemporaryDirectory() as place:
         while time.monotonic() < end:
-            for target in told.targets:
+            for target in arguments.targets:
                 folder = Path(place) / target
                 if not folder.is_dir():
                     prepare_folder(folder)
@@ -268,10 +270,10 @@ def _run(told: argparse.Namespace, seed: int) -> tuple[Counter, dict[str, str], 
                         f"{type(error).__name__} in {Path(place_in_code.filename).name}:{place_in_code.lineno}: {error}"
                     )
                     if len(found) < 100 and kind not in found:
-                        told.keep.mkdir(exist_ok=True)
+                        arguments.keep.mkdir(exist_ok=True)
                         found[kind] = f"--targets {target} --seed {seed} --once"
                         print(f"found: {kind} ({found[kind]})", file=sys.stderr, flush=True)
-                        _keep(told.keep / f"{target}-{seed}", folder)
+                        _keep(arguments.keep / f"{target}-{seed}", folder)
                 finally:
                     signal.alarm(0)
             seed += 1
@@ -280,6 +282,7 @@ def _run(told: argparse.Namespace, seed: int) -> tuple[Counter, dict[str, str], 
 
 
 def _keep(target: Path, folder: Path) -> None:
+    """Copy the files of a finding, and remove them from where the next case is written."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target)
     for file in folder.iterdir():
@@ -288,7 +291,7 @@ def _keep(target: Path, folder: Path) -> None:
 
 
 def _memory() -> float:
-    """The most memory that this process and its ended children have had so far, MB."""
+    """Return the peak memory of this process and of its ended children, MB."""
     import resource
 
     mine, others = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

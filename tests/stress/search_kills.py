@@ -1,7 +1,8 @@
-"""Searches killed at random moments, and what they end with: ``python -m tests.stress.search_kills [--kills 20]``.
+"""Kill searches at random moments and compare their results: ``python -m tests.stress.search_kills [--kills 20]``.
 
-A small search runs to its end. Then others like it are killed (SIGKILL) and started again with the same command: the
-whole process, again and again; a worker; the chief. Prints a table; exit code 1 if an ending differs.
+A small search runs to its end. Others like it are killed with SIGKILL and resumed by the same command: first the whole
+process, again and again, then a worker, then the chief. The command prints a Markdown table; its exit code is 1 if a
+result differs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,7 +35,7 @@ def command(data: Path, name: str, *more: str) -> list[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    # Two workers on two cores have a thread each; the last bits depend on it.
+    # Two workers on two cores have one thread each, and the last bits depend on the number of threads.
     return os.environ | {"LUMBAR_HOME": str(home), "TF_NUM_INTRAOP_THREADS": "1"}
 
 
@@ -43,13 +45,13 @@ def started(words: list[str], home: Path) -> subprocess.Popen:
 
 def finish(words: list[str], home: Path) -> None:
     process = started(words, home)
-    said = process.communicate()[1]
+    complaint = process.communicate()[1]
     if process.returncode:
-        raise SystemExit(f"the search failed with exit code {process.returncode}:\n{said}")
+        raise SystemExit(f"the search failed with exit code {process.returncode}:\n{complaint}")
 
 
 def ending(folder: Path) -> dict[str, str]:
-    """What a search has ended with, bit by bit: the leaderboard, and of each run the weights and the history."""
+    """Return the result of a search: the leaderboard, and history and fingerprints of the weights of each run."""
     found = {"leaderboard": (folder / "leaderboard.csv").read_text()}
     for run in sorted(path.parent for path in folder.rglob("history.csv")):
         name = str(run.relative_to(folder))
@@ -62,17 +64,17 @@ def ending(folder: Path) -> dict[str, str]:
 
 
 def files(folder: Path) -> set[tuple[str, int]]:
-    """The files below a folder; one that was replaced counts as another."""
+    """Return the files below a folder; a file that was replaced counts as another one."""
     found = set()
     for place, _, names in os.walk(folder):
         for name in names:
-            with suppress(FileNotFoundError):  # a temporary one that is gone already
-                found.add((name, os.stat(f"{place}/{name}").st_ino))  # noqa: PTH116  looked at all the time
+            with suppress(FileNotFoundError):  # a temporary file that is gone already
+                found.add((name, os.stat(f"{place}/{name}").st_ino))  # noqa: PTH116  the fastest way
     return found
 
 
 def kill_the_search(words: list[str], home: Path, folder: Path, after: int, wait: float) -> str | None:
-    """Kill a search some seconds after it has written so many files; what it wrote last, None if it ended before."""
+    """Kill a search `wait` seconds after its file number `after`; return what it wrote last, None if it had ended."""
     before, written, last = files(folder), set(), "nothing"
     process = started(words, home)
     while process.poll() is None and len(written) < after:
@@ -86,37 +88,38 @@ def kill_the_search(words: list[str], home: Path, folder: Path, after: int, wait
     process.send_signal(signal.SIGKILL)
     process.communicate()
     trials = len(list(folder.glob("trials/*/learning_curves.png")))
-    return f"{1000 * wait:.0f} ms after its file {after}, {last}, {trials} trial(s) trained" if running else None
+    return f"{1000 * wait:.0f} ms after its file {after}, {last}; {trials} trial(s) finished" if running else None
 
 
 def kill_one(words: list[str], home: Path, folder: Path, who: str) -> str:
-    """Kill the chief or a worker once a trial has been finished and another is under way; the search must go on."""
+    """Kill the chief or a worker when one trial is finished and another is running; the search must go on."""
     process = started(words, home)
     while process.poll() is None:
         finished = len(list(folder.glob("trials/*/learning_curves.png")))
-        mine = [
+        processes = [
             child
             for child in psutil.Process(process.pid).children()
             if who in child.environ().get("KERASTUNER_TUNER_ID", "")
         ]
-        if finished and mine and list(folder.glob("trials/*/history.csv")):
-            mine[0].kill()
+        if finished and processes and list(folder.glob("trials/*/history.csv")):
+            processes[0].kill()
             break
         time.sleep(0.05)
-    said = process.communicate()[1]
+    complaint = process.communicate()[1]
     if process.returncode:
-        raise SystemExit(f"the search failed with exit code {process.returncode}:\n{said}")
+        raise SystemExit(f"the search failed with exit code {process.returncode}:\n{complaint}")
     return f"{who} killed after {finished} trial(s)"
 
 
-def rows(kills: int, home: Path, seed: int):
+def rows(kills: int, home: Path, seed: int) -> Iterator[tuple[str, bool]]:
+    """Yield a row for each kill: what was killed and when, and whether the result of the search is the same."""
     data = write_dataset(
         home / "patients", PhantomSettings(patients=10, seed=3, series=("sagittal-t2",)), progress=False
     )
     finish(command(data, "whole"), home)
     rng, runs = random.Random(seed), home / "runs"
     true, written = ending(runs / "whole"), len(files(runs / "whole"))
-    # Kills dealt out to searches of up to four, so that a search is also killed while it resumes.
+    # Each search is killed up to four times, so that some kills happen after it has resumed.
     done = 0
     while done < kills:
         words = command(data, name := f"killed-{done}")
@@ -137,14 +140,14 @@ def rows(kills: int, home: Path, seed: int):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=20, help="of the whole search (default: 20)")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
-    asked = parser.parse_args()
-    print("| kill | what was killed | same ending |\n| --- | --- | --- |")
+    parser = argparse.ArgumentParser(prog="python -m tests.stress.search_kills", description=__doc__)
+    parser.add_argument("--kills", type=int, default=20, help="kills of the whole search (default: 20)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default: 0)")
+    arguments = parser.parse_args()
+    print("| kill | what was killed | same result |\n| --- | --- | --- |")
     all_same = True
     with tempfile.TemporaryDirectory() as home:
-        for number, (what, same) in enumerate(rows(asked.kills, Path(home), asked.seed), start=1):
+        for number, (what, same) in enumerate(rows(arguments.kills, Path(home), arguments.seed), start=1):
             print(f"| {number} | {what} | {'yes' if same else 'NO'} |", flush=True)
             all_same &= same
     return 0 if all_same else 1

@@ -1,18 +1,18 @@
-"""Whatever is handed in: a clear error, or a repair that is said; never a wrong point, never another exception."""
+"""Bad input gives a clear error or a reported repair, never a wrong point and never another exception."""
 
 import re
 
 import numpy as np
 import pytest
 
-from lumbar import evaluation
+from lumbar import inference, orientation
 from lumbar.geometry import SIZE
 from tests.stress.bad_input import AbsentError, every_case
 
 
 @pytest.fixture(autouse=True)
 def _quick(request, monkeypatch):
-    """Points that cost nothing, where the network's answer does not matter."""
+    """Replace the network by constant points, where its answer does not matter."""
     if request.node.callspec.params["case"].real:
         return
 
@@ -21,7 +21,8 @@ def _quick(request, monkeypatch):
         return np.full((*shape, 2), (SIZE - 1) / 2), np.full(shape, 0.9)
 
     if request.node.callspec.params["case"].family != "network":
-        monkeypatch.setattr(evaluation, "predict_with_confidence", answer)
+        for module in (inference, orientation):
+            monkeypatch.setattr(module, "predict_with_probability", answer)
 
 
 @pytest.mark.parametrize(

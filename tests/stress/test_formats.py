@@ -1,4 +1,4 @@
-"""The table of formats × commands (`python -m tests.stress.formats`) covers each layout; here it is run for one."""
+"""The table of layouts and commands (`python -m tests.stress.formats`) covers every layout; it is run for one here."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""No file, however odd, brings the readers to anything but an answer or an error of ours; see tests.stress.fuzz."""
+"""Whatever a file contains, a reader gives a result or an error of ours; see `tests.stress.fuzz`."""
 
 import pytest
 from hypothesis import given, settings
@@ -79,6 +79,6 @@ def test_tables_of_odd_cells(rows, separator, encoding, quoted, place):
     try:
         assert fuzz.read_table(path) in ("read", "refused")
     except DatasetError:
-        pytest.fail("a check reports such an error, it does not raise it")
+        pytest.fail("a check reports such an error and does not raise it")
     finally:
         path.unlink()

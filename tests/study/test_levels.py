@@ -1,4 +1,4 @@
-"""From a point of the patient to the axial slice that shows it: exact, and never guessed."""
+"""The axial slice that shows a point of the patient is found exactly, and never guessed."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from lumbar.imaging.dicom.slice_header import SliceHeader
 from lumbar.landmarks import LEVELS
 from lumbar.phantom.anatomy import draw_patient
-from lumbar.study.levels import along_spine, axial_place
+from lumbar.study.levels import find_axial_slice, spine_directions
 from lumbar.study.reading import read_study
-from lumbar.study.stacks import stacked
+from lumbar.study.stacks import group_into_stacks
 from tests.support.phantom_studies import (
     FRAME,
     HEIGHT,
@@ -30,7 +30,7 @@ STEP = 4.4
 
 
 def blocks(count=3, step=STEP, off=0.0):
-    """For each level parallel slices along its disc, the middle one `off` mm above it; pixels twice as high as wide."""
+    """Return parallel slices along each disc, the middle one `off` mm above it; pixels are twice as high as wide."""
     groups = []
     for level in PATIENT.disc_frames().values():
         middle = centred(level.centre + off * level.superior, level.left, level.posterior, 2.0, 4.0)
@@ -43,8 +43,8 @@ def axial(*paths):
 
 
 def places(stacks, points=POINTS, reference=FRAME):
-    ways = along_spine(points)
-    return [axial_place(point, way, reference, stacks) for point, way in zip(points, ways, strict=True)]
+    directions = spine_directions(points)
+    return [find_axial_slice(point, along, reference, stacks) for point, along in zip(points, directions, strict=True)]
 
 
 @pytest.mark.parametrize("how", ["files", "reversed", "frames"])
@@ -59,7 +59,7 @@ def test_each_landmark_is_found_in_the_slice_along_its_disc_to_a_tenth_of_a_mill
         middle = groups[LEVELS.index(level)][1]
         np.testing.assert_allclose(place.slice.plane.position, middle.position, atol=1e-4)
         found = place.slice.plane.to_patient([place.x, place.y])
-        # The foot of the point in the slice: as far away as the table says, at right angles to the slice.
+        # The projection of the point onto the slice lies as far away as stated, along the normal of the slice.
         assert np.linalg.norm(found - point) == pytest.approx(place.distance_mm, abs=1e-6)
         assert abs(middle.distance(point)) == pytest.approx(place.distance_mm, abs=1e-3)
         if how != "frames":
@@ -71,33 +71,33 @@ def test_each_landmark_is_found_in_the_slice_along_its_disc_to_a_tenth_of_a_mill
         assert place.angle_degrees < 30
 
 
-def test_a_point_between_slices_is_said_to_be_and_one_beyond_them_is_not_placed(tmp_path):
+def test_a_point_between_slices_gets_a_remark_and_one_beyond_them_gets_no_slice(tmp_path):
     planes = [group[1] for group in blocks()]
     write_slices(tmp_path, planes, header("axial"), thickness=2.0, spacing=5.0)
     (stack, *_), disc = axial(tmp_path), PATIENT.disc_frames()["L1/L2"]
     assert stack.reach == pytest.approx(2 + 3 / 2)
     for away, remark in ((0.9, ""), (1.8, "ends 0.8 mm short"), (3.4, "ends 2.4 mm short")):
-        place = axial_place(disc.centre + away * disc.superior, disc.superior, FRAME, [stack])
+        place = find_axial_slice(disc.centre + away * disc.superior, disc.superior, FRAME, [stack])
         assert place.distance_mm == pytest.approx(away, abs=0.01)
         assert remark in place.remark
         assert bool(remark) == bool(place.remark)
-    place = axial_place(disc.centre + 3.7 * disc.superior, disc.superior, FRAME, [stack])
+    place = find_axial_slice(disc.centre + 3.7 * disc.superior, disc.superior, FRAME, [stack])
     assert place.slice is None
     assert np.isnan([place.x, place.y, place.distance_mm, place.angle_degrees]).all()
     assert place.remark == "no axial slice within 3.5 mm; the nearest lies 3.7 mm away"
 
 
 @pytest.mark.parametrize("stated", [None, 40.0])
-def test_a_gap_is_no_licence_to_reach_far(tmp_path, stated):
+def test_a_gap_between_slices_does_not_extend_their_reach(tmp_path, stated):
     (plane, *_) = [group[1] for group in blocks()]
     write_slices(tmp_path, [plane, parallel(plane, 2, 40.0)[1]], header("axial"), thickness=4.0, spacing=stated)
     (stack,) = axial(tmp_path)
     assert stack.reach == 4.0
-    place = axial_place(plane.to_patient([20, 20]) + 10 * plane.normal, plane.normal, FRAME, [stack])
+    place = find_axial_slice(plane.to_patient([20, 20]) + 10 * plane.normal, plane.normal, FRAME, [stack])
     assert "no axial slice" in place.remark
 
 
-def test_missing_slices_are_missed_not_replaced(tmp_path):
+def test_a_missing_slice_is_not_replaced_by_another(tmp_path):
     groups = blocks()
     kept = [plane for level, planes in zip(LEVELS, groups, strict=True) if level != "L3/L4" for plane in planes]
     write_slices(tmp_path, kept, header("axial"))
@@ -106,7 +106,7 @@ def test_missing_slices_are_missed_not_replaced(tmp_path):
     assert "no axial slice within 4.2 mm; the nearest lies" in found["L3/L4"].remark
 
 
-def test_points_are_carried_only_within_a_frame_of_reference(tmp_path):
+def test_points_are_mapped_only_within_a_frame_of_reference(tmp_path):
     planes = [group[1] for group in blocks()]
     write_slices(tmp_path / "a", planes, header("axial", FrameOfReferenceUID="2.25.5"))
     write_slices(tmp_path / "b", planes, header("unknown", FrameOfReferenceUID="", SeriesNumber=2))
@@ -120,16 +120,16 @@ def test_points_are_carried_only_within_a_frame_of_reference(tmp_path):
     assert {place.slice.identity["description"] for place in found} == {"same"}
 
 
-def test_a_point_beside_the_pictures_is_not_forced_into_one(tmp_path):
+def test_a_point_outside_the_images_is_not_forced_into_one(tmp_path):
     planes = [group[1] for group in blocks()]
     write_slices(tmp_path, planes, header("axial"))
     beside = POINTS + np.array([WIDTH * 2.0, 0, 0])
     assert {place.remark for place in places(axial(tmp_path), beside)} == {
-        "the point lies beside the pictures of all axial slices"
+        "the point lies outside the pictures of all axial slices"
     }
 
 
-def test_of_series_cut_alike_the_first_is_taken(tmp_path):
+def test_of_series_with_the_same_slices_the_first_is_used(tmp_path):
     planes = [group[1] for group in blocks()]
     for number, name in enumerate(("t1", "t2"), start=1):
         write_slices(tmp_path / name, planes, header(name, SeriesNumber=number))
@@ -143,20 +143,20 @@ def test_a_slice_along_the_disc_is_preferred_to_a_nearer_one_that_crosses_it(tmp
     along = centred(POINTS[4] + 1.5 * disc.superior, disc.left, disc.posterior, 2.0, 4.0)
     straight = centred(POINTS[4], np.array([1.0, 0, 0]), np.array([0, 1.0, 0]), 2.0, 4.0)
     write_slices(tmp_path, [straight, along], header("axial"))
-    place = axial_place(POINTS[4], disc.superior, FRAME, axial(tmp_path))
+    place = find_axial_slice(POINTS[4], disc.superior, FRAME, axial(tmp_path))
     assert place.distance_mm == pytest.approx(1.5, abs=1e-3)
     assert place.angle_degrees < 0.1
-    across = axial_place(POINTS[4], straight.normal, FRAME, axial(tmp_path))
+    across = find_axial_slice(POINTS[4], straight.normal, FRAME, axial(tmp_path))
     assert across.distance_mm == pytest.approx(0, abs=1e-3)
 
 
-def test_the_discs_tilt_is_estimated_as_well_as_the_docstring_says():
+def test_the_tilt_of_the_discs_is_estimated_as_well_as_the_docstring_says():
     off = []
     for seed in range(60):
         patient = draw_patient(np.random.default_rng(seed))
-        ways = along_spine(np.array(list(patient.landmarks_mm("sagittal").values())))
+        directions = spine_directions(np.array(list(patient.landmarks_mm("sagittal").values())))
         true = np.array([frame.superior for frame in patient.disc_frames().values()])
-        off.append(np.degrees(np.arccos(np.abs(np.sum(ways * true, axis=1)))))
+        off.append(np.degrees(np.arccos(np.abs(np.sum(directions * true, axis=1)))))
     off = np.array(off)
     assert off[:, :4].mean() < 4.5
     assert off[:, 4].mean() < 11
@@ -175,7 +175,7 @@ small = st.floats(-0.6, 0.6)
     index=st.integers(0, 6),
     order=st.permutations(range(7)),
 )
-def test_any_point_comes_back_from_the_slice_it_was_put_in(row, column, pixel, step, place, index, order):
+def test_a_point_is_found_in_the_slice_in_which_it_lies(row, column, pixel, step, place, index, order):
     row, column = np.array(row), np.array(column)
     assume(abs(row @ column) < 0.9 * np.linalg.norm(row) * np.linalg.norm(column))
     planes = parallel(centred(np.array([5.0, -10, 20]), row, column, *pixel), 7, step)
@@ -184,10 +184,10 @@ def test_any_point_comes_back_from_the_slice_it_was_put_in(row, column, pixel, s
         SliceHeader(None, number, WIDTH, HEIGHT, plane, abs(step), None, FRAME, {}, (), {}, None)
         for number, plane in enumerate(planes)
     ]
-    (stack,) = stacked([slices[number] for number in order])
+    (stack,) = group_into_stacks([slices[number] for number in order])
     x, y, along = place
     point = planes[index].to_patient([x, y]) + along * step * planes[index].normal
-    found = axial_place(point, planes[0].normal, FRAME, [stack])
+    found = find_axial_slice(point, planes[0].normal, FRAME, [stack])
     assert found.slice.frame == index
     assert (found.x, found.y) == pytest.approx((x, y), abs=1e-3)
     assert found.distance_mm == pytest.approx(abs(along * step), abs=1e-3)

@@ -1,4 +1,4 @@
-"""The whole way with a released network: from a study's folder to the levels in the patient and their axial slices."""
+"""The whole chain with a released network: from the folder of a study to the levels and their axial slices."""
 
 import shutil
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ from lumbar.phantom import PhantomSettings, dicom
 from lumbar.phantom.study import write_study
 from lumbar.study import LocateSettings, locate, midline
 from lumbar.study.locating import COLUMNS
-from lumbar.study.plausibility import doubts
+from lumbar.study.plausibility import find_doubts
 from lumbar.study.reading import read_study
 from lumbar.study.sagittal import Midsagittal
 from tests.support.phantom_studies import write_enhanced
@@ -71,14 +71,14 @@ def test_the_levels_are_found_in_the_patient_and_in_their_axial_slices(located, 
 
 def test_the_middle_slice_is_found_though_it_is_not_in_the_middle_of_the_series(located, patient):
     assert located.middle.slice.path.name == "006.dcm"
-    assert "sure of the points" in located.middle.why
+    assert "confident of the points" in located.middle.why
     plain = locate([patient], LocateSettings(middle="geometry"), progress=False)
     assert plain.middle.slice.path.name == "007.dcm"
-    assert plain.middle.why == "the slice nearest to half-way between the outermost slices"
+    assert plain.middle.why == "the slice nearest to the midpoint of the outermost slices"
 
 
 def mirrored(file, target):
-    """The same slice stored head down and face to the right, rows and columns exchanged."""
+    """Store the same slice head down and facing right, with rows and columns exchanged."""
     dataset = pydicom.dcmread(file)
     pixels = dataset.pixel_array[::-1, ::-1].T
     plane = imaging.read(file).plane
@@ -116,7 +116,7 @@ def test_however_the_slices_are_stored_the_levels_lie_at_the_same_place(located,
     np.testing.assert_allclose(there, millimetres(found.table)[0], atol=1e-6)
 
 
-def test_the_command_writes_table_and_picture_and_says_it_in_words(patient, located, tmp_path, capsys):
+def test_the_command_writes_table_and_figure_and_prints_the_levels(patient, located, tmp_path, capsys):
     (tmp_path / "broken.dcm").write_bytes(b"no scan")
     words = [
         "locate",
@@ -125,23 +125,23 @@ def test_the_command_writes_table_and_picture_and_says_it_in_words(patient, loca
         "--out",
         tmp_path / "levels.csv",
         "--overlay",
-        tmp_path / "drawn",
+        tmp_path / "overlay",
     ]
     code = main(list(map(str, words)))
     printed = capsys.readouterr()
     assert code == 1
     assert "left out: this is not a DICOM file" in printed.err
     assert "Mid-sagittal: slice" in printed.out
-    assert "5 levels, 5 of them seen in an axial slice" in printed.out
+    assert "5 levels, 5 of them in an axial slice" in printed.out
     assert "Not for diagnosis" in printed.out
     written = pd.read_csv(tmp_path / "levels.csv")
     np.testing.assert_allclose(millimetres(written), millimetres(located.table), atol=1e-3)
-    picture = Image.open(tmp_path / "drawn" / "levels.png")
+    picture = Image.open(tmp_path / "overlay" / "levels.png")
     assert np.asarray(picture).std() > 20
     assert "L5/S1" in picture.text["Description"]
 
 
-def test_the_series_alone_are_told_without_a_network(patient, tmp_path, capsys, monkeypatch):
+def test_the_command_can_list_the_series_without_a_network(patient, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("lumbar.study.locate", None)
     assert main(["locate", str(patient), "--series-only"]) == 0
     printed = capsys.readouterr().out
@@ -149,7 +149,7 @@ def test_the_series_alone_are_told_without_a_network(patient, tmp_path, capsys, 
     assert printed.count("axial, 1 slice of") == 5
 
 
-def test_without_axial_slices_the_levels_are_found_and_their_absence_is_said(patient, tmp_path, capsys):
+def test_without_axial_slices_the_levels_are_found_and_a_remark_says_so(patient, tmp_path, capsys):
     from lumbar.figures.levels import levels
 
     found = locate([patient / "sagittal-t2"], progress=False)
@@ -180,11 +180,11 @@ def test_axial_slices_of_another_frame_of_reference_get_no_points(patient, tmp_p
         dataset.save_as(tmp_path / file.name)
     found = locate([tmp_path], LocateSettings(middle="geometry"), progress=False)
     assert (found.table["axial_file"] == "").all()
-    assert "No point is carried to series 4 (Axial T2)" in str(found)
+    assert "No point is mapped to series 4 (Axial T2)" in str(found)
 
 
-def retold(folder, target, **attributes):
-    """The series in a folder as another series of the same study."""
+def as_another_series(folder, target, **attributes):
+    """Copy the series in a folder as another series of the same study."""
     target.mkdir()
     for file in folder.glob("*.dcm"):
         dataset = pydicom.dcmread(file)
@@ -196,14 +196,14 @@ def retold(folder, target, **attributes):
 @pytest.mark.parametrize(
     ("attributes", "chosen", "said"),
     [
-        ({"EchoTime": "300", "FrameOfReferenceUID": "2.25.3"}, "series 2", "its frame of reference is another"),
+        ({"EchoTime": "300", "FrameOfReferenceUID": "2.25.3"}, "series 2", "its frame of reference differs"),
         ({"EchoTime": "300"}, "series 9", "lie 0.0 to 0.0 mm from these"),
         ({"EchoTime": "9"}, "series 2", "lie 0.0 to 0.0 mm from these"),
     ],
     ids=["another frame of reference", "longer echo", "shorter echo"],
 )
-def test_of_several_sagittal_series_the_one_that_leads_furthest_is_taken(patient, tmp_path, attributes, chosen, said):
-    retold(patient / "sagittal-t2", tmp_path / "other", SeriesNumber=9, **attributes)
+def test_of_several_sagittal_series_the_most_useful_is_chosen(patient, tmp_path, attributes, chosen, said):
+    as_another_series(patient / "sagittal-t2", tmp_path / "other", SeriesNumber=9, **attributes)
     found = locate([patient, tmp_path / "other"], LocateSettings(middle="geometry"), progress=False)
     assert found.middle.name.startswith(chosen)
     assert any(said in note for note in found.notes)
@@ -219,7 +219,7 @@ def confidences(offsets, middle, width=18.0):
 def test_the_middle_is_where_the_confidence_falls_off_to_both_sides():
     offsets = 4.4 * np.arange(11)
     for middle in (14.0, 22.0, 30.5):
-        assert midline.by_confidence(offsets, confidences(offsets, middle)) == pytest.approx(middle, abs=0.3)
+        assert midline.middle_by_confidence(offsets, confidences(offsets, middle)) == pytest.approx(middle, abs=0.3)
 
 
 @pytest.mark.parametrize(
@@ -232,11 +232,11 @@ def test_the_middle_is_where_the_confidence_falls_off_to_both_sides():
     ],
     ids=["unknown", "sure of all", "sure of none", "surer outside"],
 )
-def test_a_network_that_cannot_tell_the_middle_is_not_asked(confidence):
-    assert midline.by_confidence(4.4 * np.arange(11), confidence) is None
+def test_a_confidence_that_does_not_show_the_middle_is_not_used(confidence):
+    assert midline.middle_by_confidence(4.4 * np.arange(11), confidence) is None
 
 
-# -- what speaks against points --------------------------------------------------------------------------------------
+# -- plausibility of the points --------------------------------------------------------------------------------------
 def middle_with(points, reference="2.25.1", name="a", flagged=False):
     class Named:
         acquisition = ""
@@ -252,33 +252,33 @@ def middle_with(points, reference="2.25.1", name="a", flagged=False):
 SPINE = np.array([[0, 0, 60], [0, -3, 27], [0, -2, -5], [0, 4, -36], [0, 15, -62]], dtype=float)
 
 
-def test_believable_points_are_believed():
-    found, notes = doubts(middle_with(SPINE), [middle_with(SPINE + np.array([4.0, 1, 1]), name="b")])
+def test_plausible_points_raise_no_doubts():
+    found, notes = find_doubts(middle_with(SPINE), [middle_with(SPINE + np.array([4.0, 1, 1]), name="b")])
     assert found == [[], [], [], [], []]
     assert notes == ["The points of b lie 1.4 to 1.4 mm from these."]
 
 
-def test_levels_too_close_or_upside_down_are_doubted():
+def test_levels_too_close_or_upside_down_raise_doubts():
     bent = SPINE.copy()
     bent[2] = bent[1] - np.array([0, 0, 5.0])
-    found, _ = doubts(middle_with(bent), [])
-    assert found[2] == ["L3/L4 lies 5 mm from L2/L3, which cannot be"]
-    found, _ = doubts(middle_with(SPINE[::-1]), [])
+    found, _ = find_doubts(middle_with(bent), [])
+    assert found[2] == ["L3/L4 lies 5 mm from L2/L3, which is not plausible"]
+    found, _ = find_doubts(middle_with(SPINE[::-1]), [])
     assert all("lies above" in each[0] for each in found[1:])
 
 
-def test_series_that_contradict_each_other_are_told():
-    found, notes = doubts(middle_with(SPINE), [middle_with(SPINE - np.array([0, 0, 32.0]), name="series 1")])
+def test_contradictions_between_series_are_reported():
+    found, notes = find_doubts(middle_with(SPINE), [middle_with(SPINE - np.array([0, 0, 32.0]), name="series 1")])
     assert all(each == ["series 1 puts it 32 mm away"] for each in found)
-    _, notes = doubts(middle_with(SPINE), [middle_with(SPINE, reference="2.25.2", name="series 1")])
+    _, notes = find_doubts(middle_with(SPINE), [middle_with(SPINE, reference="2.25.2", name="series 1")])
     assert "cannot be compared" in notes[0]
-    found, notes = doubts(middle_with(SPINE), [middle_with(SPINE + 99, name="series 1", flagged=True)])
+    found, notes = find_doubts(middle_with(SPINE), [middle_with(SPINE + 99, name="series 1", flagged=True)])
     assert found == [[], [], [], [], []]
-    assert "does not trust its points" in notes[0]
+    assert "the network is not confident of them" in notes[0]
 
 
 def test_header_and_study_agree_on_the_plane(patient):
-    """A slice's plane is the same read with and without its pixels."""
+    """The plane of a slice is the same, read with or without its pixels."""
     for series in read_study([patient], progress=False).series:
         for stack in series.stacks:
             one, other = stack.slices[0].plane, imaging.read(stack.slices[0].path).plane

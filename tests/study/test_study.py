@@ -1,4 +1,4 @@
-"""Studies put in order by their headers: where slices lie decides, and whatever is odd is said."""
+"""Studies are sorted by the positions in their headers, and irregularities are reported."""
 
 import contextlib
 import re
@@ -15,10 +15,11 @@ from pydicom.data import get_testdata_file
 
 from lumbar import imaging
 from lumbar.core.errors import ScanError, StudyError
+from lumbar.imaging.dicom.file import is_deflated
 from lumbar.imaging.dicom.slice_header import read_headers
 from lumbar.phantom import dicom
 from lumbar.study.reading import read_study
-from lumbar.study.series import series_of
+from lumbar.study.series import group_into_series
 from tests.support.phantom_studies import HEIGHT, WIDTH, centred, header, moved, parallel, write_enhanced, write_slices
 
 OBLIQUE = centred(np.array([3.0, 20.0, 40.0]), np.array([0.06, 0.99, 0.12]), np.array([0.03, 0.1, -0.99]), 0.7, 1.1)
@@ -38,7 +39,7 @@ def only_stack(*paths):
 
 
 def shown(stack):
-    """Which slices stand in the stack, by the value of their pixels."""
+    """Return which slices the stack contains, in order, by the value of their pixels."""
     return [int(imaging.read(each.path, frame=each.frame).pixels[0, 0]) for each in stack.slices]
 
 
@@ -50,7 +51,7 @@ def all_warnings(found):
 
 
 @pytest.mark.parametrize("step", [4.4, -4.4])
-def test_slices_are_sorted_by_place_as_gdcm_sorts_them(tmp_path, step):
+def test_slices_are_sorted_by_position_as_gdcm_sorts_them(tmp_path, step):
     planes = parallel(OBLIQUE, 9, step)
     write_slices(tmp_path, planes, header("t2"), shuffled=3)
     stack = only_stack(tmp_path)
@@ -105,7 +106,7 @@ def test_frames_written_by_an_independent_converter_lie_where_the_files_lay(tmp_
         np.testing.assert_allclose(one.plane.normal, other.plane.normal, atol=1e-6)
 
 
-def test_tilt_is_told_in_degrees_towards_the_patients_sides(tmp_path):
+def test_tilt_is_given_in_degrees_towards_the_patients_sides(tmp_path):
     angle = np.radians(12)
     down = np.array([0, -np.sin(angle), -np.cos(angle)])  # the feet's end of the picture leans to the front
     write_slices(tmp_path, parallel(centred(np.zeros(3), np.array([1.0, 0, 0]), down, 1, 1), 3, 5), header("cor"))
@@ -127,29 +128,29 @@ ODD = {
         r"unevenly spaced: steps from 3\.80 to 5\.00 mm",
     ),
     "overlap": (list, {"thickness": 5.0}, r"overlap by up to 0\.6 mm"),
-    "no thickness": (list, {"thickness": None}, "no file says how thick"),
-    "other spacing stated": (list, {"spacing": 4.0}, r"header says 4 mm from slice to slice, but they lie 4\.4 mm"),
-    "repeated slice": (lambda them: [*them, them[2]], {}, r"1 slice\(s\) lie where another"),
+    "no thickness": (list, {"thickness": None}, "no file states the thickness"),
+    "other spacing stated": (list, {"spacing": 4.0}, r"header states a spacing of 4 mm, but the slices lie 4\.4 mm"),
+    "repeated slice": (lambda them: [*them, them[2]], {}, r"1 slice\(s\) lie at the position of another"),
     "mixed orientations": (lambda them: [*them, *parallel(TURNED, 2, 4.4)], {}, "slices of 2 orientations"),
-    "two planes": (lambda them: [*them, *parallel(AXIAL, 5, 4.4)], {}, "as if two series had one UID"),
-    "no frame of reference": (list, {"FrameOfReferenceUID": ""}, "no point can be carried"),
+    "two planes": (lambda them: [*them, *parallel(AXIAL, 5, 4.4)], {}, "as if two series shared one UID"),
+    "no frame of reference": (list, {"FrameOfReferenceUID": ""}, "no point can be mapped"),
     "no series UID": (list, {"SeriesInstanceUID": ""}, "no Series Instance UID"),
 }
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_what_is_odd_is_said_once_and_nothing_else(tmp_path, name):
-    change, others, said = ODD[name]
+def test_each_irregularity_gives_one_warning(tmp_path, name):
+    change, others, expected = ODD[name]
     geometry = {key: value for key, value in others.items() if key.islower()}
     attributes = {key: value for key, value in others.items() if not key.islower()}
     write_slices(tmp_path, change(parallel(OBLIQUE, 8, 4.4)), header("t2", **attributes), shuffled=5, **geometry)
     found = study(tmp_path)
     (warning,) = all_warnings(found)
-    assert re.search(said, warning)
+    assert re.search(expected, warning)
     assert f"warning: {warning}" in str(found)
 
 
-def test_blocks_angled_disc_by_disc_are_no_mistake(tmp_path):
+def test_blocks_along_different_discs_give_no_warning(tmp_path):
     blocks = []
     for tilt in (0.2, 0.0, -0.4):
         block = centred(np.array([0, 20, 100 * tilt]), np.array([1.0, 0, 0]), np.array([0, 1.0, tilt]), 0.6, 0.6)
@@ -161,7 +162,7 @@ def test_blocks_angled_disc_by_disc_are_no_mistake(tmp_path):
 
 
 @pytest.mark.parametrize("enhanced", [False, True])
-def test_echoes_at_the_same_places_are_told_apart(tmp_path, enhanced):
+def test_echoes_at_the_same_positions_are_separated(tmp_path, enhanced):
     planes, echoes = [*parallel(OBLIQUE, 5, 4.4)] * 2, [20.0] * 5 + [90.0] * 5
     if enhanced:
         write_enhanced(tmp_path / "enhanced.dcm", planes, header("t2"), echo_times=echoes)
@@ -176,7 +177,7 @@ def test_echoes_at_the_same_places_are_told_apart(tmp_path, enhanced):
     assert "EchoTime 90" in str(series.stacks[1]) + str(series.stacks[0])
 
 
-def test_two_series_with_one_uid_are_told_apart(tmp_path):
+def test_two_series_with_one_uid_are_separated(tmp_path):
     write_slices(tmp_path / "a", parallel(OBLIQUE, 5, 4.4), header("t2"))
     write_slices(tmp_path / "b", parallel(OBLIQUE, 5, 4.4), header("t2", SeriesDescription="t1", SeriesNumber=2))
     found = study(tmp_path)
@@ -186,7 +187,7 @@ def test_two_series_with_one_uid_are_told_apart(tmp_path):
     assert len(all_warnings(found)) == 2
 
 
-def test_the_stations_of_a_whole_spine_are_no_repetitions(tmp_path):
+def test_the_stations_of_a_whole_spine_are_not_repetitions(tmp_path):
     planes = parallel(OBLIQUE, 5, 4.4)
     below = [moved(plane, 250 * OBLIQUE.along_column) for plane in planes]
     write_slices(tmp_path, planes + below, header("t2"), shuffled=8)
@@ -198,14 +199,14 @@ def test_the_stations_of_a_whole_spine_are_no_repetitions(tmp_path):
 LEFT_OUT = {
     "localiser by its image type": ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "Image Type"),
     "localiser by its description": ({"SeriesDescription": "T2_Localizer_3pl"}, "description"),
-    "no localiser": ({"SeriesDescription": "Sag T2 locked"}, ""),
+    "not a localiser": ({"SeriesDescription": "Sag T2 locked"}, ""),
     "a structured report's modality": ({"Modality": "SEG"}, "modality"),
-    "no position": ({"ImagePositionPatient": None}, "do not say where"),
+    "no position": ({"ImagePositionPatient": None}, "do not state where"),
 }
 
 
 @pytest.mark.parametrize("name", LEFT_OUT)
-def test_series_of_no_use_are_left_out_and_it_is_said_why(tmp_path, name):
+def test_series_of_no_use_are_left_out_with_a_reason(tmp_path, name):
     others, why = LEFT_OUT[name]
     write_slices(tmp_path, parallel(OBLIQUE, 3, 4.4), header("t2", **others))
     (series,) = study(tmp_path).series
@@ -224,27 +225,28 @@ def test_a_series_in_all_three_planes_is_a_localiser_and_a_slab_has_no_depth(tmp
     assert "50 mm thick" in slab.left_out
 
 
-def test_a_file_of_several_frames_without_places_is_left_out(tmp_path):
+def test_a_multi_frame_file_without_positions_is_left_out(tmp_path):
     file = write_enhanced(tmp_path / "enhanced.dcm", parallel(OBLIQUE, 4, 4.4), header("t2"))
     dataset = pydicom.dcmread(file)
     dataset.PerFrameFunctionalGroupsSequence = dataset.PerFrameFunctionalGroupsSequence[:3]
     dataset.ImagePositionPatient = [0, 0, 0]
     dataset.save_as(file)
     (series,) = study(file).series
-    assert "do not say where" in series.left_out
+    assert "do not state where" in series.left_out
 
 
-def test_copies_count_once_and_contradictions_are_said(tmp_path):
+def test_copies_count_once_and_contradictions_are_reported(tmp_path):
     planes = parallel(OBLIQUE, 4, 4.4)
     files = write_slices(tmp_path / "a", planes, header("t2"))
     shutil.copytree(tmp_path / "a", tmp_path / "copy")
     found = study(tmp_path)
     assert len(found.series[0].stacks[0].slices) == 4
-    assert all_warnings(found) == ["4 slice(s) are there more than once, as copies; one of each was taken"]
+    assert all_warnings(found) == ["4 slice(s) are copies of others and were left out"]
     shutil.rmtree(tmp_path / "copy")
     same = pydicom.dcmread(files[0], stop_before_pixels=True).SOPInstanceUID
     write_slices(tmp_path / "b", planes[2:3], header("t2"), own=[{"SOPInstanceUID": same}])
-    assert any("slices at different places have one SOP Instance UID" in text for text in all_warnings(study(tmp_path)))
+    contradiction = "slices at different positions share one SOP Instance UID"
+    assert any(contradiction in text for text in all_warnings(study(tmp_path)))
 
 
 def test_several_studies_or_patients_are_not_mixed(tmp_path):
@@ -262,7 +264,7 @@ def test_several_studies_or_patients_are_not_mixed(tmp_path):
     assert "somebody else" not in str(error.value)
 
 
-def test_files_that_are_no_slices_do_not_stop_the_rest(tmp_path):
+def test_files_that_are_not_slices_do_not_stop_the_rest(tmp_path):
     write_slices(tmp_path, parallel(OBLIQUE, 3, 4.4), header("t2"))
     (tmp_path / "README").write_text("not DICOM")
     shutil.copy(get_testdata_file("reportsi.dcm"), tmp_path / "report")
@@ -274,7 +276,7 @@ def test_files_that_are_no_slices_do_not_stop_the_rest(tmp_path):
     assert found.series[0].count == 3
     assert [error.problem for error in found.refused] == [
         "this is not a DICOM file",
-        "the pixel spacing is no pair of positive numbers",
+        "the pixel spacing is not a pair of positive numbers",
     ]
     with pytest.raises(ScanError, match="not a DICOM file"):
         study(tmp_path / "broken.dcm")
@@ -285,8 +287,8 @@ def test_files_that_are_no_slices_do_not_stop_the_rest(tmp_path):
         study(tmp_path / "empty")
 
 
-def test_series_of_real_scanners_are_told_apart():
-    """Files that pydicom brings along, of two scanners."""
+def test_series_of_real_scanners_are_classified():
+    """Two scanners made these files, which pydicom includes."""
     folder = Path(get_testdata_file("DICOMDIR")).parent
     scout, heart = study(folder / "98892001").series
     assert "a localiser, as its Image Type says" in scout.left_out
@@ -314,7 +316,7 @@ def test_a_header_is_read_without_the_pixels(tmp_path):
         imaging.read(file)
 
 
-def test_a_deflated_header_says_the_same(tmp_path):
+def test_a_deflated_header_gives_the_same_values(tmp_path):
     (file,) = write_slices(tmp_path, [OBLIQUE], header("t2"))
     dataset = pydicom.dcmread(file)
     dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
@@ -325,19 +327,19 @@ def test_a_deflated_header_says_the_same(tmp_path):
     np.testing.assert_array_equal(one.plane.position, other.plane.position)
 
 
-def test_a_deflated_file_is_known_however_long_its_meta_information_is(tmp_path):
+def test_a_deflated_file_is_recognised_however_long_its_meta_information_is(tmp_path):
     file = Path(get_testdata_file("image_dfl.dcm"))
-    assert file.is_deflated(file)
+    assert is_deflated(file)
     dataset = pydicom.dcmread(file)
     dataset.file_meta.FileMetaInformationVersion = bytes(9000)
     dataset.save_as(tmp_path / "long.dcm")
-    assert file.is_deflated(tmp_path / "long.dcm")
-    assert not file.is_deflated(Path(get_testdata_file("MR_small.dcm")))
+    assert is_deflated(tmp_path / "long.dcm")
+    assert not is_deflated(Path(get_testdata_file("MR_small.dcm")))
 
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_a_damaged_header_is_refused_or_read_never_a_crash(data, tmp_path_factory):
+def test_a_damaged_header_is_refused_or_read_and_never_crashes(data, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp()
     if not (folder / "whole.dcm").exists():
         write_enhanced(folder / "whole.dcm", parallel(OBLIQUE, 3, 4.4), header("t2"))
@@ -348,7 +350,7 @@ def test_a_damaged_header_is_refused_or_read_never_a_crash(data, tmp_path_factor
     with contextlib.suppress(ScanError):
         found = read_headers(folder / "damaged.dcm")
         assert all(each.plane is None or np.isfinite(each.plane.position).all() for each in found)
-        series_of(found)
+        group_into_series(found)
 
 
 def test_a_series_is_chosen_by_number_or_uid(tmp_path):

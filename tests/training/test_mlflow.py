@@ -1,4 +1,4 @@
-"""What MLflow is told of a run: all of it, once, however the training or MLflow itself was stopped."""
+"""MLflow gets every value of a run, once, however often the training or MLflow itself was stopped."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +20,11 @@ from lumbar.training.job import train
 def settings(few_patients, tmp_path, monkeypatch) -> TrainingSettings:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlflow").as_uri())
     small = {"epochs": 3, "batch_size": 4, "width": 2, "depth": 3, "tensorboard": False}
-    return TrainingSettings(data=few_patients, name=f"told-{tmp_path.name}", mlflow=True, **small)
+    return TrainingSettings(data=few_patients, name=f"recorded-{tmp_path.name}", mlflow=True, **small)
 
 
 def stop_before(monkeypatch, owner: type, method: str, call: int, error: BaseException) -> None:
-    """Have the numbered call of a method, from 1, fail."""
+    """Make one call of a method fail; calls are numbered from 1."""
     real, calls = getattr(owner, method), []
 
     def failing(*arguments, **named):
@@ -36,14 +36,14 @@ def stop_before(monkeypatch, owner: type, method: str, call: int, error: BaseExc
     monkeypatch.setattr(owner, method, failing)
 
 
-def told() -> list:
-    """All runs that MLflow keeps."""
+def recorded_runs() -> list:
+    """Return all runs that MLflow keeps."""
     client = MlflowClient(mlflow.address())
     return client.search_runs([client.get_experiment_by_name(mlflow.EXPERIMENT).experiment_id])
 
 
-def expect_all_told(run: Path) -> None:
-    [known] = told()
+def assert_all_recorded(run: Path) -> None:
+    [known] = recorded_runs()
     client, history = MlflowClient(mlflow.address()), read_history(run)
     assert known.info.status == "FINISHED"
     assert set(known.data.metrics) == set(history.columns) - {"epoch"}
@@ -54,10 +54,10 @@ def expect_all_told(run: Path) -> None:
     assert known.data.params == {name: str(value) for name, value in resolved.items()}
 
 
-def test_a_run_is_told_with_its_settings_and_that_its_patients_are_synthetic(settings):
+def test_a_run_is_recorded_with_its_settings_and_that_its_patients_are_synthetic(settings):
     run = train(settings, progress=False)
-    expect_all_told(run)
-    [known] = told()
+    assert_all_recorded(run)
+    [known] = recorded_runs()
     assert known.info.run_name == run.name
     assert known.data.tags["synthetic"] == "True"
     assert "synthetic patients only" in known.data.tags["mlflow.note.content"]
@@ -68,36 +68,36 @@ def test_a_run_is_told_with_its_settings_and_that_its_patients_are_synthetic(set
     ("owner", "method", "call"),
     [
         pytest.param(RunKeeper, "on_epoch_begin", 3, id="between two epochs"),
-        pytest.param(MlflowClient, "log_batch", 2, id="after an epoch that MLflow does not know yet"),
-        pytest.param(MlflowClient, "log_param", 5, id="amid the settings"),
+        pytest.param(MlflowClient, "log_batch", 2, id="after an epoch that MLflow does not have yet"),
+        pytest.param(MlflowClient, "log_param", 5, id="between two settings"),
     ],
 )
-def test_a_run_that_goes_on_is_one_run_without_gaps_or_doublets(settings, monkeypatch, owner, method, call):
+def test_a_resumed_run_is_one_run_without_gaps_or_duplicates(settings, monkeypatch, owner, method, call):
     with monkeypatch.context() as patch:
         stop_before(patch, owner, method, call, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
             train(settings, progress=False)
-    expect_all_told(train(settings, progress=False))
+    assert_all_recorded(train(settings, progress=False))
 
 
-def test_mlflow_that_fails_for_a_while_costs_a_note_and_no_epoch(settings, monkeypatch, capsys):
+def test_while_mlflow_fails_a_note_is_printed_and_no_epoch_is_lost(settings, monkeypatch, capsys):
     stop_before(monkeypatch, MlflowClient, "log_batch", 1, MlflowException("the server rests"))
     run = train(settings, progress=False)
-    assert "MLflow was not told of epoch 1: the server rests" in capsys.readouterr().err
-    expect_all_told(run)
+    assert "MLflow did not record epoch 1: the server rests" in capsys.readouterr().err
+    assert_all_recorded(run)
 
 
-def test_a_run_whose_mlflow_run_was_removed_is_told_anew(settings):
+def test_a_run_whose_mlflow_run_was_removed_is_recorded_again(settings):
     run = train(replace(settings, epochs=1), progress=False)
-    [known] = told()
+    [known] = recorded_runs()
     MlflowClient(mlflow.address()).delete_run(known.info.run_id)
-    (run / "learning_curves.png").unlink()  # a run that is not finished, and whose epochs are
+    (run / "learning_curves.png").unlink()  # the run is unfinished, but all its epochs are finished
     train(replace(settings, epochs=1), progress=False)
-    expect_all_told(run)
-    assert told()[0].info.run_id != known.info.run_id
+    assert_all_recorded(run)
+    assert recorded_runs()[0].info.run_id != known.info.run_id
 
 
-def test_mlflow_that_cannot_be_reached_is_told_before_the_training(settings, monkeypatch, tmp_path):
+def test_mlflow_that_cannot_be_reached_stops_the_training_at_its_start(settings, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "file" / "mlflow").as_uri())
     with pytest.raises(OutputError, match="MLFLOW_TRACKING_URI"):
@@ -105,7 +105,7 @@ def test_mlflow_that_cannot_be_reached_is_told_before_the_training(settings, mon
     assert read_history(paths.runs() / settings.name).empty
 
 
-def test_without_mlflow_the_remedy_is_told(settings, monkeypatch):
-    monkeypatch.setattr(mlflow, "find_spec", lambda name: None)
+def test_without_mlflow_the_error_says_what_to_install(settings, monkeypatch):
+    monkeypatch.setattr("lumbar.runs.settings.find_spec", lambda name: None)
     with pytest.raises(SettingsError, match="mlflow-skinny"):
         train(settings, progress=False)

@@ -1,4 +1,4 @@
-"""What befalls a run's folder: torn files, a full disk, data that vanish, a start that fails, two at a time."""
+"""A run survives damaged files, a full disk, missing data, a failed start, and two processes at a time."""
 
 import json
 import os
@@ -39,13 +39,13 @@ def small(few_patients) -> TrainingSettings:
 
 @pytest.fixture(scope="module")
 def straight(small) -> Path:
-    """A run that nothing befell."""
+    """A run that nothing disturbed."""
     return train(replace(small, name="straight"), progress=False)
 
 
 @pytest.fixture(scope="module")
 def halfway(small) -> Path:
-    """The same, stopped after its second epoch."""
+    """The same run, stopped after its second epoch."""
     begin = RunKeeper.on_epoch_begin
 
     def stop(keeper, epoch, logs=None):
@@ -61,7 +61,7 @@ def halfway(small) -> Path:
 
 
 def copy(run: Path, request) -> Path:
-    """A run under the name of a test."""
+    """Copy a run to a folder named after a test."""
     folder = paths.runs() / "".join(letter if letter.isalnum() else "-" for letter in request.node.name)
     shutil.copytree(run, folder)
     config = load_config(folder)
@@ -80,7 +80,7 @@ def done(straight, request) -> Path:
     return copy(straight, request)
 
 
-def go_on(run: Path) -> None:
+def resume(run: Path) -> None:
     train(load_settings(run), progress=False)
 
 
@@ -104,32 +104,34 @@ def shorten(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "harm", "said"),
+    ("name", "damage", "note"),
     [
-        ("last.keras", halve, r"last\.keras: (.|\n)*goes on after epoch"),
-        ("best.keras", halve, r"best\.keras: (.|\n)*begins anew"),
-        ("history.csv", halve, r"history\.csv: (.|\n)*begins anew"),
+        ("last.keras", halve, r"last\.keras: (.|\n)*resumes after epoch"),
+        ("best.keras", halve, r"best\.keras: (.|\n)*starts from the beginning"),
+        ("history.csv", halve, r"history\.csv: (.|\n)*starts from the beginning"),
         ("history.csv", shorten, r"last\.keras: it holds 2 epochs, and history\.csv only 1"),
     ],
 )
-def test_a_torn_file_is_told_and_the_run_ends_as_if_it_had_not_been(straight, stopped, name, harm, said, capsys):
-    harm(stopped / name)
-    go_on(stopped)
+def test_a_damaged_file_is_reported_and_the_run_ends_as_without_the_damage(
+    straight, stopped, name, damage, note, capsys
+):
+    damage(stopped / name)
+    resume(stopped)
     printed = capsys.readouterr().err
-    assert re.search(said, printed), printed
+    assert re.search(note, printed), printed
     assert_same(straight, stopped)
 
 
-def test_a_finished_run_whose_network_is_torn_is_no_finished_run(done):
+def test_a_run_whose_network_is_damaged_does_not_count_as_finished(done):
     assert finished(done, load_settings(done))
     flip(done / "best.keras")
-    assert safe_loading.damage(done / "best.keras") == "model.weights.h5 in it is damaged"
+    assert safe_loading.damage(done / "best.keras") == "its part model.weights.h5 is damaged"
     assert not finished(done, load_settings(done))
 
 
 def test_a_lock_that_a_kill_at_the_very_end_left_goes_with_the_next_start(straight, done):
     (done / LOCK).touch()
-    go_on(done)
+    resume(done)
     assert not (done / LOCK).exists()
     assert_same(straight, done)
 
@@ -139,13 +141,13 @@ def test_after_a_kill_between_the_last_epochs_two_checkpoints_both_are_there(sma
     killed = copy(run, request)
     for name in ("last.keras", "learning_curves.png"):
         (killed / name).unlink()
-    go_on(killed)
+    resume(killed)
     assert_same(run, killed)
 
 
-def test_after_a_kill_at_the_first_epochs_end_there_is_nothing_to_tell(straight, stopped, capsys):
+def test_after_a_kill_at_the_end_of_the_first_epoch_there_is_nothing_to_report(straight, stopped, capsys):
     (stopped / "last.keras").unlink()
-    go_on(stopped)
+    resume(stopped)
     assert capsys.readouterr().err == ""
     assert_same(straight, stopped)
     assert_each_epoch_once(straight)
@@ -153,7 +155,7 @@ def test_after_a_kill_at_the_first_epochs_end_there_is_nothing_to_tell(straight,
 
 
 def assert_each_epoch_once(run: Path) -> None:
-    """In the log for TensorBoard."""
+    """Assert that the TensorBoard log has each epoch once."""
     history = read_history(run)
     for part, column in (("train", "loss"), ("validation", "val_mae_px")):
         log = EventAccumulator(str(run / "tensorboard" / part), size_guidance={"tensors": 0}).Reload()
@@ -162,7 +164,7 @@ def assert_each_epoch_once(run: Path) -> None:
         np.testing.assert_allclose([make_ndarray(point.tensor_proto) for point in points], history[column])
 
 
-def test_settings_that_cannot_be_read_are_told_with_a_remedy(stopped):
+def test_settings_that_cannot_be_read_are_an_error_with_a_remedy(stopped):
     halve(stopped / "config.json")
     with pytest.raises(RunError, match=r"cannot be read(.|\n)*what to do"):
         load_settings(stopped)
@@ -181,7 +183,7 @@ def test_who_was_in_which_part_is_not_guessed(done):
 
 @contextmanager
 def small_files(most: int):
-    """No file of this process may grow beyond so many bytes; the system then answers much as a full disk does."""
+    """Limit the size of the files that this process writes; beyond it writing fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
     try:
@@ -190,35 +192,35 @@ def small_files(most: int):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_with_the_disk_full_what_is_finished_is_kept_and_goes_on_when_there_is_room(straight, stopped):
+def test_on_a_full_disk_finished_epochs_are_kept_and_the_run_resumes_when_there_is_space(straight, stopped):
     evaluate(EvaluationSettings(run=stopped, bootstrap=20), progress=False)
     checkpoints = {name: (stopped / name).read_bytes() for name in ("best.keras", "last.keras")}
     with small_files(20_000), pytest.raises(OutputError, match=r"\.keras(.|\n)*too large(.|\n)*what to do"):
-        go_on(stopped)
+        resume(stopped)
     assert {name: (stopped / name).read_bytes() for name in checkpoints} == checkpoints
     assert not [path for path in stopped.iterdir() if path.name.startswith(".")], "nothing half-written is left"
     measured = (stopped / "metrics.json").read_bytes()
     with small_files(500), pytest.raises(OutputError, match=r"metrics\.json"):
         evaluate(EvaluationSettings(run=stopped, bootstrap=20), progress=False)
     assert (stopped / "metrics.json").read_bytes() == measured
-    go_on(stopped)
+    resume(stopped)
     assert_same(straight, stopped)
 
 
-def test_a_log_that_cannot_be_written_is_told_as_any_other_file(stopped):
+def test_a_log_that_cannot_be_written_is_an_error_as_for_any_other_file(stopped):
     log = stopped / "tensorboard"
     shutil.rmtree(log)
     log.write_text("in the way")
     with pytest.raises(OutputError, match=r"tensorboard"):
-        go_on(stopped)
+        resume(stopped)
 
 
-def test_data_that_vanish_are_told_and_the_run_goes_on_when_they_are_back(straight, stopped, few_patients):
+def test_missing_data_are_an_error_and_the_run_resumes_when_they_are_back(straight, stopped, few_patients):
     before = {path.name: path.read_bytes() for path in stopped.iterdir() if path.is_file()}
     away = few_patients.rename(few_patients.with_name("away"))
     try:
         with pytest.raises(LumbarError, match=str(few_patients)):
-            go_on(stopped)
+            resume(stopped)
         assert {path.name: path.read_bytes() for path in stopped.iterdir() if path.is_file()} == before
     finally:
         away.rename(few_patients)
@@ -231,7 +233,7 @@ def test_data_that_vanish_are_told_and_the_run_goes_on_when_they_are_back(straig
     thread = threading.Thread(target=vanish)
     thread.start()
     try:
-        go_on(stopped)  # the pictures were read before the first epoch
+        resume(stopped)  # the images were read before the first epoch
         thread.join()
         assert not few_patients.exists()
     finally:
@@ -241,30 +243,30 @@ def test_data_that_vanish_are_told_and_the_run_goes_on_when_they_are_back(straig
 
 def test_two_trainings_of_one_run_at_a_time_are_refused(stopped):
     with exclusive_lock(stopped), pytest.raises(RunError, match=f"at work in this folder(.|\n)*process {os.getpid()}"):
-        go_on(stopped)
+        resume(stopped)
 
 
-def test_a_start_that_fails_leaves_no_folder_that_is_in_the_way(straight, few_patients):
+def test_a_failed_start_leaves_no_folder(straight, few_patients):
     words = ["train", "--data", few_patients, "--weights", "straight", "--epochs", 1, "--depth", 3, "--name", "second"]
     assert main([*map(str, words), "--width", "5"]) == 1
     assert not (paths.runs() / "second").exists()
 
 
-def test_a_run_does_not_go_on_from_another_network_than_it_began_with(small, done):
+def test_a_run_does_not_resume_if_the_network_it_started_from_has_changed(small, done):
     second = train(replace(small, weights=done.name, epochs=1, name=f"{done.name}-second"), progress=False)
     (second / "learning_curves.png").unlink()
     flip(done / "best.keras")
     with pytest.raises(RunError, match=f"{second.name} started from has changed(.|\n)*best.keras"):
-        go_on(second)
+        resume(second)
 
 
-def test_where_a_run_goes_on_with_something_else_it_says_so_once(done, capsys, monkeypatch):
+def test_a_run_that_resumes_with_other_versions_reports_it_once(done, capsys, monkeypatch):
     here = provenance.environment()
     elsewhere = here | {"packages": here["packages"] | {"keras": "3.0.0"}}
     for environment in (here, elsewhere, elsewhere):
         monkeypatch.setattr(provenance, "environment", lambda environment=environment: environment)
         (done / "learning_curves.png").unlink(missing_ok=True)
-        go_on(done)
+        resume(done)
     assert capsys.readouterr().err.count(f"packages keras: {here['packages']['keras']}, then 3.0.0") == 1
     assert [start["record"]["packages"]["keras"] for start in load_config(done)["starts"]] == [
         here["packages"]["keras"],

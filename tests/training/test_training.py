@@ -46,7 +46,7 @@ def straight(small) -> Path:
 
 
 def outcome(run: Path) -> tuple[pd.DataFrame, list[np.ndarray]]:
-    """What must not depend on chance or interruption: history without times, weights, optimizer."""
+    """Return what must not depend on chance or interruption: history without times, weights, optimizer."""
     model = keras.saving.load_model(run / "last.keras")
     best = keras.saving.load_model(run / "best.keras", compile=False)
     weights = [*model.get_weights(), *(np.asarray(each) for each in model.optimizer.variables), *best.get_weights()]
@@ -85,8 +85,8 @@ def test_best_is_the_epoch_with_the_lowest_validation_error(straight, small):
 
     metric = MeanAbsoluteErrorPixels()
     model = keras.saving.load_model(straight / "best.keras", compile=False)
-    pictures, points = Batches(prepared_parts(small, progress=False)["validation"], 64)[0]
-    metric.update_state(points, model(pictures))
+    images, points = Batches(prepared_parts(small, progress=False)["validation"], 64)[0]
+    metric.update_state(points, model(images))
     assert float(metric.result()) == pytest.approx(read_history(straight)["val_mae_px"].min(), rel=1e-4)
 
 
@@ -121,22 +121,22 @@ def test_other_settings_have_another_name(small):
     assert runs.default_name(small) != runs.default_name(replace(small, learning_rate=0.5))
 
 
-def test_a_folder_that_is_no_run_is_said(tmp_path):
+def test_a_folder_without_a_run_is_an_error(tmp_path):
     with pytest.raises(RunError, match="no run"):
         load_settings(tmp_path)
 
 
-def test_a_loss_that_is_no_number_stops_the_training_and_says_so(small):
-    with pytest.raises(RunError, match="not a number"):
+def test_a_loss_that_is_not_a_number_stops_the_training_with_an_error(small):
+    with pytest.raises(RunError, match="no longer a number"):
         train(replace(small, name="burst", learning_rate=1e30), progress=False)
 
 
 @pytest.mark.slow
 def test_killed_at_any_moment_it_resumes_to_the_same_end(straight, small):
-    """SIGKILL at random moments until it is through; the end is that of a training nobody disturbed, to the bit."""
+    """After SIGKILL at random moments, the result is that of an undisturbed training, to the bit."""
     flags = ["--data", small.data, "--epochs", 3, "--batch-size", 4, "--width", 4, "--depth", 3, "--dropout", 0.5]
     command = [sys.executable, "train.py", *flags, "--schedule", "cosine", "--no-tensorboard", "--name", "killed"]
-    chance, kills, run = random.Random(0), 0, paths.runs() / "killed"
+    rng, kills, run = random.Random(0), 0, paths.runs() / "killed"
     for _ in range(10):
         process = subprocess.Popen(
             list(map(str, command)),
@@ -149,7 +149,7 @@ def test_killed_at_any_moment_it_resumes_to_the_same_end(straight, small):
         begun = len(read_history(run))
         while kills < 4 and process.poll() is None and len(read_history(run)) == begun:
             time.sleep(0.002)
-        time.sleep(chance.uniform(0, 0.15))
+        time.sleep(rng.uniform(0, 0.15))
         if kills < 4 and process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1
@@ -161,12 +161,12 @@ def test_killed_at_any_moment_it_resumes_to_the_same_end(straight, small):
     assert_same(straight, run)
 
 
-def test_what_a_data_set_has_to_say_reaches_the_person_who_trains_on_it(small, capsys):
+def test_the_notes_of_a_data_set_are_printed_when_it_is_used_for_training(small, capsys):
     prepared_parts(small, progress=True)
     assert "note: " in capsys.readouterr().err
 
 
-def test_settings_are_checked_and_brought_into_one_form_whoever_made_them(straight, small, monkeypatch):
+def test_settings_are_checked_and_normalised_however_they_were_made(straight, small, monkeypatch):
     monkeypatch.chdir(small.data.parent)
     by_hand = replace(small, data=str(small.data.name), views=["sagittal"], name="straight")
     assert train(by_hand, progress=False) == straight
@@ -196,7 +196,7 @@ def test_over_all_folds_each_patient_is_tested_once(small):
     everybody = {patient for part in folds[0].values() for patient in part.index["patient"]}
     assert len(tested) == len(set(tested))
     assert set(tested) == everybody
-    with pytest.raises(SettingsError, match="no such fold"):
+    with pytest.raises(SettingsError, match="fold does not exist"):
         train(replace(small, folds=3, fold=4), progress=False)
 
 
@@ -208,20 +208,20 @@ def test_a_training_starts_from_the_weights_it_is_given(straight, small):
         if "moving" not in name.path:  # batch normalisation's statistics follow the new batches
             np.testing.assert_allclose(ours, theirs, atol=1e-6)
     for change in ({"width": 5}, {"activation": "gelu"}):
-        with pytest.raises(RunError, match="made differently"):
+        with pytest.raises(RunError, match="another architecture"):
             train(replace(settings, **change, name=f"another-{next(iter(change))}"), progress=False)
 
 
-def test_a_loss_that_compares_maps_needs_a_network_that_draws_them(small):
+def test_a_loss_that_compares_heatmaps_needs_a_network_with_heatmaps(small):
     with pytest.raises(SettingsError, match="coordinates"):
         train(replace(small, loss="crossentropy"), progress=False)
 
 
-def test_the_heatmap_network_repeats_itself_and_answers_with_points_and_confidences(small):
+def test_the_heatmap_network_is_reproducible_and_gives_points_and_probabilities(small):
     settings = replace(small, model="heatmap", dropout=0.0, epochs=2)
     run, again = (train(replace(settings, name=name), progress=False) for name in ("maps", "maps-again"))
     assert_same(run, again)
     test = prepared_parts(settings, progress=False)["test"]
-    points, confidence = inference.predict_with_probability(run / "best.keras", test, progress=False)
+    points, probability = inference.predict_with_probability(run / "best.keras", test, progress=False)
     assert points.shape == test.points.shape
-    assert ((confidence > 0) & (confidence <= 1)).all()
+    assert ((probability > 0) & (probability <= 1)).all()

@@ -10,7 +10,7 @@ from lumbar import inference, models, training, weights
 from lumbar.core.backend import keras
 from lumbar.core.errors import TableError
 from lumbar.storage.files import write_json
-from lumbar.weights import calibration
+from lumbar.weights import calibration, registry
 from tests.support.prepared import spots
 
 
@@ -25,7 +25,7 @@ def network(tmp_path_factory) -> weights.Weights:
 
 
 def test_a_released_network_answers_as_the_run_did_and_takes_less_room(network, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "HERE", tmp_path)
+    monkeypatch.setattr(registry, "HERE", tmp_path)
     file = weights.release(network, "small", tmp_path)
     assert file.stat().st_size < 0.7 * network.file.stat().st_size
     assert weights.released() == ["small"]
@@ -39,30 +39,30 @@ def test_confidence_is_calibrated_to_how_often_points_are_right(network):
     rng = np.random.default_rng(0)
     true_odds = rng.normal(2, 2, 20_000)
     right = rng.random(20_000) < 1 / (1 + np.exp(-true_odds))
-    told = 1 / (1 + np.exp(-(true_odds - 1) / 2))  # odds of a network that is too timid
-    slope, offset = calibration.calibrated(told, right)
-    confidence = replace(network, slope=slope, offset=offset).confidence(told)
+    probability = 1 / (1 + np.exp(-(true_odds - 1) / 2))  # of a network that is underconfident
+    slope, offset = calibration.fit_platt(probability, right)
+    confidence = replace(network, slope=slope, offset=offset).confidence(probability)
     for low, high in ((0.2, 0.4), (0.6, 0.8), (0.9, 0.99)):
         inside = (confidence > low) & (confidence < high)
         assert right[inside].mean() == pytest.approx(confidence[inside].mean(), abs=0.03)
 
 
-def test_what_cannot_be_said_stays_unsaid(network):
+def test_without_a_probability_there_is_no_confidence(network):
     assert np.isnan(network.confidence(np.array([np.nan, 0.5]))).tolist() == [True, False]
 
 
-def test_a_run_that_goes_on_from_real_patients_is_not_called_synthetic(few_patients):
+def test_a_run_that_starts_from_real_patients_does_not_count_as_synthetic(few_patients):
     small = {"data": few_patients, "epochs": 1, "batch_size": 8, "width": 2, "depth": 3, "tensorboard": False}
     first = training.train(training.TrainingSettings(**small, name="first"), progress=False)
     assert weights.find("first").synthetic
     config = json.loads((first / "config.json").read_text())
-    write_json(first / "config.json", config | {"synthetic": False})  # as if its pictures had been of real patients
+    write_json(first / "config.json", config | {"synthetic": False})  # as if it had been trained on real patients
     training.train(training.TrainingSettings(**small, weights="first", name="second"), progress=False)
     assert not weights.find("second").synthetic
 
 
-def test_a_patient_whom_the_first_weights_know_is_not_measured_on(few_patients):
-    """Another seed splits the same patients anew, so that some of those learnt by would now be test patients."""
+def test_no_patient_is_measured_on_whom_the_first_weights_were_trained_on(few_patients):
+    """Another seed splits the same patients differently: some that were trained on would become test patients."""
     small = {"data": few_patients, "epochs": 1, "batch_size": 8, "width": 2, "depth": 3, "tensorboard": False}
     training.train(training.TrainingSettings(**small, name="knows"), progress=False)
     training.train(training.TrainingSettings(**small, weights="knows", name="knows-too"), progress=False)

@@ -1,4 +1,4 @@
-"""The networks that come with the package: they are there, they say what they are, and they do what their cards say."""
+"""The networks that come with the package: their files, their model cards, and what the cards promise."""
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from lumbar.datasets.preparation import prepare
 from lumbar.inference import predict_points
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
+from lumbar.weights import registry
 from tests.support.real_mri import ABSENT, REAL_MRI, write_kaggle_layout
 
 NAMES = ("phantom", "phantom+mr")
@@ -21,13 +22,13 @@ NAMES = ("phantom", "phantom+mr")
 
 @pytest.fixture(scope="module")
 def patients(tmp_path_factory):
-    """Synthetic patients of a seed that no released network was trained on."""
+    """Synthetic patients of a seed on which no released network was trained."""
     folder = tmp_path_factory.mktemp("patients") / "unseen"
     return write_dataset(folder, PhantomSettings(patients=10, seed=4242), workers=1, progress=False)
 
 
 def wrapped_as_dicom(pixels: np.ndarray, path):
-    """An 8-bit grey picture as a secondary-capture-like DICOM file without any geometry."""
+    """Write an 8-bit grey image as a DICOM file without any geometry, like a secondary capture."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = MRImageStorage, generate_uid()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -59,10 +60,10 @@ def test_both_are_there_with_their_cards():
     assert set(weights.released()) >= set(NAMES)
     assert weights.DEFAULT in NAMES
     for name in NAMES:
-        card = (weights.HERE / f"{name}.md").read_text(encoding="utf-8")
+        card = (registry.HERE / f"{name}.md").read_text(encoding="utf-8")
         for word in ("licence", "diagnosis", "python -m lumbar", "95 %", "minutes"):
-            assert word in card, f"the card of {name} says nothing of {word}"
-        assert (weights.HERE / f"{name}.keras").stat().st_size < 3e6
+            assert word in card, f"the card of {name} does not mention {word}"
+        assert (registry.HERE / f"{name}.keras").stat().st_size < 3e6
     assert weights.find("phantom").synthetic
     assert not weights.find("phantom+mr").synthetic
 
@@ -98,7 +99,7 @@ def test_a_real_picture_has_the_same_points_as_png_jpeg_and_dicom(name, tmp_path
 
 
 @pytest.mark.skipif(not REAL_MRI.is_dir(), reason=ABSENT)
-def test_the_network_that_knows_drawings_alone_finds_the_points_of_real_patients(tmp_path):
+def test_the_network_trained_on_synthetic_patients_alone_finds_the_points_of_real_ones(tmp_path):
     known = weights.find("phantom")
     prepared = prepare(datasets.load(write_kaggle_layout(tmp_path / "real", count=40)), views=known.views)
     points = predict_points(known.file, prepared, progress=False)

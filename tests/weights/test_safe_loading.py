@@ -1,4 +1,4 @@
-"""A network's file is data from a stranger: ours load, and what could run code is refused before it does."""
+"""A network's file may come from a stranger: ours load, and those that could run code are refused before they do."""
 
 import json
 import zipfile
@@ -32,7 +32,7 @@ def ours(tmp_path_factory) -> Path:
 
 
 def rewritten(ours: Path, file: Path, change) -> Path:
-    """A copy with another description: `change` alters the parsed config.json."""
+    """Copy a file with another description: `change` alters the parsed config.json."""
     with zipfile.ZipFile(ours) as before, zipfile.ZipFile(file, "w") as after:
         for part in before.namelist():
             content = before.read(part)
@@ -66,7 +66,7 @@ def test_a_lambda_layer_is_refused_and_its_code_does_not_run(tmp_path, recwarn):
     x = keras.layers.Lambda(lambda x: (open(marker, "w").close(), x)[1])(x)  # noqa: PTH123
     keras.Model(inputs, keras.layers.Reshape((5, 2))(x)).save(tmp_path / "best.keras")
     Path(marker).unlink()  # building the model has run it
-    with pytest.raises(WeightsError, match="run code of a stranger") as refusal:
+    with pytest.raises(WeightsError, match="run a stranger's code") as refusal:
         safe_loading.load(tmp_path / "best.keras")
     assert "Lambda" in str(refusal.value)
     assert not Path(marker).exists()
@@ -87,22 +87,22 @@ def test_a_lambda_layer_is_refused_and_its_code_does_not_run(tmp_path, recwarn):
     ],
     ids=str,
 )
-def test_what_we_do_not_know_is_refused(ours, tmp_path, module, name, registered):
+def test_an_unknown_part_is_refused(ours, tmp_path, module, name, registered):
     def change(description):
         layer = next(each for each in description["config"]["layers"] if each["class_name"] == "Activation")
         layer |= {"module": module, "class_name": name, "registered_name": registered}
 
-    with pytest.raises(WeightsError, match="do not know"):
+    with pytest.raises(WeightsError, match="does not know"):
         safe_loading.load(rewritten(ours, tmp_path / "best.keras", change))
 
 
-def test_the_depth_does_not_hide_it(ours, tmp_path):
+def test_an_unknown_part_deep_in_the_description_is_refused(ours, tmp_path):
     def change(description):
         conv = next(each for each in description["config"]["layers"] if each["class_name"] == "Conv2D")
         lambda_ = {"class_name": "__lambda__", "config": {"value": "AAAA"}}
         conv["config"]["kernel_regularizer"] = {"any": [{"thing": lambda_}]}
 
-    with pytest.raises(WeightsError, match="do not know"):
+    with pytest.raises(WeightsError, match="does not know"):
         safe_loading.load(rewritten(ours, tmp_path / "best.keras", change))
 
 
@@ -116,7 +116,7 @@ def test_a_layer_that_would_take_all_memory_is_refused_unbuilt(ours, tmp_path):
         safe_loading.load(rewritten(ours, tmp_path / "best.keras", change))
 
 
-def test_json_as_deep_as_a_well(ours, tmp_path):
+def test_deeply_nested_json_is_refused(ours, tmp_path):
     with zipfile.ZipFile(ours) as before, zipfile.ZipFile(tmp_path / "best.keras", "w") as after:
         for part in before.namelist():
             after.writestr(part, "[" * 10**6 if part == "config.json" else before.read(part))
@@ -124,7 +124,7 @@ def test_json_as_deep_as_a_well(ours, tmp_path):
         safe_loading.load(tmp_path / "best.keras")
 
 
-def test_a_description_that_unpacks_to_gigabytes(ours, tmp_path):
+def test_a_description_that_unpacks_to_megabytes_is_refused(ours, tmp_path):
     with zipfile.ZipFile(ours) as before, zipfile.ZipFile(tmp_path / "best.keras", "w", zipfile.ZIP_DEFLATED) as after:
         for part in before.namelist():
             after.writestr(
@@ -137,13 +137,13 @@ def test_a_description_that_unpacks_to_gigabytes(ours, tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"PK\x03\x04nothing", b"\x80\x04\x95pickle", b"\x89HDF\r\n\x1a\n" + b"\0" * 500]
 )
-def test_what_is_no_keras_file_is_said(tmp_path, content):
+def test_what_is_not_a_keras_file_is_an_error(tmp_path, content):
     (tmp_path / "best.keras").write_bytes(content)
     with pytest.raises(WeightsError, match="cannot be read"):
         safe_loading.load(tmp_path / "best.keras")
 
 
-def test_half_a_file_is_said(ours, tmp_path):
+def test_half_a_file_is_an_error(ours, tmp_path):
     (tmp_path / "best.keras").write_bytes(ours.read_bytes()[: ours.stat().st_size // 2])
     with pytest.raises(WeightsError, match="cannot be read"):
         safe_loading.load(tmp_path / "best.keras")
@@ -153,12 +153,12 @@ def test_a_further_file_in_the_archive_is_refused(ours, tmp_path):
     copy = rewritten(ours, tmp_path / "best.keras", lambda description: None)
     with zipfile.ZipFile(copy, "a") as archive:
         archive.writestr("../../outside.txt", "x")
-    with pytest.raises(WeightsError, match="no network of ours"):
+    with pytest.raises(WeightsError, match="not a network that lumbar has written"):
         safe_loading.load(copy)
 
 
 def test_weights_that_lie_in_another_file_are_refused(ours, tmp_path):
-    """HDF5 can link to any file of the machine; its numbers would become weights."""
+    """HDF5 can link to any file of the machine, and the numbers in it would become weights."""
     (tmp_path / "weights.h5").write_bytes(zipfile.ZipFile(ours).read("model.weights.h5"))
     with h5py.File(tmp_path / "weights.h5", "r+") as file:
         name = next(path for path in _datasets(file) if path.endswith("vars/0"))

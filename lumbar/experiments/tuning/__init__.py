@@ -1,10 +1,10 @@
 """Search for better settings with Keras Tuner; every trial is an ordinary run, and so is the winner.
 
-A hyperparameter is a training setting under its own name, so a trial's folder holds the same files as any run, is
-evaluated and resumed like one, and needs no second description of how a network is built and trained.
+A hyperparameter is a training setting under its own name. A trial's folder therefore holds the same files as any run,
+and is evaluated and resumed like one. Networks are built and trained by the same code as everywhere else.
 
-`search` is the doorway; `trials` runs trials in one process, `oracles` choose them, `pool` looks after the processes of
-a search on several, `worker` is one of those, and `leaderboard` reads what came of them.
+`search` runs a whole search. `trials` runs the trials of one process, `oracles` chooses them, `pool` supervises the
+processes of a search on several, `worker` is the program of such a process, and `leaderboard` reads the results.
 """
 
 from lumbar.experiments.tuning.leaderboard import leaderboard

@@ -1,4 +1,4 @@
-"""What came of the trials of a search."""
+"""The results of the trials of a search."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from typing import Any
 import pandas as pd
 
 OBJECTIVE = "val_mae_px"
-"""What a search minimises: a trial's lowest validation error, mean over both axes, pixels of the 256 frame."""
+"""What a search minimises: the lowest validation error of a trial, mean over both axes, pixels of the 256 frame."""
 
 
 def trial_records(folder: Path) -> list[dict[str, Any]]:
-    """Return what Keras Tuner has recorded of each trial of the search in `folder`, begun ones included."""
+    """Return Keras Tuner's record of each trial of the search in `folder`, unfinished ones included."""
     files = sorted((folder / "trials" / "keras_tuner").glob("*/trial_*/trial.json"))
     return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+
+def statuses(folder: Path) -> list[str]:
+    """Return the status of each trial of the search in `folder`: RUNNING, COMPLETED or FAILED."""
+    return [trial["status"] for trial in trial_records(folder)]
 
 
 def leaderboard(folder: Path) -> pd.DataFrame:
@@ -25,8 +30,9 @@ def leaderboard(folder: Path) -> pd.DataFrame:
         folder: The search's folder.
 
     Returns:
-        DataFrame with columns trial, status, val_mae_px (pixels of the 256 frame; NaN if not completed), epochs, one
-        column for each searched setting, and reason ("", or why a trial failed).
+        DataFrame with columns trial, status (see `statuses`), val_mae_px (pixels of the 256 frame; NaN if not
+        completed), epochs (None unless hyperband chose them), one column per searched setting, and reason (why a trial
+        failed; "" if it did not).
     """
     rows = []
     for trial in trial_records(folder):

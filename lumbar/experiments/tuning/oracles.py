@@ -1,8 +1,9 @@
-"""Keras Tuner's oracles, which choose the next trial, made to survive a kill at any moment.
+"""Keras Tuner's oracles, which choose the next trial, changed so that they survive a kill at any moment.
 
-Its own files are written in place and one after the other, a trial is counted before the oracle has noted it, and the
-Bayesian oracle's source of chance starts anew. Here each file appears whole or not at all, ``oracle.json`` alone says
-which trials there are, and the source of chance goes on: a search that was killed makes the trials it would have made.
+Keras Tuner writes its files in place and one after the other, creates a trial's file before the oracle records the
+trial, and restarts the random numbers of the Bayesian oracle. Here each file is written atomically, ``oracle.json``
+alone determines which trials exist, and the state of the random numbers is kept. A search that was killed therefore
+makes the trials that it would have made without the kill.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ if TYPE_CHECKING:
     import keras_tuner
 
 STATE = "oracle.json"
-"""The file in a search's project folder that says which trials were begun and ended."""
+"""Name of the file in a search's project folder that lists the trials that were begun and ended."""
 
 
 def oracle(algorithm: str, *, trials: int, epochs: int, seed: int, **common: Any) -> keras_tuner.Oracle:
-    """An oracle that survives.
+    """Return an oracle that survives a kill at any moment.
 
     Args:
         algorithm: "random", "hyperband" or "bayesian".
-        trials: At most; hyperband decides for itself.
-        epochs: Of the longest trial, for hyperband.
-        seed: From 0; the same seed chooses the same trials.
-        common: Of any oracle: objective, hyperparameters.
+        trials: Largest number of trials; hyperband derives its own from `epochs`.
+        epochs: Epochs of the longest trial, for hyperband.
+        seed: Seed, from 0; the same seed chooses the same trials.
+        common: Arguments that every oracle takes: objective, hyperparameters.
     """
     import keras_tuner
 
     kinds = keras_tuner.oracles
     common |= {
-        "seed": seed + 1,  # Keras Tuner takes 0 for "any"
-        "max_consecutive_failed_trials": sys.maxsize,  # a run of bad luck does not throw away the good trials
+        "seed": seed + 1,  # for Keras Tuner 0 means a random seed
+        "max_consecutive_failed_trials": sys.maxsize,  # several failures in a row must not end the search
     }
     if algorithm == "hyperband":
         return _surviving(kinds.HyperbandOracle)(max_epochs=epochs, factor=3, **common)
@@ -44,6 +45,8 @@ def oracle(algorithm: str, *, trials: int, epochs: int, seed: int, **common: Any
 
 
 def _surviving(kind: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
+    """Return a subclass of an oracle that writes its files atomically and restores its whole state."""
+
     class Surviving(kind):
         def save(self) -> None:
             write_json(Path(self._get_oracle_fname()), self.get_state())
@@ -62,7 +65,7 @@ def _surviving(kind: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
             return state
 
         def set_state(self, state: dict[str, Any]) -> None:
-            # In the order they were begun, as without the break; one begun but not noted will be begun again.
+            # In the order in which they were begun. A trial that was begun but not recorded will be begun again.
             self.trials = {trial: self.trials[trial] for trial in state["start_order"]}
             super().set_state(state)
             if "random_state" in state:

@@ -1,4 +1,4 @@
-"""A search from its settings to its winner."""
+"""Run a search, from its settings to its winner."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def tune(
     *,
     progress: bool = True,
 ) -> Path:
-    """Search, write the leaderboard and its picture, then train the best settings for `training.epochs` epochs.
+    """Search for the best settings, write the leaderboard, and train the best settings for `training.epochs` epochs.
 
-    The folder is ``runs/<name>/``. It gets ``config.json``, ``leaderboard.csv``, ``leaderboard.png``, one run folder a
-    trial under ``trials/``, and the winner, trained anew and evaluated, in ``best/``. A search that was stopped goes on
-    where it stood: finished trials are not repeated, and one that was cut short resumes at its last epoch. Several
-    workers make the same trials in a random search, to the last bit if each has as many threads as one process had; in
-    the others the next trial depends on which were finished, and so on the workers' speed.
+    The folder ``runs/<name>/`` holds ``config.json``, ``leaderboard.csv``, ``leaderboard.png``, one run folder per
+    trial under ``trials/``, and the winner, trained again and evaluated, in ``best/``. A search that was stopped
+    resumes when it is called again: finished trials are not repeated, and an unfinished one resumes after its last
+    epoch. In a random search several workers make the same trials as one process, to the last bit if each has as many
+    threads. In the other searches the next trial depends on those finished before, and so on the speed of the workers.
 
     Args:
-        settings: What to search and for how long.
+        settings: What to search, and for how long.
         training: Settings common to all trials, and the epochs of the final training.
-        where: Which processes do it; this one if left out.
-        progress: Show what is going on.
+        where: The processes that run trials; this process if left out.
+        progress: Show progress.
 
     Returns:
         The run folder of the winner.
@@ -50,11 +50,11 @@ def tune(
     Raises:
         RunError: If the folder holds a search with other settings, another process is at work in it, or no trial was
             completed.
-        OutputError: If the system will not have the results written: no fault of a trial.
+        OutputError: If a result cannot be written.
         LumbarError: If the data cannot be read.
     """
     folder = paths.runs() / settings.name
-    prepared_parts(training, progress=progress)  # data that cannot be read are not a fault of a trial
+    prepared_parts(training, progress=progress)  # data that cannot be read must not count as failed trials
     with exclusive_lock(folder):
         claim_folder(
             folder / "config.json",
@@ -87,6 +87,7 @@ def _write_leaderboard(table: pd.DataFrame, folder: Path) -> None:
 
 
 def _train_winner(trial: str, training: TrainingSettings, folder: Path, progress: bool) -> Path:
+    """Train the settings of a trial for all epochs, evaluate the run, and return its folder."""
     best = load_settings(paths.runs() / run_of(trial, folder))
     run = train(replace(best, epochs=training.epochs, name=f"{folder.name}/best"), progress=progress)
     evaluate(EvaluationSettings(run=run), progress=progress)

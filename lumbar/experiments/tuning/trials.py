@@ -1,4 +1,4 @@
-"""The trials of a search: a Keras Tuner whose trials are runs."""
+"""The trials of a search: a subclass of Keras Tuner's tuner that trains each trial as a run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def space(names: tuple[str, ...]) -> keras_tuner.HyperParameters:
-    """Return the values that each searched setting may take."""
+    """Return the values that each searched setting may take.
+
+    Args:
+        names: Names of training settings, some of `lumbar.runs.settings.SEARCHED`.
+    """
     import keras_tuner
 
     parameters = keras_tuner.HyperParameters()
@@ -43,8 +47,19 @@ def space(names: tuple[str, ...]) -> keras_tuner.HyperParameters:
 
 
 def run_trials(settings: TuningSettings, training: TrainingSettings, folder: Path, *, progress: bool) -> None:
-    """Run the trials that are left, as the only process of a search, or as the one that the environment names."""
-    from lumbar.core.backend import keras  # before keras_tuner, which would start TensorFlow with all its chatter
+    """Run the trials that are left, in the only process of a search, or as the one that the environment names.
+
+    Args:
+        settings: What to search, and for how long.
+        training: Settings common to all trials.
+        folder: The search's folder.
+        progress: Show progress.
+
+    Raises:
+        OutputError: If a result cannot be written.
+        grpc.RpcError: If this process is a worker, and its chief does not answer any longer.
+    """
+    from lumbar.core.backend import keras  # before keras_tuner, which would start TensorFlow with all its messages
 
     try:
         _search(settings, training, folder, progress)
@@ -62,10 +77,10 @@ def _search(settings: TuningSettings, training: TrainingSettings, folder: Path, 
 
 
 def _tuner(settings: TuningSettings, training: TrainingSettings, folder: Path, progress: bool):
-    """A Keras Tuner whose trials are runs."""
+    """Return a tuner that trains each trial as a run."""
     import grpc
     import keras_tuner
-    from keras_tuner.engine import base_tuner  # the plain tuner: no model of its own, only trials
+    from keras_tuner.engine import base_tuner  # the basic tuner: it runs trials and builds no model
 
     deaths = int(os.environ.get(pool.DEATHS, 0))
 
@@ -82,7 +97,7 @@ def _tuner(settings: TuningSettings, training: TrainingSettings, folder: Path, p
             run = run_of(trial.trial_id, folder)
             try:
                 train(replace(training, **chosen, epochs=epochs, name=run), progress=progress)
-            except OutputError as error:  # a full disk is no trial's fault
+            except OutputError as error:  # a full disk is not the trial's fault
                 raise keras_tuner.errors.FatalError from error
             except Exception as error:  # settings that diverge or need too much memory; the next trial may do better
                 reason = " ".join(str(error).split()) or type(error).__name__
@@ -92,17 +107,17 @@ def _tuner(settings: TuningSettings, training: TrainingSettings, folder: Path, p
         def _run_and_update_trial(self, trial, *options, **named):
             try:
                 super()._run_and_update_trial(trial, *options, **named)
-            except grpc.RpcError as error:  # nor is a chief that is gone
+            except grpc.RpcError as error:  # neither is a chief that is gone
                 raise keras_tuner.errors.FatalError from error
 
         def pre_create_trial(self):
             if self._is_worker():
-                time.sleep(0.1)  # while all others are waited for, the chief is asked again and again
+                time.sleep(0.1)  # limits how often an idle worker asks the chief for a trial
 
         def load_model(self, trial):
             raise NotImplementedError("a trial's network is best.keras of its run folder")
 
-        # All there is to keep is the oracle's state. A worker has none.
+        # The oracle's state is all that has to be saved, and a worker has none.
         def save(self):
             if not self._is_worker():
                 self.oracle.save()

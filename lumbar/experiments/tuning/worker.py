@@ -1,4 +1,7 @@
-"""One process of a search: ``python -m lumbar.experiments.tuning.worker FOLDER``, chief or worker by its environment."""
+"""One process of a search, chief or worker: ``python -m lumbar.experiments.tuning.worker FOLDER``.
+
+Environment variables of Keras Tuner decide which of the two it is, see `lumbar.experiments.tuning.pool`.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ def main(folder: Path) -> int:
         folder: The search's folder.
 
     Returns:
-        0 when there are no more trials, `NO_CHIEF` if the chief is gone, 1 for anything that a restart does not mend.
+        Exit code: 0 when there are no more trials, `NO_CHIEF` if the chief is gone, 1 if a restart would not help.
     """
-    exit_after(_end_of_input)  # standard input ends when the process that started this one has ended, however it did
+    exit_after(_end_of_input)  # standard input ends with the process that started this one
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     tuning, training = from_dict(TuningSettings, config["tuning"]), from_dict(TrainingSettings, config["training"])
     try:
@@ -42,6 +45,7 @@ def main(folder: Path) -> int:
 
 
 def _end_of_input() -> None:
+    """Wait until standard input ends."""
     while os.read(0, 1):
         pass
 

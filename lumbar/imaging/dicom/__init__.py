@@ -1,8 +1,8 @@
-"""DICOM files: pixels and headers, every step checked, and compressed pixels decoded where a crash can be survived.
+"""Read DICOM files. Every step is checked, and compressed pixels are decoded in a child process that may crash.
 
-`reading` gives one frame as a `Scan` and `slice_header` the headers of a study; `attributes` is what both need.
-`pixel_data`, `decoder` and `codestream` give the stored values, `file` opens files and knows their limits, and
-`first_elements` reads sizes from thousands of files a minute.
+`reading` returns one frame as a `Scan`, and `slice_header` reads the headers of a study; both use `attributes`.
+`pixel_data`, `codestream` and `decoder` read the stored pixel values. `file` opens files within limits of size, and
+`first_elements` reads the few elements that state an image's size from thousands of files per minute.
 """
 
 from lumbar.imaging.dicom.file import begins_as_dicom

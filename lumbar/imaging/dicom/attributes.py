@@ -1,4 +1,4 @@
-"""DICOM attributes that both pixels and headers need, checked: frames, functional groups, spacing, place."""
+"""Read and check DICOM attributes that pixels and headers both need: frames, functional groups, spacing, position."""
 
 from __future__ import annotations
 
@@ -12,33 +12,43 @@ from pydicom.sequence import Sequence
 
 from lumbar.core.errors import ScanError
 from lumbar.geometry import Plane
-from lumbar.imaging.dicom.file import damaged, whole
+from lumbar.imaging.dicom.file import damaged, whole_number
 
 
 def count_frames(path: Path, dataset: Dataset) -> int:
-    """Return the number of frames of a file; 1 if it does not state it.
+    """Return the number of frames of a file; 1 if the file does not state it.
+
+    Args:
+        path: The file, for the message.
+        dataset: The elements of the file.
 
     Raises:
-        ScanError: If it is not a whole number from 1.
+        ScanError: If the number is not a positive integer.
     """
     found = dataset.get("NumberOfFrames")
-    count = 1 if found in (None, "") else whole(found)
+    count = 1 if found in (None, "") else whole_number(found)
     if count is None or count < 1:
         raise ScanError(
-            "the number of frames is not a whole number from 1", file=path, field="NumberOfFrames", found=found
+            "the number of frames is not a positive integer", file=path, field="NumberOfFrames", found=found
         )
     return count
 
 
 def functional_groups(path: Path, dataset: Dataset, frame: int) -> list[Dataset]:
-    """Return where an attribute may stand, first place first: the frame's own groups, the shared ones, the file itself.
+    """Return the data sets that may hold an attribute of a frame, in order of precedence.
 
-    An enhanced multi-frame file keeps position, spacing and rescale in one-item sequences (PS3.3, C.7.6.16).
+    An enhanced multi-frame file keeps position, spacing and rescale in one-item sequences (PS3.3, C.7.6.16): those of
+    the frame come first, then the shared ones, then the file itself.
+
+    Args:
+        path: The file, for the message.
+        dataset: The elements of the file.
+        frame: The frame, from 0.
 
     Raises:
         ScanError: If a sequence is damaged.
     """
-    places = []
+    found = []
     for keyword, item in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
         sequence = dataset.get(keyword)
         if not isinstance(sequence, Sequence) or item >= len(sequence):
@@ -46,20 +56,20 @@ def functional_groups(path: Path, dataset: Dataset, frame: int) -> list[Dataset]
         try:
             groups = [element.value for element in sequence[item] if element.VR == "SQ"]
             for group in groups:
-                places += [group[0]] if len(group) else []
-                list(places[-1] if len(group) else ())  # elements are parsed when they are first looked at
+                found += [group[0]] if len(group) else []
+                list(found[-1] if len(group) else ())  # pydicom parses an element when it is first accessed
         except Exception as error:  # a damaged header may raise anything
             raise damaged(path, error) from error
-    return [*places, dataset]
+    return [*found, dataset]
 
 
 def first_value(groups: list[Dataset], keyword: str) -> Any:
-    """Return an attribute's value in the first of the groups that has it; None if none has."""
+    """Return the value of an attribute in the first of the groups that has it; None if none does."""
     return next((group[keyword].value for group in groups if keyword in group), None)
 
 
 def finite_numbers(values: Any, count: int) -> list[float] | None:
-    """Return `count` finite numbers, or None if the values are anything else."""
+    """Return the values as numbers, or None unless they are exactly `count` finite numbers."""
     try:
         numbers = [float(value) for value in values]
     except (TypeError, ValueError):
@@ -69,6 +79,10 @@ def finite_numbers(values: Any, count: int) -> list[float] | None:
 
 def pixel_spacing(path: Path, groups: list[Dataset]) -> tuple[float, float] | None:
     """Return the distances (between rows, between columns) in mm; None if the file does not state them.
+
+    Args:
+        path: The file, for the message.
+        groups: See `functional_groups`.
 
     Raises:
         ScanError: If Pixel Spacing is not a pair of positive numbers.
@@ -90,14 +104,18 @@ def pixel_spacing(path: Path, groups: list[Dataset]) -> tuple[float, float] | No
 
 
 def position_and_orientation(path: Path, groups: list[Dataset]) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return where an image lies in the patient (LPS).
+    """Return the position and orientation of an image in the patient (LPS).
+
+    Args:
+        path: The file, for the message.
+        groups: See `functional_groups`.
 
     Returns:
-        Position of the first pixel, (3,) mm, and unit vectors along a row and a column, (2, 3); None for what the file
-        does not state.
+        Centre of the first pixel, (3,), mm, and unit vectors along a row and along a column, (2, 3); each is None if
+        the file does not state it.
 
     Raises:
-        ScanError: If what it states is not a place: not numbers, or directions that are not perpendicular.
+        ScanError: If the values are not numbers or the directions are not perpendicular unit vectors.
     """
     position = first_value(groups, "ImagePositionPatient")
     orientation = first_value(groups, "ImageOrientationPatient")
@@ -105,13 +123,13 @@ def position_and_orientation(path: Path, groups: list[Dataset]) -> tuple[np.ndar
     directions = None if orientation is None else finite_numbers(orientation, 6)
     try:
         if (position is not None and where is None) or (orientation is not None and directions is None):
-            raise ValueError("three and six finite numbers are needed")
+            raise ValueError("three and six finite numbers")
         if directions is None:
             return None, None
         plane = Plane(where or (0, 0, 0), directions[:3], directions[3:], pixel_width=1, pixel_height=1)
     except ValueError as error:
         raise ScanError(
-            "the picture's place in the patient makes no sense",
+            "the picture's position or orientation in the patient is invalid",
             file=path,
             field="ImagePositionPatient, ImageOrientationPatient",
             found=f"{position}, {orientation}",
@@ -121,10 +139,14 @@ def position_and_orientation(path: Path, groups: list[Dataset]) -> tuple[np.ndar
 
 
 def plane_of(path: Path, groups: list[Dataset]) -> Plane | None:
-    """Return the plane of an image; None if the file does not state its spacing, position and orientation.
+    """Return the plane of an image; None unless the file states spacing, position and orientation.
+
+    Args:
+        path: The file, for the message.
+        groups: See `functional_groups`.
 
     Raises:
-        ScanError: If what it states makes no sense.
+        ScanError: If one of them is invalid.
     """
     spacing, (position, orientation) = pixel_spacing(path, groups), position_and_orientation(path, groups)
     if spacing is None or position is None or orientation is None:

@@ -1,7 +1,7 @@
-"""What a compressed picture says of itself, read before a decoder sees it.
+"""Read the header of a compressed image before a decoder does.
 
-A decoder asks for the memory that a codestream promises, and some end the whole process if there is not so much. So its
-own size must be the one that the DICOM header states, which is bounded.
+A decoder allocates the memory that a codestream asks for, and some decoders abort the process if there is not enough.
+The codestream must therefore state the same size as the DICOM header, which is bounded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PROCESSES = {
     0xC3: "JPEG lossless",
     0xF7: "JPEG-LS",
 }
-"""Start-of-frame markers (ISO/IEC 10918-1, table B.1, and 14495-1), by the process they stand for."""
+"""Coding processes by their start-of-frame markers (ISO/IEC 10918-1, table B.1, and 14495-1)."""
 
 _EXPECTED: dict[str, tuple[str, ...]] = {
     JPEGBaseline8Bit: ("JPEG baseline",),
@@ -46,19 +46,19 @@ _EXPECTED: dict[str, tuple[str, ...]] = {
 }
 
 RLE_GAIN = 64
-"""Decoded pixels are at most this many times as long: a run of 128 equal bytes is coded in two (PS3.5, G.3)."""
+"""Largest ratio of decoded to encoded bytes: RLE encodes a run of 128 equal bytes in two (PS3.5, G.3)."""
 
 
 @dataclass(frozen=True)
 class Codestream:
-    """What a compressed frame says of itself.
+    """What the header of a compressed frame states.
 
     Args:
         coding: One of "JPEG baseline", "JPEG extended", "JPEG progressive", "JPEG lossless", "JPEG-LS", "JPEG 2000".
         columns: Width, pixels.
         rows: Height, pixels.
-        components: Samples a pixel.
-        bits: Bits a sample.
+        components: Samples per pixel.
+        bits: Bits per sample.
     """
 
     coding: str
@@ -69,14 +69,14 @@ class Codestream:
 
 
 def expected_coding(syntax: UID) -> tuple[str, ...]:
-    """The codings that a transfer syntax allows; empty for one whose codestreams we cannot look into."""
+    """Return the codings that a transfer syntax allows; empty if this module cannot read its codestreams."""
     return _EXPECTED.get(syntax, ())
 
 
 def examine(coded: bytes) -> Codestream | None:
-    """The header of one frame's codestream, JPEG, JPEG-LS or JPEG 2000; None if it is none of these, or broken off."""
+    """Read the header of a frame's codestream; None unless it is JPEG, JPEG-LS or JPEG 2000 and complete."""
     try:
-        if coded.startswith(_JP2_SIGNATURE):  # not allowed in DICOM, but written by some
+        if coded.startswith(_JP2_SIGNATURE):  # not allowed in DICOM, but some programs write it
             coded = coded[max(coded.find(_CODESTREAM_AND_SIZE), 0) :]
         if coded.startswith(_CODESTREAM_AND_SIZE):
             return _jpeg_2000(coded)
@@ -86,7 +86,7 @@ def examine(coded: bytes) -> Codestream | None:
 
 
 def _jpeg_2000(coded: bytes) -> Codestream:
-    """The SIZ segment (ISO/IEC 15444-1, A.5.1)."""
+    """Read the SIZ segment (ISO/IEC 15444-1, A.5.1)."""
     right, bottom, left, top = struct.unpack_from(">4I", coded, 8)
     components, bits, step_x, step_y = struct.unpack_from(">H3B", coded, 40)
     step_x, step_y = max(step_x, 1), max(step_y, 1)
@@ -95,26 +95,26 @@ def _jpeg_2000(coded: bytes) -> Codestream:
 
 
 def _jpeg(coded: bytes) -> Codestream | None:
-    """The first start-of-frame segment; what stands before it is passed over."""
+    """Read the first start-of-frame segment and skip the segments before it; None if there is none."""
     place = len(_START_OF_IMAGE)
     while True:
         fill, marker = struct.unpack_from(">2B", coded, place)
         if fill != 0xFF:
             return None
-        if marker == 0xFF:  # a marker may be preceded by any number of these
+        if marker == 0xFF:  # any number of these fill bytes may precede a marker
             place += 1
             continue
         (length,) = struct.unpack_from(">H", coded, place + 2)
         if marker in _PROCESSES:
             bits, rows, columns, components = struct.unpack_from(">B2HB", coded, place + 4)
             return Codestream(_PROCESSES[marker], columns, rows, components, bits)
-        if marker == 0xDA or length < 2:  # the scan begins, and nothing has said how large it is
+        if marker == 0xDA or length < 2:  # the scan begins before any segment has stated its size
             return None
         place += 2 + length
 
 
 def rle_segments(coded: bytes) -> int | None:
-    """The number of byte planes in a frame coded as RLE (PS3.5, G.5); None if its header is broken."""
+    """Return the number of byte planes in an RLE frame (PS3.5, G.5); None if its header is damaged."""
     if len(coded) < 64:
         return None
     count, *offsets = struct.unpack_from("<16I", coded)

@@ -1,8 +1,9 @@
-"""Compressed pixels are decoded in another process, which a damaged or hostile picture may bring down.
+"""Decode compressed pixels in a child process, so that a damaged or hostile file can crash only that.
 
-The decoders are written in C and C++; some of them end the process on bytes that they do not expect, and one may loop.
-`decode` asks a child process, started with the first compressed picture and kept for the next. This file is also the
-program that the child runs, so it imports nothing of the package. What comes back is plain numbers, never a pickle.
+The decoders are written in C and C++; some abort the process on unexpected bytes, and one may loop forever. `decode`
+sends each frame to a child process, which starts with the first compressed image and serves the following ones. This
+file is also the program that the child runs, so it imports nothing from the package. The child returns plain numbers,
+never a pickle.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 SECONDS = 60
-"""A picture that takes longer than this is given up; one of 8192×8192 pixels takes a few."""
+"""Time limit for one image, seconds; an image of 8192×8192 pixels takes a few seconds."""
 
 MEMORY = 6 * 2**30
-"""Address space that the child may use, bytes, where the system can limit it."""
+"""Limit for the address space of the child, bytes, on systems that can limit it."""
 
-# Plugins may differ in bytes: one order, the permissively licensed ones only.
+# Plugins may decode to different bytes, so the order is fixed. Only permissively licensed plugins are listed.
 _JPEG_2000 = ("pylibjpeg", "gdcm")
 _JPEG_LS = ("pyjpegls", "gdcm")
 DECODERS: dict[str, tuple[str, ...]] = {
@@ -42,29 +43,29 @@ DECODERS: dict[str, tuple[str, ...]] = {
     "1.2.840.10008.1.2.4.203": ("pylibjpeg",),
     "1.2.840.10008.1.2.5": ("pylibjpeg", "pydicom"),
 }
-"""Transfer syntax → who decodes it, the first choice first."""
+"""Transfer syntax → the plugins that decode it, in the order in which they are tried."""
 
-_SIZES = struct.Struct("<2Q")  # of a message's JSON and of the bytes after it
+_SIZES = struct.Struct("<2Q")  # lengths of a message's JSON and of the bytes after it
 
 
 class DecodingError(Exception):
-    """Why a picture could not be decoded."""
+    """An image cannot be decoded; the message says why."""
 
 
 def decode(coded: bytes, syntax: str, attributes: dict[str, Any]) -> np.ndarray:
     """Decode one frame.
 
     Args:
-        coded: Its codestream.
-        syntax: The UID of the transfer syntax, one of `DECODERS`.
-        attributes: What pydicom's decoders ask for: rows, columns, samples_per_pixel, bits_allocated, bits_stored,
+        coded: The codestream of the frame.
+        syntax: UID of the transfer syntax, one of `DECODERS`.
+        attributes: Values that pydicom's decoders need: rows, columns, samples_per_pixel, bits_allocated, bits_stored,
             pixel_representation, photometric_interpretation, planar_configuration.
 
     Returns:
-        (rows, columns) or (rows, columns, 3), the stored values; colours as RGB.
+        The stored values, (rows, columns) or (rows, columns, 3); colours as RGB.
 
     Raises:
-        DecodingError: If it cannot be decoded, if the decoder died of it, or if it took too long.
+        DecodingError: If the frame cannot be decoded, crashes the decoder, or takes longer than `SECONDS`.
     """
     late = threading.Event()
     with _lock:
@@ -79,7 +80,7 @@ def decode(coded: bytes, syntax: str, attributes: dict[str, Any]) -> np.ndarray:
             finally:
                 watch.cancel()
         except (OSError, EOFError) as error:
-            dismiss()  # the next picture gets another one
+            dismiss()  # the next frame starts another child
             why = f"the decoder took longer than {SECONDS} seconds" if late.is_set() else "the decoder crashed"
             raise DecodingError(why) from error
     if "problem" in answer:
@@ -88,7 +89,7 @@ def decode(coded: bytes, syntax: str, attributes: dict[str, Any]) -> np.ndarray:
 
 
 _lock = threading.Lock()
-_children: dict[int, subprocess.Popen] = {}  # by the process whose child it is: a forked process starts its own
+_children: dict[int, subprocess.Popen] = {}  # by process id of the parent: a forked process starts its own child
 
 
 def _child() -> subprocess.Popen:
@@ -98,7 +99,7 @@ def _child() -> subprocess.Popen:
             [sys.executable, "-P", __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # decoders write there whatever they please
+            stderr=subprocess.DEVNULL,  # some decoders print warnings there
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
     return process
@@ -106,13 +107,13 @@ def _child() -> subprocess.Popen:
 
 @atexit.register
 def dismiss() -> None:
-    """End the child, if there is one."""
+    """End the child process of this process, if there is one."""
     process = _children.pop(os.getpid(), None)
     if process is None:
         return
     process.kill()
     for pipe in (process.stdin, process.stdout):
-        with contextlib.suppress(OSError):  # what was not sent yet cannot be sent any more
+        with contextlib.suppress(OSError):  # a pipe with unsent bytes cannot be flushed any more
             pipe.close()
     process.wait()
 
@@ -139,9 +140,9 @@ def _read(pipe: BinaryIO, size: int) -> bytes:
 
 # -- the child ------------------------------------------------------------------------------------------------------
 def _serve() -> None:
-    """Answer until the parent is gone."""
+    """Decode frames until the parent process ends."""
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a decoder that prints must not print into the answers
+    os.dup2(2, 1)  # a decoder must not print into the answers
     _limit()
     while True:
         try:
@@ -153,7 +154,7 @@ def _serve() -> None:
             _send(out, {"dtype": pixels.dtype.str, "shape": pixels.shape}, pixels.tobytes())
         except (KeyboardInterrupt, SystemExit):
             return
-        except BaseException as error:  # a decoder's panic is no Exception
+        except BaseException as error:  # a panic in Rust raises a BaseException
             _send(out, {"problem": _in_a_line(error)}, b"")
 
 
@@ -190,30 +191,30 @@ def _decoded(coded: bytes, syntax: str, attributes: dict[str, Any]) -> np.ndarra
 
 
 def _twelve_bits(coded: bytes, rows: int, columns: int, bits_stored: int, samples_per_pixel: int, **_) -> np.ndarray:
-    """JPEG Extended of 12 bits, which GDCM can decode but pydicom does not ask it to."""
+    """Decode 12-bit JPEG Extended with GDCM, which pydicom does not use for it."""
     import gdcm
 
     if samples_per_pixel != 1:
-        raise DecodingError("JPEG Extended of 12 bits in colour")
+        raise DecodingError("12-bit JPEG Extended in colour is not supported")
     fragment = gdcm.Fragment()
     fragment.SetByteStringValue(coded)
     fragments = gdcm.SequenceOfFragments.New()
     fragments.AddFragment(fragment)
     element = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))
     element.SetValue(fragments.__ref__())
-    picture = gdcm.Image()
-    picture.SetNumberOfDimensions(2)
-    picture.SetDimensions((columns, rows, 1))
-    picture.SetDataElement(element)
-    picture.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2))
-    picture.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGExtendedProcess2_4))
-    picture.SetPixelFormat(gdcm.PixelFormat(1, 16, bits_stored, bits_stored - 1, 0))
-    pixels = picture.GetBuffer().encode("utf-8", "surrogateescape")  # GDCM hands out bytes as text
+    image = gdcm.Image()
+    image.SetNumberOfDimensions(2)
+    image.SetDimensions((columns, rows, 1))
+    image.SetDataElement(element)
+    image.SetPhotometricInterpretation(gdcm.PhotometricInterpretation(gdcm.PhotometricInterpretation.MONOCHROME2))
+    image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGExtendedProcess2_4))
+    image.SetPixelFormat(gdcm.PixelFormat(1, 16, bits_stored, bits_stored - 1, 0))
+    pixels = image.GetBuffer().encode("utf-8", "surrogateescape")  # GDCM returns bytes as text
     return np.frombuffer(pixels, np.uint16).reshape(rows, columns)
 
 
 def _in_a_line(error: BaseException) -> str:
-    """The last line that says anything: pydicom's first one only tells that all plugins failed."""
+    """Return the last line of an error: the first one of pydicom's only says that all plugins failed."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
 

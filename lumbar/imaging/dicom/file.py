@@ -1,4 +1,4 @@
-"""Open a stranger's DICOM file: bounded in size, the elements we need and no others, every fault an error of ours."""
+"""Open untrusted DICOM files: limit their size, read only the elements that are needed, and report every fault."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from lumbar.core.errors import ScanError
 from lumbar.imaging.scan import check_size
 
-# A person reads of trouble in a ScanError; pydicom's tracebacks beside it would only frighten.
+# The user reads about problems in a ScanError; pydicom's log messages beside it would only confuse.
 logging.getLogger("pydicom").addHandler(logging.NullHandler())
 
 LARGEST_FILE = 2 * 2**30
-"""Bytes; a file beyond this is refused unread. A thousand slices of 1024×1024 pixels in one file take as much."""
+"""Largest file that is read, bytes: a thousand slices of 1024×1024 pixels in one file."""
 
 LARGEST_INFLATED = 2**28
-"""Bytes that a deflated file may grow to: a picture of the largest size, uncompressed."""
+"""Largest size of a deflated file after inflating, bytes: an uncompressed image of the largest size."""
 
 IDENTITY = {
     "patient": "PatientID",
@@ -37,9 +37,11 @@ IDENTITY = {
     "description": "SeriesDescription",
     "modality": "Modality",
 }
-"""What a scan's `identity` says, by the attribute it comes from."""
+"""Entries of a scan's `identity`, and the DICOM attributes that they come from."""
 
 REQUIRED = ("Rows", "Columns", "BitsAllocated", "PhotometricInterpretation")
+"""Attributes that decoding needs."""
+
 _READ = (
     *IDENTITY.values(),
     *REQUIRED,
@@ -67,11 +69,14 @@ _READ = (
     "PixelData",
 )
 _TAGS = [tag_for_keyword(keyword) for keyword in _READ]
-"""The elements that are read; what is not needed cannot do harm, and most of a header is not."""
+"""Tags that are read. Most of a header is not needed, and an element that is not read cannot do harm."""
 
 
 def begins_as_dicom(path: Path) -> bool:
-    """Whether a file begins as DICOM files do, whatever it is called; or cannot be opened: reading will say why."""
+    """Whether a file begins like a DICOM file, whatever its name.
+
+    Also true for a file that cannot be opened: reading it will report why.
+    """
     try:
         with path.open("rb") as opened:
             opened.seek(128)
@@ -80,23 +85,38 @@ def begins_as_dicom(path: Path) -> bool:
         return True
 
 
-def open_dicom(path: Path) -> Dataset:
-    """The elements of a file that a scan is made of.
+def check_file_size(path: Path) -> None:
+    """Refuse a file of more than `LARGEST_FILE` bytes, before it is read.
+
+    Args:
+        path: The file.
 
     Raises:
-        ScanError: If this is no DICOM file, a damaged one, one without a picture, or one that would take too much
-            memory.
-        OSError: If the file cannot be read.
+        ScanError: If the file is larger.
+        OSError: If the file cannot be found.
     """
     size = path.stat().st_size
     if size > LARGEST_FILE:
         raise ScanError(
             "the file is too large", file=path, found=f"{size} bytes", expected=f"at most {LARGEST_FILE} bytes"
         )
+
+
+def open_dicom(path: Path) -> Dataset:
+    """Read the elements of a DICOM file that a scan is made of.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ScanError: If this is not a DICOM file, or it is damaged, has no image or would take too much memory.
+        OSError: If the file cannot be read.
+    """
+    check_file_size(path)
     content = path.read_bytes()
     try:
         dataset = inflated(path, content, _TAGS) or pydicom.dcmread(BytesIO(content), specific_tags=_TAGS)
-        list(dataset)  # elements are parsed when they are first looked at
+        list(dataset)  # pydicom parses an element when it is first accessed
     except InvalidDicomError as error:
         raise ScanError(
             "this is not a DICOM file", file=path, remedy="give a DICOM, PNG or JPEG file (a PNG must end in .png)"
@@ -110,29 +130,42 @@ def open_dicom(path: Path) -> Dataset:
 
 
 def damaged(path: Path, error: Exception) -> ScanError:
-    """What to say of a header whose elements cannot be parsed."""
+    """Return the error for a header whose elements cannot be parsed."""
     return ScanError("the DICOM header is damaged", file=path, found=error, remedy="export the file again")
 
 
 def inflated(path: Path, content: bytes, tags: list[int]) -> Dataset | None:
-    """A deflated file's elements; None of any other file. A few kilobytes may promise gigabytes: it grows watched."""
+    """Read the elements of a deflated file, with a limit on its size: a few kilobytes may inflate to gigabytes.
+
+    Args:
+        path: The file.
+        content: Its bytes.
+        tags: The elements to read.
+
+    Returns:
+        The elements; None if the file is not deflated.
+
+    Raises:
+        ScanError: If the file inflates to more than `LARGEST_INFLATED` bytes.
+        ValueError: If the file does not state the length of its meta information.
+    """
     if DeflatedExplicitVRLittleEndian.encode() not in content:
         return None
     meta = read_file_meta_info(path)
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         return None
-    # The preamble, its mark and the element that says how long the meta information is (PS3.10, 7.1).
+    # After preamble and prefix comes the element that states the length of the meta information (PS3.10, 7.1).
     group, element, _, _, length = struct.unpack_from("<2H2sHI", content, 132)
     if (group, element) != (2, 0):
-        raise ValueError("a deflated file without the length of its meta information")
+        raise ValueError("the length of the meta information is not stated")
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     grown = inflater.decompress(content[144 + length :], LARGEST_INFLATED)
     if not inflater.eof and inflater.unconsumed_tail:
         raise ScanError(
-            "the file is deflated and grows too large",
+            "the deflated file is too large after inflating",
             file=path,
-            found=f"{len(content)} bytes that grow beyond {LARGEST_INFLATED}",
-            remedy="do not use this file unless you know where it comes from; export it uncompressed",
+            found=f"{len(content)} bytes that inflate to more than {LARGEST_INFLATED}",
+            remedy="do not use this file unless you know where it comes from; if you do, export it uncompressed",
         )
     dataset = read_dataset(BytesIO(grown), False, True, specific_tags=tags)
     dataset.file_meta = meta
@@ -140,7 +173,7 @@ def inflated(path: Path, content: bytes, tags: list[int]) -> Dataset | None:
 
 
 def is_deflated(path: Path) -> bool:
-    """Whether the file's elements are deflated, as its meta information says, however long that is."""
+    """Whether the elements of a file are deflated, according to its meta information."""
     return read_file_meta_info(path).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
 
 
@@ -148,7 +181,7 @@ def _check_picture(path: Path, dataset: Dataset) -> None:
     if not isinstance(dataset.get("PixelData"), bytes):
         floating = "FloatPixelData" in dataset or "DoubleFloatPixelData" in dataset
         raise ScanError(
-            "the file holds a map of computed numbers, not a scan" if floating else "the file holds no picture",
+            "the file holds a parametric map, not a scan" if floating else "the file holds no picture",
             file=path,
             field="PixelData",
             found=_kind(dataset),
@@ -156,11 +189,11 @@ def _check_picture(path: Path, dataset: Dataset) -> None:
         )
     for keyword in REQUIRED:
         if dataset.get(keyword) in (None, ""):
-            raise ScanError("the header lacks what decoding needs", file=path, field=keyword)
-    columns, rows = whole(dataset.Columns), whole(dataset.Rows)
+            raise ScanError("the header lacks an attribute that decoding needs", file=path, field=keyword)
+    columns, rows = whole_number(dataset.Columns), whole_number(dataset.Rows)
     if columns is None or rows is None:
         raise ScanError(
-            "the picture's size is no pair of numbers",
+            "the picture's size is not a pair of integers",
             file=path,
             field="Rows, Columns",
             found=f"{dataset.Rows}, {dataset.Columns}",
@@ -168,8 +201,8 @@ def _check_picture(path: Path, dataset: Dataset) -> None:
     check_size(path, columns, rows)
 
 
-def whole(value: Any) -> int | None:
-    """An element's value as a whole number, or None if it is none: whatever its type, strangers choose that, too."""
+def whole_number(value: Any) -> int | None:
+    """Return an element's value as an integer, or None if it is not one. The value may be of any type."""
     try:
         return int(value) if int(value) == float(value) else None
     except (TypeError, ValueError, OverflowError):
@@ -178,4 +211,4 @@ def whole(value: Any) -> int | None:
 
 def _kind(dataset: Dataset) -> str:
     uid = dataset.get("SOPClassUID")
-    return UID(uid).name if isinstance(uid, str) and uid else "a file of unknown kind"
+    return UID(uid).name if isinstance(uid, str) and uid else "an unknown kind of file"

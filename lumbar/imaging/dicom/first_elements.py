@@ -1,7 +1,7 @@
-"""The first elements of a DICOM file as bytes, many times as fast as a parser that understands all of it.
+"""Read the first elements of a DICOM file as bytes, many times faster than a complete parser.
 
-Only what is written in the plainest way is read: little endian, not deflated, the elements in their order, each of a
-stated length and wholly there. Of anything else nothing is said, and pydicom is to be asked (`lumbar.imaging.header`).
+Only the simplest files are read: little endian, not deflated, with elements in ascending order, each of a stated length
+and complete. For any other file the result is None, and `lumbar.imaging.header` uses pydicom instead.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _implicit = struct.Struct("<HHI").unpack_from
 
 
 def first_elements(content: bytes, wanted: dict[int, bytes]) -> dict[int, bytes] | None:
-    """Values of some elements.
+    """Read the values of some elements.
 
     Args:
         content: The beginning of the file.
-        wanted: Tag (group and element as one number) → its value representation, e.g. 0x00280010 → b"US".
+        wanted: Tag (group and element as one number) → value representation, e.g. 0x00280010 → b"US".
 
     Returns:
-        Tag → value for those that are there; None if the file is written in another way than the plainest, or if the
-        last of them would stand beyond `content`.
+        Tag → value for the elements that the file has; None if the file is not of the simplest kind, or if `content`
+        ends before the last element.
     """
     if content[128:_PREAMBLE] != b"DICM":
         return None
@@ -47,11 +47,11 @@ def first_elements(content: bytes, wanted: dict[int, bytes]) -> dict[int, bytes]
 def _walk(
     content: bytes, at: int, wanted: dict[int, bytes], last: int, *, explicit: bool
 ) -> tuple[dict[int, bytes], int]:
-    """The wanted values, and where the first element after `last` stands.
+    """Return the wanted values and the position of the first element after the tag `last`.
 
     Raises:
-        struct.error: If the content ends before that.
-        ValueError: If an element is not written as plainly as we can read.
+        struct.error: If the content ends before that element.
+        ValueError: If an element is not written in the simplest way.
     """
     found, previous = {}, 0
     while True:
@@ -63,15 +63,15 @@ def _walk(
         if tag > last:
             return found, at
         if tag <= previous:
-            raise ValueError("elements out of order")
+            raise ValueError("the elements are out of order")
         previous, at = tag, at + 8
         if explicit and kind not in _SHORT:
             if kind not in _LONG or size:
-                raise ValueError("no value representation")
+                raise ValueError("an element has no known value representation")
             (size,) = _length(content, at)
             at += 4
         if tag in wanted:
             if explicit and kind != wanted[tag]:
-                raise ValueError("another value representation than the standard's")
+                raise ValueError("an element has another value representation than in the standard")
             found[tag] = content[at : at + size]
-        at += size  # of undefined length, 2**32 - 1: beyond the content
+        at += size  # an undefined length, 2**32 - 1, leads beyond the content

@@ -1,4 +1,4 @@
-"""The Pixel Data of a DICOM file, native or compressed, as the numbers that are stored; nothing is decoded unseen."""
+"""Read the stored values from the Pixel Data of a DICOM file, native or compressed, after checking the header."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pydicom.uid import UID, AllTransferSyntaxes, RLELossless
 
 from lumbar.core.errors import ScanError
 from lumbar.imaging.dicom import codestream, decoder
-from lumbar.imaging.dicom.file import whole
+from lumbar.imaging.dicom.file import whole_number
 
 _ITEM = b"\xfe\xff\x00\xe0"  # compressed Pixel Data begins with the tag of its first item
-_FEWEST_ROWS = 32  # a smaller picture has too few rows to tell
-_LOOKED_AT = 2**16  # pixels in the middle; more would not tell more
-_UNLIKE = 3.0
+_FEWEST_ROWS = 32  # a smaller image has too few rows to compare
+_COMPARED_PIXELS = 2**16  # from the middle; more would not change the result
+_UNLIKE = 3.0  # ratio of the differences from row to row
 _END_OF_IMAGE = b"\xff\xd9"
 _ATTRIBUTES = {
     "rows": "Rows",
@@ -32,37 +32,37 @@ _EXPORT = "export the series again, uncompressed if that is offered"
 
 
 def stored_values(path: Path, dataset: Dataset, frame: int, frames: int) -> np.ndarray:
-    """The numbers stored for one frame.
+    """Read the stored values of one frame.
 
     Args:
         path: The file, for the messages.
-        dataset: Its elements; Rows and Columns are known to be bounded.
-        frame: Which frame, from 0.
-        frames: How many the header says there are.
+        dataset: The elements of the file; Rows and Columns must have been checked.
+        frame: The frame, from 0.
+        frames: The number of frames that the header states.
 
     Returns:
-        (rows, columns) integers; (rows, columns, 3) for a picture in colour, as RGB.
+        Integers, (rows, columns); for a colour image RGB, (rows, columns, 3).
 
     Raises:
-        ScanError: If they cannot be had.
+        ScanError: If the pixels cannot be decoded, or do not match the header.
     """
     _check_bits(path, dataset)
     syntax = _transfer_syntax(path, dataset)
     compressed = bytes(dataset.PixelData[:4]) == _ITEM
     if syntax.is_encapsulated != compressed:
-        raise _coded_otherwise(path, "compressed" if compressed else "native", syntax)
+        raise _wrong_coding(path, "compressed" if compressed else "native", syntax)
     if not syntax.is_encapsulated:
         return _native(path, dataset, frame, syntax)
     if syntax not in decoder.DECODERS:
         raise ScanError(
-            "no package of ours decodes this kind of compression",
+            "this kind of compression is not supported",
             file=path,
             field="TransferSyntaxUID",
             found=syntax.name,
             remedy=_EXPORT,
         )
     coded = _frame(path, dataset, frame, frames)
-    attributes = {name: whole(dataset.get(keyword)) or 0 for name, keyword in _ATTRIBUTES.items()}
+    attributes = {name: whole_number(dataset.get(keyword)) or 0 for name, keyword in _ATTRIBUTES.items()}
     attributes["photometric_interpretation"] = str(dataset.PhotometricInterpretation)
     if syntax == RLELossless:
         _check_rle(path, coded, attributes)
@@ -75,19 +75,19 @@ def stored_values(path: Path, dataset: Dataset, frame: int, frames: int) -> np.n
 
 
 def _check_bits(path: Path, dataset: Dataset) -> None:
-    """The header must say how a pixel's bits lie in its word; with each other way it would be another picture."""
+    """Refuse a header that does not state the bit layout of a pixel; every other layout gives another image."""
     keywords = ("SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
     found = [dataset.get(keyword) for keyword in keywords]
-    samples, allocated, stored, high, signed = map(whole, found)
+    samples, allocated, stored, high, signed = map(whole_number, found)
     fits = samples in (1, 3) and allocated in (8, 16, 32) and stored in range(1, allocated + 1) and signed in (0, 1)
     fits = fits and (high == stored - 1 or found[3] is None)
     if not fits:
         raise ScanError(
-            "the header does not say in a way we know how a pixel's bits are laid out",
+            "the bit layout of the pixels is missing or not supported",
             file=path,
             field=", ".join(keywords),
             found=", ".join(map(str, found)),
-            expected="1 or 3 samples of 8, 16 or 32 bits; the high bit one less than those stored; 0 or 1 for the sign",
+            expected="1 or 3 samples of 8, 16 or 32 bits; a high bit one below the bits stored; representation 0 or 1",
             remedy="export the series again",
         )
 
@@ -96,7 +96,7 @@ def _transfer_syntax(path: Path, dataset: Dataset) -> UID:
     syntax = getattr(dataset.file_meta, "TransferSyntaxUID", None)
     if not isinstance(syntax, UID) or syntax not in AllTransferSyntaxes:
         raise ScanError(
-            "the header does not say in a way we know how the pixels are coded",
+            "the transfer syntax is missing or unknown",
             file=path,
             field="TransferSyntaxUID",
             found=syntax,
@@ -110,27 +110,28 @@ def _native(path: Path, dataset: Dataset, frame: int, syntax: UID) -> np.ndarray
         pixels = pixel_array(dataset, index=frame)
     except MemoryError:
         raise
-    except Exception as error:  # pydicom's may be of any kind
+    except Exception as error:  # pydicom may raise anything
         raise _undecodable(path, syntax, error) from error
     _check_proportions(path, pixels)
     return pixels
 
 
 def _check_proportions(path: Path, pixels: np.ndarray) -> None:
-    """Refuse rows and columns that were exchanged: as many pixels, but each row begins in the middle of another.
+    """Refuse an image whose rows and columns were swapped: the pixels fit, but each row begins inside another.
 
-    The right width makes neighbouring rows alike: in the middle of 140 real pictures, cut to be oblong, the difference
-    from row to row was at most 0.62 of what it is with the other width, and typically 0.07.
+    With the right width, neighbouring rows are similar. In the middle of 140 real images, cropped to be oblong, the
+    difference between neighbouring rows was at most 0.62 times the difference with the wrong width, typically 0.07
+    times.
     """
     if pixels.ndim != 2 or pixels.shape[0] == pixels.shape[1] or min(pixels.shape) < _FEWEST_ROWS:
         return
     raster = pixels.ravel()
-    spare = max(len(raster) - _LOOKED_AT, 0) // 2
-    raster = raster[spare : len(raster) - spare].astype(np.float32)
-    stated, exchanged = (float(np.abs(raster[width:] - raster[:-width]).mean()) for width in pixels.shape[::-1])
-    if stated > _UNLIKE * exchanged:
+    margin = max(len(raster) - _COMPARED_PIXELS, 0) // 2
+    raster = raster[margin : len(raster) - margin].astype(np.float32)
+    stated, swapped = (float(np.abs(raster[width:] - raster[:-width]).mean()) for width in pixels.shape[::-1])
+    if stated > _UNLIKE * swapped:
         raise ScanError(
-            "the picture's rows and columns look exchanged",
+            "the picture's rows and columns look swapped",
             file=path,
             field="Rows, Columns",
             found=f"{pixels.shape[0]}, {pixels.shape[1]}",
@@ -148,9 +149,9 @@ def _undecodable(path: Path, syntax: UID, error: Exception) -> ScanError:
     )
 
 
-def _coded_otherwise(path: Path, found: str, syntax: UID) -> ScanError:
+def _wrong_coding(path: Path, found: str, syntax: UID) -> ScanError:
     return ScanError(
-        "the pixels are coded in another way than the header says",
+        "the pixels are not encoded as the header states",
         file=path,
         field="TransferSyntaxUID",
         found=found,
@@ -162,7 +163,7 @@ def _coded_otherwise(path: Path, found: str, syntax: UID) -> ScanError:
 def _frame(path: Path, dataset: Dataset, frame: int, frames: int) -> bytes:
     try:
         return bytes(get_frame(dataset.PixelData, frame, number_of_frames=frames))
-    except Exception as error:  # pydicom's may be of any kind
+    except Exception as error:  # pydicom may raise anything
         raise ScanError(
             "the compressed pixels are damaged", file=path, field="PixelData", found=error, remedy=_EXPORT
         ) from error
@@ -172,12 +173,12 @@ def _check_rle(path: Path, coded: bytes, attributes: dict) -> None:
     planes = attributes["samples_per_pixel"] * attributes["bits_allocated"] // 8
     segments = codestream.rle_segments(coded)
     if segments != planes:
-        found = "no RLE header that fits" if segments is None else f"RLE of {segments} byte planes, not {planes}"
-        raise _coded_otherwise(path, found, RLELossless)
+        found = "no valid RLE header" if segments is None else f"RLE with {segments} byte planes, not {planes}"
+        raise _wrong_coding(path, found, RLELossless)
     needed = planes * attributes["rows"] * attributes["columns"]
     if len(coded) * codestream.RLE_GAIN < needed:
         raise ScanError(
-            "the header promises more pixels than the file can hold",
+            "the header states more pixels than the file can hold",
             file=path,
             field="Rows, Columns",
             found=f"{len(coded)} bytes of RLE",
@@ -187,19 +188,19 @@ def _check_rle(path: Path, coded: bytes, attributes: dict) -> None:
 
 
 def _check_codestream(path: Path, coded: bytes, syntax: UID, attributes: dict) -> None:
-    """Does the codestream hold the picture that the header describes, and is it there to its end?
+    """Refuse a codestream that does not match the header or is incomplete.
 
-    One that was cut short decodes to garbage without a word; its end marker is then missing.
+    A truncated codestream decodes to garbage without an error, but it has no end marker.
     """
     found = codestream.examine(coded)
     allowed = codestream.expected_coding(syntax)
     if found is None or found.coding not in allowed:
-        raise _coded_otherwise(path, found.coding if found else "none of JPEG, JPEG-LS and JPEG 2000", syntax)
+        raise _wrong_coding(path, found.coding if found else "neither JPEG nor JPEG-LS nor JPEG 2000", syntax)
     described = (found.columns, found.rows, found.components)
     stated = (attributes["columns"], attributes["rows"], attributes["samples_per_pixel"])
     if described != stated or found.bits > attributes["bits_allocated"]:
         raise ScanError(
-            "the compressed picture is another than the header describes",
+            "the compressed picture does not match the header",
             file=path,
             field="Columns, Rows, SamplesPerPixel, BitsAllocated",
             found=", ".join(map(str, (*described, found.bits))),

@@ -1,4 +1,4 @@
-"""DICOM: rescaled pixels with spacing and position. Much of what pydicom lets pass is checked here."""
+"""Read one frame of a DICOM file: rescaled pixels, spacing and position, checked where pydicom does not check."""
 
 from __future__ import annotations
 
@@ -23,13 +23,22 @@ from lumbar.imaging.dicom.attributes import (
 )
 from lumbar.imaging.dicom.file import IDENTITY, open_dicom
 from lumbar.imaging.dicom.pixel_data import stored_values
-from lumbar.imaging.scan import BURNED_IN, LARGEST_VALUE, NAMED, TURNED, Scan, grey
+from lumbar.imaging.scan import BURNED_IN, GREY_IN_COLOUR, LARGEST_VALUE, NAMED, TURNED, Scan, grey
 
 
 def read_dicom(path: Path, frame: int | None) -> Scan:
-    """Read one frame of a DICOM file; see `lumbar.imaging.read`."""
+    """Read one frame of a DICOM file.
+
+    Args:
+        path: The file.
+        frame: The frame, from 0; None if the file has only one.
+
+    Raises:
+        ScanError: If the file is damaged, is not a scan, or cannot be read without guessing.
+        OSError: If the file cannot be opened.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what pydicom remarks on is either harmless or an error below
+        warnings.simplefilter("ignore")  # what pydicom warns of is either harmless or an error below
         return _scan(path, open_dicom(path), frame)
 
 
@@ -38,7 +47,7 @@ def _scan(path: Path, dataset: Dataset, frame: int | None) -> Scan:
     index = _choose_frame(path, frames, frame)
     groups = functional_groups(path, dataset, index)
     remarks: list[str] = []
-    pixels, mirrored = _pixels(path, dataset, groups, index, frames, remarks)
+    pixels, inversion = _pixels(path, dataset, groups, index, frames, remarks)
     height, width = pixels.shape
     spacing = pixel_spacing(path, groups)
     _, orientation = position_and_orientation(path, groups)
@@ -51,7 +60,7 @@ def _scan(path: Path, dataset: Dataset, frame: int | None) -> Scan:
         pixel_height=spacing[0] if spacing else None,
         plane=plane_of(path, groups),
         orientation=orientation,
-        window=_window(groups, mirrored),
+        window=_window(groups, inversion),
         view=None if orientation is None else nearest_view(orientation),
         identity={name: str(dataset.get(keyword, "") or "") for name, keyword in IDENTITY.items()},
         warnings=(*remarks, *_privacy(dataset)),
@@ -73,12 +82,12 @@ def _choose_frame(path: Path, count: int, frame: int | None) -> int:
 
 
 def _privacy(dataset: Dataset) -> list[str]:
-    """What a person should know before the file, or a picture of it, is passed on."""
+    """Return warnings about names and text that identify the patient, for users who pass the file or an image on."""
     remarks = []
     if str(dataset.get("BurnedInAnnotation", "")).strip().upper() == "YES":
         remarks.append(BURNED_IN)
     name, number = (_letters(dataset.get(keyword)) for keyword in ("PatientName", "PatientID"))
-    # One who is called by a number has been given a pseudonym.
+    # A name that equals the number is a pseudonym.
     if name and name != number and dataset.get("PatientIdentityRemoved") != "YES":
         remarks.append(NAMED)
     return remarks
@@ -91,12 +100,12 @@ def _letters(value: Any) -> str:
 def _pixels(
     path: Path, dataset: Dataset, groups: list[Dataset], frame: int, frames: int, remarks: list[str]
 ) -> tuple[np.ndarray, float | None]:
-    """The rescaled pixels; and if they were inverted, the sum of a value before and after."""
+    """Return the rescaled pixels and, if they were inverted, the sum of a value before and after the inversion."""
     if dataset.BitsAllocated == 1:
-        raise ScanError("the file holds a mask of one bit, not a scan", file=path, field="BitsAllocated", found=1)
+        raise ScanError("the file holds a one-bit mask, not a scan", file=path, field="BitsAllocated", found=1)
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
         raise ScanError(
-            "the picture's values are numbers of colours, not signal",
+            "the pixel values are indices of palette colours, not signal",
             file=path,
             field="PhotometricInterpretation",
             found="PALETTE COLOR",
@@ -105,10 +114,10 @@ def _pixels(
     stored = stored_values(path, dataset, frame, frames)
     if stored.ndim == 3:
         stored = grey(path, stored)
-        remarks.append("stored in colour, but grey throughout")
+        remarks.append(GREY_IN_COLOUR)
     if stored.shape != (dataset.Rows, dataset.Columns):
         raise ScanError(
-            "the decoded picture has another size than the header says",
+            "the decoded picture is not of the size that the header states",
             file=path,
             field="Rows, Columns",
             found=stored.shape,
@@ -117,13 +126,18 @@ def _pixels(
     slope, intercept = _rescale(path, groups)
     with np.errstate(over="ignore"):
         pixels = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-    if not (pixels.min() >= -LARGEST_VALUE and pixels.max() <= LARGEST_VALUE):  # NaN is neither
-        raise ScanError("some pixels are no finite numbers", file=path, remedy="export the series again")
+    if not (pixels.min() >= -LARGEST_VALUE and pixels.max() <= LARGEST_VALUE):  # NaN fails both comparisons
+        raise ScanError(
+            "some pixels are not finite numbers",
+            file=path,
+            expected=f"-{LARGEST_VALUE:g} to {LARGEST_VALUE:g}",
+            remedy="export the series again",
+        )
     if dataset.PhotometricInterpretation != "MONOCHROME1":
         return pixels, None
     remarks.append("stored with black as the highest value (MONOCHROME1); inverted")
-    mirrored = pixels.max() + pixels.min()
-    return mirrored - pixels, float(mirrored)
+    inversion = pixels.max() + pixels.min()
+    return inversion - pixels, float(inversion)
 
 
 def _rescale(path: Path, groups: list[Dataset]) -> tuple[float, float]:
@@ -133,7 +147,7 @@ def _rescale(path: Path, groups: list[Dataset]) -> tuple[float, float]:
     numbers = finite_numbers((slope, intercept), 2)
     if numbers is None or numbers[0] == 0:
         raise ScanError(
-            "the rescale is incomplete or no number",
+            "the rescale slope or intercept is missing or invalid",
             file=path,
             field="RescaleSlope, RescaleIntercept",
             found=f"{slope}, {intercept}",
@@ -142,11 +156,11 @@ def _rescale(path: Path, groups: list[Dataset]) -> tuple[float, float]:
     return numbers[0], numbers[1]
 
 
-def _window(groups: list[Dataset], mirrored: float | None) -> tuple[float, float] | None:
-    """(centre, width), the centre inverted along with the pixels."""
+def _window(groups: list[Dataset], inversion: float | None) -> tuple[float, float] | None:
+    """Return the display window (centre, width), inverted if the pixels are; None if the file states no valid one."""
     centre, width = first_value(groups, "WindowCenter"), first_value(groups, "WindowWidth")
     first = [value[0] if isinstance(value, MultiValue) and len(value) else value for value in (centre, width)]
     numbers = finite_numbers(first, 2)
     if not numbers or numbers[1] <= 0:
         return None
-    return (numbers[0] if mirrored is None else mirrored - numbers[0], numbers[1])
+    return (numbers[0] if inversion is None else inversion - numbers[0], numbers[1])

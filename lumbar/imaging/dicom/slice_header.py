@@ -1,4 +1,4 @@
-"""What DICOM headers say about slices, read without their pixels: enough to put a whole study in order."""
+"""Read DICOM headers without pixels: enough to sort the slices of a whole study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydicom.errors import InvalidDicomError
 from lumbar.core.errors import ScanError
 from lumbar.geometry import Plane
 from lumbar.imaging.dicom.attributes import count_frames, first_value, functional_groups, plane_of
-from lumbar.imaging.dicom.file import IDENTITY, LARGEST_FILE, damaged, inflated, is_deflated
+from lumbar.imaging.dicom.file import IDENTITY, check_file_size, damaged, inflated, is_deflated
 from lumbar.imaging.scan import check_size
 
 ACQUISITION = (
@@ -36,7 +36,7 @@ ACQUISITION = (
     "AcquisitionNumber",
     "FrameAcquisitionNumber",
 )
-"""Attributes that may tell apart several acquisitions of the same place in one series, the surest first."""
+"""Attributes that may distinguish several acquisitions of one slice position in a series, the most reliable first."""
 
 _KEYWORDS = (
     *IDENTITY.values(),
@@ -46,27 +46,25 @@ _KEYWORDS = (
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"),
 )
 _TAGS = [tag_for_keyword(keyword) for keyword in _KEYWORDS]
-_BEGINNING = 2048
-"""Bytes in which a file's transfer syntax stands."""
 
 
 @dataclass(frozen=True, eq=False)
 class SliceHeader:
-    """One slice: a file, or one frame of an enhanced multi-frame file.
+    """The header of one slice: of a file, or of one frame of an enhanced multi-frame file.
 
     Args:
         path: The file.
-        frame: Which frame of it, from 0.
+        frame: Frame of the file, from 0.
         width: Columns.
         height: Rows.
-        plane: Where the slice lies in the patient; None if the header does not say.
-        thickness: Slice Thickness, mm; None if the header does not say.
-        spacing: Spacing Between Slices, mm, as stated; None if the header does not say.
-        frame_of_reference: Frame of Reference UID; positions of two slices may be compared only if it is the same.
+        plane: Position of the slice in the patient; None if the header does not state it.
+        thickness: Slice Thickness, mm; None if the header does not state it.
+        spacing: Spacing Between Slices, mm; None if the header does not state it.
+        frame_of_reference: Frame of Reference UID. The positions of two slices are comparable only if it is the same.
         identity: As in `lumbar.imaging.Scan`, and series_number.
-        image_type: Image Type, or the frame's own Frame Type.
-        acquisition: Values of those of `ACQUISITION` that the header has.
-        echo_time: ms; None if the header does not say.
+        image_type: Image Type, or Frame Type if the frame has its own.
+        acquisition: Values of those attributes of `ACQUISITION` that the header has.
+        echo_time: Echo time, ms; None if the header does not state it.
     """
 
     path: Path
@@ -86,15 +84,18 @@ class SliceHeader:
 def read_headers(path: Path) -> tuple[SliceHeader, ...]:
     """Read the header of a DICOM file.
 
+    Args:
+        path: The file.
+
     Returns:
-        One entry a frame, or a single one without a place if a file of several frames does not place each of them;
-        none if the file holds no picture (a report, a directory, a mask of one bit).
+        One entry per frame. A single entry without a plane if the file has several frames but does not state the
+        position of each; no entry if the file holds no image (a report, a directory, a one-bit mask).
 
     Raises:
-        ScanError: If the file is no DICOM file, or its header is damaged.
+        ScanError: If this is not a DICOM file, or its header is damaged.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what pydicom remarks on is either harmless or an error below
+        warnings.simplefilter("ignore")  # what pydicom warns of is either harmless or an error below
         try:
             dataset = _header(path)
             if dataset.get("Rows") is None or dataset.get("Columns") is None or dataset.get("BitsAllocated") == 1:
@@ -112,12 +113,8 @@ def read_headers(path: Path) -> tuple[SliceHeader, ...]:
 
 
 def _header(path: Path) -> Dataset:
-    """The elements of the header; of a deflated file all of it must be inflated, which is done watched."""
-    size = path.stat().st_size
-    if size > LARGEST_FILE:
-        raise ScanError(
-            "the file is too large", file=path, found=f"{size} bytes", expected=f"at most {LARGEST_FILE} bytes"
-        )
+    """Read the elements of the header; a deflated file is inflated as a whole, up to a limit."""
+    check_file_size(path)
     dataset = inflated(path, path.read_bytes(), _TAGS) if is_deflated(path) else None
     return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS) if dataset is None else dataset
 
@@ -127,7 +124,7 @@ def _slices(path: Path, dataset: Dataset) -> Iterator[SliceHeader]:
     described = len(dataset.get("PerFrameFunctionalGroupsSequence") or ())
     identity = {name: str(dataset.get(keyword, "") or "") for name, keyword in IDENTITY.items()}
     identity["series_number"] = str(dataset.get("SeriesNumber", "") or "")
-    # Of several frames each needs a place of its own; one for them all would put them on top of one another.
+    # Each of several frames needs its own position; one position for all would put them on top of each other.
     placed = count == 1 or count == described
     for frame in range(count if placed else 1):
         groups = functional_groups(path, dataset, frame)
@@ -150,7 +147,7 @@ def _slices(path: Path, dataset: Dataset) -> Iterator[SliceHeader]:
 
 
 def _positive(value: Any) -> float | None:
-    """A positive finite number, or None if that is not what stands there."""
+    """Return a value as a positive finite number, or None if it is not one."""
     try:
         number = float(value)
     except (TypeError, ValueError):

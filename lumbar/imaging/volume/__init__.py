@@ -1,4 +1,4 @@
-"""Volumes, MetaImage (.mha) and NIfTI (.nii, .nii.gz): `header` checks what a file says, `reading` gives its slices."""
+"""Read MetaImage (.mha) and NIfTI (.nii, .nii.gz) volumes: `header` checks the header, `reading` reads slices."""
 
 from lumbar.imaging.volume.reading import middle_slice, read_volume
 

@@ -1,8 +1,9 @@
-"""What the header of a volume says, MetaImage (.mha) or NIfTI (.nii, .nii.gz): checked before a voxel is read.
+"""Read and check the header of a volume, MetaImage (.mha) or NIfTI (.nii, .nii.gz), before any voxel.
 
-The files are read here and not by ITK, which takes a NaN spacing for 1 mm, gives zeros for the end of a truncated NIfTI
-file and whatever stands in memory for a damaged compressed MetaImage, fetches the voxels from any other file that a
-MetaImage names, and crashes on some damaged headers (seen with SimpleITK 2.5). On sound files the tests compare both.
+These files are not read with ITK because of five faults, observed with SimpleITK 2.5: it replaces a NaN spacing by
+1 mm; it returns zeros for the end of a truncated NIfTI file; it returns uninitialised memory for a damaged compressed
+MetaImage; it reads the voxels from any other file that a MetaImage names; and it crashes on some damaged headers. The
+tests compare both readers on valid files.
 
 Sources: the NIfTI-1 and NIfTI-2 headers (nifti1.h, nifti2.h); ITK's MetaIO.
 """
@@ -23,7 +24,7 @@ from lumbar.core.errors import ScanError
 from lumbar.imaging.scan import check_size
 
 LARGEST_BYTES = 2**32
-"""Voxels that take more are no scan of a spine; they are refused before memory is asked for."""
+"""Largest size of all voxels, bytes; larger volumes are not scans of a spine and are refused before any allocation."""
 
 _HEADER_LINES = 500
 _LONGEST_LINE = 2**12
@@ -37,24 +38,24 @@ _NIFTI = {
     348: (b"n+1\0", 344, "8h:40 h:70 8f:76 f:108 2f:112 B:123 2h:252 6f:256 12f:280"),
     540: (b"n+2\0", 4, "8q:16 h:12 8d:104 q:168 2d:176 i:500 2i:344 6d:352 12d:400"),
 }
-"""By the header's size (versions 1 and 2): magic, its place, and kind and place of dim, datatype, pixdim, vox_offset,
-slope and intercept, xyzt_units, the codes of qform and sform, the quaternion and its offset, the rows of the sform.
-Files in two parts (.hdr and .img) have another magic."""
+"""Layout by the header's size (versions 1 and 2): the magic string, its position, and type:position of dim, datatype,
+pixdim, vox_offset, slope and intercept, xyzt_units, the qform and sform codes, the quaternion and its offset, and the
+rows of the sform. Files in two parts (.hdr and .img) have another magic string."""
 
 
 @dataclass(frozen=True, eq=False)
 class Header:
-    """How the voxels lie in the file and in the patient.
+    """The layout of the voxels in the file and their position in the patient.
 
     Args:
         path: The file.
-        size: Voxels along the file's three axes, the fastest first.
-        dtype: Of a voxel as it is stored.
-        offset: Where the first voxel begins (in the unpacked file, if all of it is packed), bytes.
-        packed: "", "zlib" (from the offset on) or "gzip" (the whole file).
-        scale: Slope and intercept of the values, None if they are as stored.
+        size: Number of voxels along the three axes of the file, the fastest axis first.
+        dtype: Type of a stored voxel.
+        offset: Position of the first voxel in the file, bytes; in a gzip file, after decompression.
+        packed: Compression: "" (none), "zlib" (from the offset on) or "gzip" (the whole file).
+        scale: Slope and intercept of the values; None if the stored values are used unchanged.
         origin: Centre of the first voxel, shape (3,), mm, LPS.
-        steps: From a voxel to the next one along each of the file's axes, the rows of a (3, 3) array, mm, LPS.
+        steps: Vector from a voxel to the next one along each axis of the file, the rows of a (3, 3) array, mm, LPS.
     """
 
     path: Path
@@ -68,7 +69,7 @@ class Header:
 
     @property
     def byte_count(self) -> int:
-        """What all voxels take."""
+        """Size of all voxels together, bytes."""
         return math.prod(self.size) * self.dtype.itemsize
 
 
@@ -79,9 +80,9 @@ def read_header(path: Path) -> Header:
         path: A MetaImage (.mha) or NIfTI file (.nii, .nii.gz) of one volume.
 
     Raises:
-        ScanError: If the header is damaged, does not say what is needed, or promises an absurd size.
+        ScanError: If the header is damaged or incomplete, or states an absurd size.
     """
-    with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers are refused below, by name
+    with np.errstate(over="ignore", invalid="ignore"):  # absurd numbers are refused below
         header = _metaimage(path) if path.suffix.lower() == ".mha" else _nifti(path)
         placed = _spans_space(header)
     for first, second in ((0, 1), (1, 2)):
@@ -94,14 +95,14 @@ def read_header(path: Path) -> Header:
             expected=f"at most {LARGEST_BYTES // 2**30} GiB",
         )
     if not placed:
-        raise unplaced(path, "the directions of the axes", header.steps.tolist(), "three that span the space")
+        raise unplaced(path, "the directions of the axes", header.steps.tolist(), "three independent directions")
     if not header.packed and path.stat().st_size < header.offset + header.byte_count:
         raise cut_short(path)
     return header
 
 
 def _spans_space(header: Header) -> bool:
-    """Whether the voxels have a place at all: three finite steps, none of them nearly in the plane of the others."""
+    """Whether the three steps are finite and independent: none of them lies nearly in the plane of the others."""
     lengths = np.linalg.norm(header.steps, axis=1)
     if not (np.isfinite(header.origin).all() and np.isfinite(lengths).all() and min(lengths) > 0):
         return False
@@ -111,7 +112,7 @@ def _spans_space(header: Header) -> bool:
 def _metaimage(path: Path) -> Header:
     with path.open("rb") as file:
         lines = (file.readline(_LONGEST_LINE) for _ in range(_HEADER_LINES))
-        # takewhile reads the line that it leaves out: what follows are the voxels.
+        # takewhile also reads the line that it leaves out; the voxels follow that line.
         head = list(itertools.takewhile(lambda line: line and not line.startswith(b"ElementDataFile"), lines))
         offset = file.tell()
         file.seek(sum(map(len, head)))
@@ -122,12 +123,12 @@ def _metaimage(path: Path) -> Header:
         raise _not_a("MetaImage", path)
     if source != "LOCAL":
         raise ScanError(
-            "the voxels are said to lie in another file",
+            "the header refers to another file for the voxels",
             file=path,
             field="ElementDataFile",
             found=source,
             expected="LOCAL",
-            remedy="join header and voxels in one .mha file",
+            remedy="save header and voxels in one .mha file",
         )
     size, kind = _numbers(fields, "DimSize"), _ELEMENTS.get(fields.get("ElementType", ""))
     one_number = fields.get("ElementNumberOfChannels", "1") == "1" and _flag(fields, "BinaryData", "True")
@@ -171,7 +172,7 @@ def _nifti(path: Path) -> Header:
 
 def _nifti_fields(path, packed, order, dim, datatype, pixdim, offset, scale, units, codes, turn, rows) -> Header:
     kind, spacing = _DATATYPES.get(datatype[0]), np.array(pixdim[1:4], dtype=np.float64)
-    # dim[0] counts the dimensions; those beyond the third must be of one element.
+    # dim[0] is the number of dimensions; those beyond the third must have one element.
     if not 3 <= dim[0] <= 7 or any(extent != 1 for extent in dim[4 : dim[0] + 1]) or not kind:
         raise _no_volume(path, f"dim {list(dim)}, datatype {datatype[0]}")
     if not 0 <= offset[0] <= _FURTHEST_OFFSET:
@@ -186,7 +187,7 @@ def _nifti_fields(path, packed, order, dim, datatype, pixdim, offset, scale, uni
         affine = np.column_stack([_rotation(*turn[:3]) * spacing * [1, 1, -1 if pixdim[0] < 0 else 1], turn[3:]])
     if not np.allclose(np.linalg.norm(affine[:, :3], axis=0), spacing, rtol=0.01, atol=0) or not min(spacing) > 0:
         raise unplaced(path, "pixdim", spacing.tolist(), "three positive numbers, those of the sform if there is one")
-    affine = affine * [[-1], [-1], [1]]  # NIfTI's x grows to the right, its y to the front
+    affine = affine * [[-1], [-1], [1]]  # NIfTI's x increases to the right, its y to the front
     plain = scale[0] == 0 or not np.isfinite(scale).all() or scale == (1, 0)
     return Header(
         path,
@@ -201,7 +202,7 @@ def _nifti_fields(path, packed, order, dim, datatype, pixdim, offset, scale, uni
 
 
 def _rotation(b: float, c: float, d: float) -> np.ndarray:
-    """Rotation matrix of a unit quaternion given without its first number (nifti1.h, method 2)."""
+    """Return the rotation matrix of a unit quaternion, given without its first component (nifti1.h, method 2)."""
     a = math.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
     return np.array(
         [
@@ -217,7 +218,7 @@ def _flag(fields: dict[str, str], name: str, default: str = "False") -> bool:
 
 
 def _numbers(fields: dict[str, str], name: str) -> list[float]:
-    """The finite numbers of a field; none if it holds anything else."""
+    """Return the numbers of a field; an empty list unless all are finite numbers."""
     try:
         numbers = [float(word) for word in fields.get(name, "").split()]
     except ValueError:
@@ -226,19 +227,26 @@ def _numbers(fields: dict[str, str], name: str) -> list[float]:
 
 
 def damaged(path: Path, found: object) -> ScanError:
-    """The error for voxels or a header that cannot be unpacked."""
+    """Return the error for a header or voxels that cannot be decompressed or are inconsistent."""
     return ScanError("the volume is damaged", file=path, found=found, remedy="copy or download the file again")
 
 
 def cut_short(path: Path) -> ScanError:
-    """The error for a file with fewer voxels than its header says."""
+    """Return the error for a file with fewer voxels than its header states."""
     return ScanError("the volume is cut short", file=path, remedy="copy or download the file again")
 
 
 def unplaced(path: Path, field: str, found: object, expected: str) -> ScanError:
-    """The error for a header from which the voxels' place in the patient does not follow."""
+    """Return the error for a header that does not state the position of the voxels in the patient.
+
+    Args:
+        path: The file.
+        field: The field of the header.
+        found: The value of the field.
+        expected: What the field should hold.
+    """
     return ScanError(
-        "the file does not say where its voxels lie in the patient",
+        "the header does not state where the voxels lie in the patient",
         file=path,
         field=field,
         found=found,
@@ -253,8 +261,8 @@ def _not_a(kind: str, path: Path) -> ScanError:
 
 def _no_volume(path: Path, found: str) -> ScanError:
     return ScanError(
-        "this is not a volume of single numbers in three dimensions",
+        "this is not a three-dimensional volume with one number per voxel",
         file=path,
         found=found,
-        remedy="take one grey volume out of the series",
+        remedy="extract one greyscale volume",
     )

@@ -1,10 +1,9 @@
-"""Volumes, MetaImage (.mha) and NIfTI (.nii, .nii.gz), as stacks of sagittal pictures.
+"""Read MetaImage (.mha) and NIfTI (.nii, .nii.gz) volumes as stacks of sagittal images.
 
-However the voxels lie in the file, they are spoken of as ``[slice, row, column]``: the slice grows to the patient's
-Left (frame 0 is the rightmost), the row to the feet (Inferior), the column to the back (Posterior), so that each
-picture stands upright with the patient looking to the left. Nothing is resampled: each of the three is that axis of the
-file which lies nearest to it, turned round if it runs the other way. An oblique volume keeps its obliquity, and `Grid`
-says where it lies.
+Voxels are indexed as ``[slice, row, column]``, whatever their order in the file: the slice increases to the patient's
+Left (frame 0 is the rightmost), the row to the feet (Inferior), the column to the back (Posterior), so that each image
+is upright and the patient faces left. Nothing is resampled: each index runs along the nearest axis of the file, in
+reverse if the axis runs the other way. An oblique volume stays oblique, and `Grid` holds its position.
 """
 
 from __future__ import annotations
@@ -27,57 +26,60 @@ from lumbar.imaging.scan import Scan
 from lumbar.imaging.volume.header import Header, cut_short, damaged, read_header, unplaced
 
 _TOWARDS = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
-"""Left, inferior, posterior in patient coordinates (LPS): where slice, row and column grow."""
+"""Directions in which slice, row and column increase: left, inferior and posterior in patient coordinates (LPS)."""
 
 _CHUNK = 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Where the voxels ``[slice, row, column]`` of a volume lie in the patient.
+    """The position of a volume's voxels ``[slice, row, column]`` in the patient.
 
     Args:
-        shape: Slices, rows, columns.
+        shape: Numbers of slices, rows and columns.
         origin: Centre of voxel [0, 0, 0], shape (3,), mm, LPS.
-        steps: From a voxel to the next slice, the next row and the next column, the rows of a (3, 3) array, mm, LPS.
-        axes: Which axis of the file each of the three is, the fastest being 0.
-        turned: Which of them run against the file's own direction.
+        steps: Vectors to the next slice, the next row and the next column, the rows of a (3, 3) array, mm, LPS.
+        axes: The axis of the file that slice, row and column run along; 0 is the fastest.
+        reversed: Whether slice, row and column run against the axis of the file.
     """
 
     shape: tuple[int, int, int]
     origin: np.ndarray
     steps: np.ndarray
     axes: tuple[int, int, int]
-    turned: tuple[bool, bool, bool]
+    reversed: tuple[bool, bool, bool]
 
     @classmethod
     def of(cls, header: Header) -> Grid:
-        """The grid of a file's voxels."""
+        """Return the grid of a file's voxels."""
         lengths = np.linalg.norm(header.steps, axis=1)
         along = _TOWARDS @ (header.steps / lengths[:, None]).T
         orders = itertools.permutations(range(3))
         axes = max(orders, key=lambda order: sum(abs(along[row, axis]) for row, axis in enumerate(order)))
-        turned = tuple(bool(along[row, axis] < 0) for row, axis in enumerate(axes))
+        against = tuple(bool(along[row, axis] < 0) for row, axis in enumerate(axes))
         shape = tuple(header.size[axis] for axis in axes)
-        steps = header.steps[list(axes)] * np.where(turned, -1.0, 1.0)[:, None]
-        return cls(shape, header.origin - np.where(turned, np.array(shape) - 1, 0) @ steps, steps, axes, turned)
+        steps = header.steps[list(axes)] * np.where(against, -1.0, 1.0)[:, None]
+        return cls(shape, header.origin - np.where(against, np.array(shape) - 1, 0) @ steps, steps, axes, against)
 
     def to_patient(self, voxels: np.ndarray) -> np.ndarray:
-        """Voxels [slice, row, column], shape (..., 3), whole or not, to patient mm (LPS)."""
+        """Convert voxel positions [slice, row, column], shape (..., 3), not only integers, to patient mm (LPS)."""
         return np.asarray(voxels, dtype=np.float64) @ self.steps + self.origin
 
     @property
     def pixel_width(self) -> float:
-        """Distance of neighbouring columns, mm."""
+        """Distance between neighbouring columns, mm."""
         return float(np.linalg.norm(self.steps[2]))
 
     @property
     def pixel_height(self) -> float:
-        """Distance of neighbouring rows, mm."""
+        """Distance between neighbouring rows, mm."""
         return float(np.linalg.norm(self.steps[1]))
 
     def plane(self, frame: int) -> Plane:
-        """Where a slice lies; its x is the column, its y the row.
+        """Return the plane of a sagittal slice, whose x is the column and whose y is the row.
+
+        Args:
+            frame: The slice, from 0.
 
         Raises:
             ValueError: If rows and columns are not perpendicular (a sheared volume).
@@ -91,14 +93,17 @@ class Grid:
         )
 
     def same_as(self, other: Grid) -> bool:
-        """Whether both have the same voxels in the same places, to a quarter of a voxel."""
+        """Whether both grids have the same voxels in the same positions, to a quarter of a voxel."""
         corners = np.array(list(itertools.product(*((0, extent - 1) for extent in self.shape))))
         apart = np.linalg.norm(self.to_patient(corners) - other.to_patient(corners), axis=1)
         return self.shape == other.shape and apart.max() <= np.linalg.norm(self.steps, axis=1).min() / 4
 
 
 def middle_slice(path: Path) -> int:
-    """The sagittal slice half-way between the volume's right and left, as `read_volume` counts them.
+    """Return the sagittal slice half-way between the right and the left end of a volume, as `read_volume` counts.
+
+    Args:
+        path: The file.
 
     Raises:
         ScanError: If the header cannot be read.
@@ -107,7 +112,16 @@ def middle_slice(path: Path) -> int:
 
 
 def read_volume(path: Path, frame: int | None) -> Scan:
-    """Read one sagittal slice of a volume; see `lumbar.imaging.read`. No more than that slice is kept in memory."""
+    """Read one sagittal slice of a volume; no more than that slice is kept in memory.
+
+    Args:
+        path: The file.
+        frame: The slice, from 0 at the patient's right; None if the volume has only one.
+
+    Raises:
+        ScanError: If the file is damaged or is not a volume, or the slice does not exist.
+        OSError: If the file cannot be opened.
+    """
     header = read_header(path)
     grid = Grid.of(header)
     count = grid.shape[0]
@@ -125,7 +139,7 @@ def read_volume(path: Path, frame: int | None) -> Scan:
     try:
         plane = grid.plane(frame)
     except ValueError as error:
-        raise unplaced(path, "the directions of rows and columns", error, "perpendicular ones") from error
+        raise unplaced(path, "the directions of rows and columns", error, "perpendicular directions") from error
     pixels = _slice(header, grid, frame)
     if not np.isfinite(pixels).all():
         raise ScanError("some pixels are not finite numbers", file=path, remedy="export the volume again")
@@ -141,22 +155,28 @@ def read_volume(path: Path, frame: int | None) -> Scan:
 
 
 def read_grid(path: Path) -> Grid:
-    """Where a volume's voxels lie, without reading them.
+    """Read the position of a volume's voxels from its header.
+
+    Args:
+        path: The file.
 
     Raises:
-        ScanError: If the file is no volume that we can read.
+        ScanError: If the file is not a volume that can be read.
     """
     return Grid.of(read_header(path))
 
 
 def read_labels(path: Path) -> tuple[Grid, np.ndarray]:
-    """Read a volume of labels (a mask) whole.
+    """Read all voxels of a volume of labels (a mask).
+
+    Args:
+        path: The file.
 
     Returns:
-        Where its voxels lie, and the labels [slice, row, column], whole numbers.
+        The grid of the voxels, and the labels, integers [slice, row, column].
 
     Raises:
-        ScanError: If the file is no volume that we can read, or holds other numbers than labels.
+        ScanError: If the file is not a volume that can be read, or its values are not integers.
     """
     header = read_header(path)
     grid = Grid.of(header)
@@ -165,27 +185,27 @@ def read_labels(path: Path) -> tuple[Grid, np.ndarray]:
         stored[number] = plane
     voxels = _scaled(stored, header)
     if not np.issubdtype(voxels.dtype, np.integer):
-        with np.errstate(invalid="ignore"):  # what is no number differs from itself below
+        with np.errstate(invalid="ignore"):  # NaN differs from every integer below
             labels = voxels.astype(np.int32)
         if not np.array_equal(labels, voxels):
-            raise ScanError("the file holds other numbers than labels", file=path, expected="whole numbers")
+            raise ScanError("the values of the volume are not labels", file=path, expected="integers")
         voxels = labels
-    # NumPy counts a file's axes from the slowest.
-    turned = voxels.transpose([2 - axis for axis in grid.axes])
-    return grid, turned[tuple(slice(None, None, -1 if against else 1) for against in grid.turned)]
+    # NumPy counts the axes of a file from the slowest.
+    labels = voxels.transpose([2 - axis for axis in grid.axes])
+    return grid, labels[tuple(slice(None, None, -1 if against else 1) for against in grid.reversed)]
 
 
 def _slice(header: Header, grid: Grid, frame: int) -> np.ndarray:
-    """One sagittal slice, float32, (rows, columns)."""
+    """Read one sagittal slice, float32, (rows, columns)."""
     axis, rows, columns = grid.axes
-    number = grid.shape[0] - 1 - frame if grid.turned[0] else frame
+    number = grid.shape[0] - 1 - frame if grid.reversed[0] else frame
     if axis == 2:  # the file's planes are sagittal
         (found,) = (plane for place, plane in enumerate(_planes(header)) if place == number)
     else:
         found = np.stack([plane[:, number] if axis == 0 else plane[number] for plane in _planes(header)])
     with np.errstate(over="ignore"):
         upright = _scaled(found if rows > columns else found.T, header).astype(np.float32)
-    return np.ascontiguousarray(upright[:: -1 if grid.turned[1] else 1, :: -1 if grid.turned[2] else 1])
+    return np.ascontiguousarray(upright[:: -1 if grid.reversed[1] else 1, :: -1 if grid.reversed[2] else 1])
 
 
 def _scaled(stored: np.ndarray, header: Header) -> np.ndarray:
@@ -196,9 +216,10 @@ def _scaled(stored: np.ndarray, header: Header) -> np.ndarray:
 
 
 def _planes(header: Header) -> Iterator[np.ndarray]:
-    """The planes of the file's two faster axes, one after the other, each (slower, faster) as stored.
+    """Yield the planes of the file's two faster axes, each (slower, faster), as stored.
 
-    Whoever takes them all knows that the file is whole: what is packed carries a check sum.
+    A caller that reads all of them knows that the file is complete, and, if it is compressed, that its checksum is
+    right.
     """
     columns, rows, count = header.size
     with _unpacked(header) as file:
@@ -209,21 +230,21 @@ def _planes(header: Header) -> Iterator[np.ndarray]:
                     raise cut_short(header.path)
                 yield np.frombuffer(taken, header.dtype).reshape(rows, columns)
             if file.read(1) and header.packed == "zlib":
-                raise damaged(header.path, "more voxels than the header says")
+                raise damaged(header.path, "more voxels than the header states")
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise damaged(header.path, error) from error
 
 
 @contextmanager
 def _unpacked(header: Header) -> Iterator[BinaryIO | _Inflated]:
-    """The file's bytes from the first voxel on."""
+    """Open a file for reading its decompressed bytes from the first voxel on."""
     with gzip.open(header.path) if header.packed == "gzip" else header.path.open("rb") as file:
         file.seek(header.offset)
         yield _Inflated(file) if header.packed == "zlib" else file
 
 
 class _Inflated:
-    """Reads what zlib packed, a piece at a time."""
+    """A reader that decompresses zlib data piece by piece."""
 
     def __init__(self, file: BinaryIO):
         self.file, self.unpacker = file, zlib.decompressobj()
@@ -233,7 +254,7 @@ class _Inflated:
         while count and not self.unpacker.eof:
             packed = self.unpacker.unconsumed_tail or self.file.read(_CHUNK)
             if not packed:
-                raise EOFError("the compressed voxels end too early")
+                raise EOFError("the compressed voxels are incomplete")
             pieces.append(self.unpacker.decompress(packed, count))
             count -= len(pieces[-1])
         return b"".join(pieces)

@@ -1,6 +1,6 @@
-"""Every kind of bad input we know of, made of real bytes, with what must happen: one source for the test and the table.
+"""Cases of bad input, made of real bytes, with the expected outcome: one source for the test and for the table.
 
-``python -m tests.stress.bad_input`` runs the real command on each and prints the table.
+``python -m tests.stress.bad_input`` runs the real command on each case and prints the table.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from lumbar.cli.main import main
 
 REFUSED, NAMED, REPAIRED, READ, FLAGGED, WARNED = "refused", "named", "repaired", "read", "flagged", "warned of"
-"""What may happen: nothing is taken from it; a check names it; it is put right and said; it is harmless; its points are
-marked as doubtful; it is used and a person is told."""
+"""Outcomes: the input is not used; a check names it; it is repaired with a warning; it is harmless; its points are
+flagged; it is used with a warning."""
 
 
 class AbsentError(Exception):
-    """What a case is made of is not at hand, or cannot be made here."""
+    """The files of a case are not available, or cannot be made here."""
 
 
 Words = Sequence[str | Path]
@@ -28,7 +28,7 @@ Answer = tuple[int, str]
 
 
 def in_this_process(words: Words, folder: Path) -> Answer:
-    """Exit code and everything printed by ``python -m lumbar`` with these words; its home is `folder`."""
+    """Run ``python -m lumbar`` with these arguments and its home in `folder`; return exit code and printed text."""
     printed = io.StringIO()
     before = os.environ.get("LUMBAR_HOME")
     os.environ["LUMBAR_HOME"] = str(folder / "home")
@@ -47,13 +47,13 @@ class Case:
     Args:
         family: What is bad: "scan", "picture", "table", "network" or "output".
         name: What is bad about it.
-        build: Makes the files in an empty folder and gives the command's words.
-        outcome: What must happen.
-        says: What the command must print, a regular expression.
-        code: Its exit code.
-        facts: Further facts, given the folder after the command; raises AssertionError.
-        run: How the command is run.
-        real: Whether the answer of the real network matters.
+        build: Function that makes the files in an empty folder and returns the arguments of the command.
+        outcome: The expected outcome.
+        says: Regular expression for what the command must print.
+        code: Expected exit code.
+        facts: Function that checks the folder after the command and raises AssertionError.
+        run: Function that runs the command.
+        real: Whether the case needs the real network.
     """
 
     family: str
@@ -71,7 +71,7 @@ class Case:
 
 
 def every_case() -> list[Case]:
-    """All of them, in the order of the table."""
+    """Return all cases, in the order of the table."""
     from tests.stress.bad_input import networks, outputs, pictures, scans, tables
 
     return [*scans.CASES, *pictures.CASES, *tables.CASES, *networks.CASES, *outputs.CASES]

@@ -1,7 +1,7 @@
-"""``python -m tests.stress.bad_input [WORD …]``: run the command on every case, or those whose names hold a word.
+"""``python -m tests.stress.bad_input [WORD …]``: run the command on every case, or on those whose names contain a word.
 
-Printed is a Markdown table of case, what happens, and exit code; then the counts. The exit code is 1 if a case behaves
-otherwise than it should.
+The output is a Markdown table of case, outcome, message and exit code, followed by the counts. The exit code is 1 if a
+case has another outcome than expected.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pathlib import Path
 from tests.stress.bad_input import AbsentError, Case, every_case
 
 
-def told(case: Case, printed: str) -> str:
-    """The line that says it, or the first one of those."""
+def message(case: Case, printed: str) -> str:
+    """Return the first printed line that matches the case."""
     match = re.search(case.says, printed)
     start = printed.rfind("\n", 0, match.start()) + 1
     return printed[start:].split("\n", 1)[0].strip().removeprefix("left out: ").replace("|", "\\|")
 
 
 def row(case: Case) -> tuple[bool, str, str, str]:
-    """(as it should be, outcome, what was printed, exit code)."""
+    """Run a case and return (as expected, outcome, message, exit code)."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place).resolve()
         try:
@@ -32,31 +32,31 @@ def row(case: Case) -> tuple[bool, str, str, str]:
         except AbsentError as error:
             return True, "not tried", str(error), ""
         if code != case.code or not re.search(case.says, printed):
-            return False, "NOT AS IT SHOULD BE", printed.strip().replace("\n", " ")[-200:], str(code)
+            return False, "NOT AS EXPECTED", printed.strip().replace("\n", " ")[-200:], str(code)
         if case.facts:
             case.facts(folder)
         return (
             True,
             case.outcome,
-            told(case, printed).replace(f"{folder}/", "").replace(str(folder), "FOLDER"),
+            message(case, printed).replace(f"{folder}/", "").replace(str(folder), "FOLDER"),
             str(code),
         )
 
 
 def main() -> int:
-    """Print the table."""
+    """Run the cases and print the table."""
     warnings.simplefilter("ignore")
     words = sys.argv[1:]
     cases = [case for case in every_case() if not words or any(word in str(case) for word in words)]
-    counts, right = Counter(), True
-    print("| what is bad | outcome | what is said | exit code |\n| --- | --- | --- | --- |")
+    counts, all_expected = Counter(), True
+    print("| what is bad | outcome | message | exit code |\n| --- | --- | --- | --- |")
     for case in cases:
-        well, outcome, said, code = row(case)
-        right &= well
+        expected, outcome, printed, code = row(case)
+        all_expected &= expected
         counts[outcome] += 1
-        print(f"| {case} | {outcome} | {said} | {code} |", flush=True)
+        print(f"| {case} | {outcome} | {printed} | {code} |", flush=True)
     print(f"\n{len(cases)} cases: {', '.join(f'{count} {outcome}' for outcome, count in counts.items())}")
-    return 0 if right else 1
+    return 0 if all_expected else 1
 
 
 if __name__ == "__main__":

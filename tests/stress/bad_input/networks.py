@@ -1,4 +1,4 @@
-"""Networks of strangers: run folders whose files are damaged, or would run code."""
+"""Untrusted networks: run folders whose files are damaged or would run code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETTINGS = {"settings": to_dict(TrainingSettings())}
 
 
 def run(config: str, network: Callable[[Path], None]) -> Callable[[Path], Words]:
-    """A run folder with this config.json, and best.keras made by `network`."""
+    """Make a run folder with this config.json, and with best.keras made by `network`."""
 
     def build(folder: Path) -> Words:
         (folder / "run").mkdir()
@@ -30,7 +30,7 @@ def run(config: str, network: Callable[[Path], None]) -> Callable[[Path], Words]
 
 
 def with_lambda(file: Path) -> None:
-    """A real Keras file whose Lambda layer would write a file when it is built."""
+    """Write a real Keras file whose Lambda layer writes a file when it is built."""
     from lumbar.core.backend import keras
 
     marker = str(file.with_name("ran"))
@@ -38,7 +38,7 @@ def with_lambda(file: Path) -> None:
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(10, 3)(inputs))
     x = keras.layers.Lambda(lambda x: (open(marker, "w").close(), x)[1])(x)  # noqa: PTH123
     keras.Model(inputs, keras.layers.Reshape((5, 2))(x)).save(file)
-    Path(marker).unlink()  # making the model has run it
+    Path(marker).unlink()  # building the model has run the layer
 
 
 def has_not_run(folder: Path) -> None:
@@ -53,11 +53,11 @@ GOOD = json.dumps(SETTINGS)
 PICKLE = pickle.dumps({"weights": [1.0, 2.0]})
 
 CASES = [
-    Case("network", "a Lambda layer", run(GOOD, with_lambda), REFUSED, "run code of a stranger", 1, has_not_run),
+    Case("network", "a Lambda layer", run(GOOD, with_lambda), REFUSED, "run a stranger's code", 1, has_not_run),
     Case("network", "a pickle", run(GOOD, holds(PICKLE)), REFUSED, "cannot be read", 1),
     Case("network", "an HDF5 file", run(GOOD, holds(b"\x89HDF\r\n\x1a\n" + bytes(600))), REFUSED, "cannot be read", 1),
     Case("network", "an empty file", run(GOOD, holds(b"")), REFUSED, "cannot be read", 1),
-    Case("network", "settings that are no JSON", run("{", holds(b"")), REFUSED, "settings cannot be read", 1),
+    Case("network", "settings that are not JSON", run("{", holds(b"")), REFUSED, "settings cannot be read", 1),
     Case("network", "no settings", run("{}", holds(b"")), REFUSED, "settings cannot be read", 1),
-    Case("network", "a setting nobody knows", run('{"settings": {"layers": 9}}', holds(b"")), REFUSED, "no setting", 1),
+    Case("network", "an unknown setting", run('{"settings": {"layers": 9}}', holds(b"")), REFUSED, "no setting", 1),
 ]

@@ -1,4 +1,4 @@
-"""Places that cannot be written to: a full disk, a folder that is read-only, a limit for the size of files."""
+"""Outputs that cannot be written: a full disk, a read-only folder, a limit for the size of files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tests.support.dicom_files import dicom
 
 _NETWORK = """
 import numpy as np
-from lumbar import evaluation
+from lumbar import inference, orientation
 def answer(network, part, progress):
     shape = len(part.images), len(part.channels)
     return np.full((*shape, 2), 100.0), np.full(shape, 0.9)
-evaluation.predict_with_confidence = answer
+inference.predict_with_probability = orientation.predict_with_probability = answer
 """
-"""A child process in which the points cost nothing: what is asked here is where they are written."""
+"""Python code that replaces the network, since these cases only test where the points are written."""
 
 
 def child(words: Words, folder: Path, *, before: str = "", around: Callable[[str], str] = str) -> Answer:
-    """The command in a process of its own; `before` is Python that runs first, `around` puts a command around it."""
+    """Run the command in a process of its own; `before` is Python code that runs first, `around` wraps the command."""
     code = f"{before}\n{_NETWORK}\nimport sys\nfrom lumbar.cli.main import main\nsys.exit(main(sys.argv[1:]))"
     command = shlex.join([sys.executable, "-W", "ignore", "-c", code, *map(str, words)])
     answer = subprocess.run(
@@ -44,23 +44,23 @@ def child(words: Words, folder: Path, *, before: str = "", around: Callable[[str
 
 
 def with_small_files(words: Words, folder: Path) -> Answer:
-    """No file may grow beyond two kilobytes; the system then answers as a full disk does."""
+    """Run the command with a limit of two kilobytes per file; the system then reports an error as for a full disk."""
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))"
     return child(words, folder, before=limit)
 
 
 def on_a_small_disk(kilobytes: int, options: str = "") -> Callable[[Words, Path], Answer]:
-    """`folder`/disk, and home in it, are a disk of their own in the memory, which only the command sees."""
+    """Run the command with `folder`/disk, and its home in it, on a small disk in memory that only the command sees."""
 
     def run(words: Words, folder: Path) -> Answer:
         disk = folder / "disk"
         disk.mkdir(exist_ok=True)
         (folder / "home").symlink_to(disk)
         if not shutil.which("unshare") or subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode:
-            raise AbsentError("a disk of its own cannot be made here (unshare -rm)")
+            raise AbsentError("a separate disk cannot be made here (unshare -rm)")
         mount = f"mount -t tmpfs -o size={kilobytes}k{options} tmpfs {shlex.quote(str(disk))}"
         if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True).returncode:
-            raise AbsentError("a disk of its own cannot be mounted here")
+            raise AbsentError("a separate disk cannot be mounted here")
         return child(
             words, folder, around=lambda command: f"exec unshare -rm sh -c {shlex.quote(f'{mount} && {command}')}"
         )
@@ -69,7 +69,7 @@ def on_a_small_disk(kilobytes: int, options: str = "") -> Callable[[Words, Path]
 
 
 def many(folder: Path, out: Path) -> Words:
-    """Enough pictures for a table of more than a page of memory, the least that a disk in it can hold."""
+    """Predict enough images for a table of more than one page of memory, the smallest size of a disk in memory."""
     paths = [dicom(folder / f"{number}.dcm", SOPInstanceUID=f"1.2.{number}") for number in range(40)]
     assert len(paths) * len(LEVELS) * 30 > 4096
     words = list(predict(*paths, folder=folder))
@@ -79,13 +79,13 @@ def many(folder: Path, out: Path) -> Words:
 
 def into_the_system(folder: Path) -> Words:
     if not Path("/sys/kernel").is_dir():
-        raise AbsentError("there is no folder here that nobody may write to")
+        raise AbsentError("every folder here is writable")
     return ["predict", dicom(folder / "a.dcm"), "--out", "/sys/kernel/points.csv"]
 
 
 def into_a_read_only_folder(folder: Path) -> Words:
     if os.geteuid() == 0:
-        raise AbsentError("the administrator may write to every folder")
+        raise AbsentError("an administrator can write to every folder")
     closed = folder / "closed"
     closed.mkdir()
     closed.chmod(0o555)
@@ -93,7 +93,7 @@ def into_a_read_only_folder(folder: Path) -> Words:
 
 
 def left_nothing(folder: Path) -> None:
-    assert not list(folder.rglob("*points.csv")), "no half a table"
+    assert not list(folder.rglob("*points.csv")), "no partial table is left"
 
 
 def train(folder: Path) -> Words:
@@ -103,7 +103,7 @@ def train(folder: Path) -> Words:
 WRITTEN = "the result cannot be written"
 
 CASES = [
-    Case("output", "a folder nobody may write to", into_the_system, REFUSED, WRITTEN, 1, run=child),
+    Case("output", "a folder without write permission", into_the_system, REFUSED, WRITTEN, 1, run=child),
     Case(
         "output",
         "a read-only folder",

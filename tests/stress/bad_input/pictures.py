@@ -51,7 +51,7 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
 
 
 def phantom(rows: int, columns: int) -> Callable[[Path], Words]:
-    """A synthetic patient's picture as a PNG, which does not say how it lies."""
+    """Save an image of a synthetic patient as a PNG file, which does not state its orientation."""
 
     def build(folder: Path) -> Words:
         from lumbar.phantom.study import PhantomSettings, write_study
@@ -77,21 +77,25 @@ _REFUSED = [
     ("a PostScript program that is called PNG", content("program.png", EPS), "not a PNG or JPEG file"),
     ("a PNG cut short", cut("short.png"), "the picture is damaged"),
     ("a JPEG cut short", cut("short.jpg"), "the picture is damaged"),
-    ("a size that promises gigabytes", content("huge.png", png(65535, 65535)), "out of bounds"),
-    ("a size beyond all bounds", content("vast.png", png(2**31 - 1, 2**31 - 1)), "out of bounds"),
+    ("a size of gigabytes", content("huge.png", png(65535, 65535)), "out of bounds"),
+    ("a size beyond all limits", content("vast.png", png(2**31 - 1, 2**31 - 1)), "out of bounds"),
     (
         "a text that unpacks to gigabytes",
         content("text.png", png(9, 9, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**27), 9)))),
         "the picture is damaged",
     ),
     ("a photograph in colour", saved("photo.png", COLOUR), "in colour"),
-    ("one bit a pixel", saved("mask.png", NOISE.convert("1")), "mask of one bit"),
+    ("one bit per pixel", saved("mask.png", NOISE.convert("1")), "one-bit mask"),
     (
         "several pictures in one file",
         saved("film.png", NOISE, save_all=True, append_images=[COLOUR]),
         "several pictures",
     ),
-    ("a JPEG that is to be shown turned", saved("turned.jpg", NOISE, exif=ORIENTATION), "turned or mirrored"),
+    (
+        "a JPEG to be rotated for display",
+        saved("turned.jpg", NOISE, exif=ORIENTATION),
+        "rotated or mirrored for display",
+    ),
     ("a constant picture", saved("blank.png", Image.new("L", (64, 64), 90)), "one grey throughout"),
 ]
 

@@ -1,4 +1,4 @@
-"""Landmark tables: each a data set of eight patients with one picture each, as a person may hand it in."""
+"""Landmark tables: data sets of eight patients with one image each, as a user may provide them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Table = pd.DataFrame
 
 
 def rows() -> Table:
-    """The table as it should be, all of it text."""
+    """Return a valid table, all of it text."""
     columns = {"source": "here", "view": "sagittal", "contrast": "", "side": "", "pixel_width": "", "pixel_height": ""}
     return pd.DataFrame(
         {"image": f"{number}.png", "patient": f"p{number}", "level": level, "x": str(x), "y": str(y)}
@@ -40,7 +40,7 @@ def changed(
     pictures: Callable[[Path], None] = lambda folder: None,
     verb: str = "check",
 ) -> Callable[[Path], Words]:
-    """A data set whose table, text or pictures are changed; then `verb` is asked about it."""
+    """Make a data set whose table, text or images are changed, for the command `verb`."""
 
     def build(folder: Path) -> Words:
         data = folder / "data"
@@ -145,7 +145,9 @@ def letters_are_right(folder: Path) -> None:
 
 def points_are_missing(folder: Path) -> None:
     table = datasets.load(folder / "data").table
-    assert table["x"].isna().sum() == len(LEVELS), "those of the one picture, so that nothing learns by them"
+    assert table["x"].isna().sum() == len(LEVELS), (
+        "those of the image with the wrong order, so that no network learns from them"
+    )
     assert table.loc[table["x"].isna(), "image"].unique().tolist() == ["0.png"]
 
 
@@ -162,7 +164,7 @@ ESCAPES = {
     "a name too long": "x" * 5000,
 }
 GERMAN = {"separator": ";"}
-SEMICOLONS = "semicolons between its cells; read so"
+SEMICOLONS = "uses semicolons as separators"
 
 CASES = [
     Case("table", "as it should be", changed(), READ, "Nothing is wrong", 0, numbers_are_right),
@@ -184,7 +186,7 @@ CASES = [
         "tabs and UTF-16",
         changed(german, encoding="utf-16", separator="\t"),
         REPAIRED,
-        "UTF-16; read so",
+        "encoded in UTF-16",
         0,
         letters_are_right,
     ),
@@ -197,7 +199,7 @@ CASES = [
         "cannot be read",
         1,
     ),
-    Case("table", "quoted decimal commas between commas", changed(german), NAMED, "'60,5' is no number", 1),
+    Case("table", "quoted decimal commas between commas", changed(german), NAMED, "'60,5' is not a number", 1),
     Case(
         "table",
         "null characters",
@@ -220,7 +222,7 @@ CASES = [
         "two columns of one name",
         changed(two_of_one_name),
         REFUSED,
-        "two columns of one name",
+        "two columns with the same name",
         1,
     ),
     Case("table", "a column missing", changed(lambda table: table.drop(columns="view")), REFUSED, "lacks columns", 1),
@@ -259,9 +261,14 @@ CASES = [
     ),
     Case("table", "an infinite coordinate", changed(cell(2, "y", "inf")), NAMED, "outside the picture", 1),
     Case("table", "half a point", changed(cell(2, "y", "")), NAMED, "both be missing", 1),
-    Case("table", "a coordinate in words", changed(cell(2, "x", "about 60")), NAMED, "'about 60' is no number", 1),
+    Case("table", "a coordinate in words", changed(cell(2, "x", "about 60")), NAMED, "'about 60' is not a number", 1),
     Case(
-        "table", "TRUE for a coordinate", changed(lambda table: table.assign(x="True")), NAMED, "'True' is no number", 1
+        "table",
+        "TRUE for a coordinate",
+        changed(lambda table: table.assign(x="True")),
+        NAMED,
+        "'True' is not a number",
+        1,
     ),
     Case(
         "table",
@@ -272,7 +279,9 @@ CASES = [
         1,
         points_are_missing,
     ),
-    Case("table", "all pictures upside down", changed(turned, verb="train"), REFUSED, "in every picture the levels", 1),
+    Case(
+        "table", "all pictures upside down", changed(turned, verb="train"), REFUSED, "wrong order in every picture", 1
+    ),
     Case("table", "an unknown level", changed(cell(2, "level", "L6/S1")), NAMED, "'L6/S1' breaks", 1),
     Case("table", "an unknown view", changed(cell(2, "view", "oblique")), NAMED, "oblique", 1),
     Case(
@@ -280,7 +289,7 @@ CASES = [
         "another size than the picture",
         changed(lambda table: table.assign(width="256")),
         NAMED,
-        "another width",
+        "width differs from the table",
         1,
     ),
     *(

@@ -1,0 +1,164 @@
+"""A data set is prepared whole: points on their pixels, whichever way, once, and after a kill from where it stood."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from lumbar.core.errors import DatasetError, ScanError
+from lumbar.datasets import Dataset, preparation
+from lumbar.datasets.preparation import prepare
+from lumbar.geometry import Affine
+from lumbar.landmarks import LEVELS
+from lumbar.preprocess import PreprocessSettings
+
+
+def spots(folder: Path, count: int = 3, width: int = 400, height: int = 300) -> Dataset:
+    """Pictures with five spots each, as PNG; L5/S1 of the second one is missing."""
+    rows = []
+    for number in range(count):
+        picture = np.full((height, width), 40, np.uint8)
+        for position, level in enumerate(LEVELS):
+            x, y = 150 + 3 * number + 10 * position, 40 + 50 * position
+            cv2.circle(picture, (x, y), 5, 200, -1, cv2.LINE_AA)
+            rows.append(
+                {"image": f"{number}.png", "patient": f"p{number}", "level": level, "x": float(x), "y": float(y)}
+            )
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    table = pd.DataFrame(rows).assign(
+        source="spots",
+        view="sagittal",
+        contrast="T2",
+        side="",
+        width=width,
+        height=height,
+        pixel_width=0.5,
+        pixel_height=1.0,
+    )
+    table.loc[(table["image"] == "1.png") & (table["level"] == "L5/S1"), ["x", "y"]] = np.nan
+    return Dataset("spots", folder, table)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "letterbox"])
+def test_points_lie_on_their_spots_and_lead_back(tmp_path, fit):
+    dataset = spots(tmp_path)
+    prepared = prepare(dataset, PreprocessSettings(resize=fit), progress=False)
+    assert (prepared.images.shape, prepared.images.dtype) == ((3, 256, 256), np.uint8)
+    assert prepared.channels == LEVELS
+    assert np.isnan(prepared.points[1, 4]).all()
+    assert np.isnan(prepared.points).sum() == 2
+    for picture, points, to_native, name in zip(
+        prepared.images, prepared.points, prepared.to_native, prepared.index["image"], strict=True
+    ):
+        for x, y in points[~np.isnan(points).any(axis=1)]:
+            assert picture[round(y), round(x)] > 200
+        native = dataset.table.loc[dataset.table["image"] == name, ["x", "y"]].to_numpy()
+        np.testing.assert_allclose(Affine(to_native).points(points), native, atol=1e-9)
+
+
+def test_millimetres_of_a_prepared_pixel(tmp_path):
+    stretched = prepare(spots(tmp_path), PreprocessSettings(resize="stretch"), progress=False)
+    np.testing.assert_allclose(stretched.mm_per_pixel[0], [400 * 0.5 / 256, 300 * 1.0 / 256])
+    boxed = prepare(spots(tmp_path), PreprocessSettings(resize="letterbox"), progress=False)
+    np.testing.assert_allclose(boxed.mm_per_pixel[0], [300 / 256, 300 / 256])
+
+
+def test_select_keeps_rows_together(tmp_path):
+    prepared = prepare(spots(tmp_path), progress=False)
+    for chosen in (prepared.select([2, 0]), prepared.select(np.array([True, False, True]))):
+        for position, name in enumerate(chosen.index["image"]):
+            number = int(name[0])
+            np.testing.assert_array_equal(chosen.images[position], prepared.images[number])
+            np.testing.assert_array_equal(chosen.points[position], prepared.points[number])
+
+
+def test_the_cache_gives_the_same_without_reading_again_and_notices_an_exchanged_picture(tmp_path, monkeypatch):
+    dataset, cache = spots(tmp_path), tmp_path / "cache"
+    plain = prepare(dataset, progress=False)
+    first = prepare(dataset, cache=cache, progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(preparation, "_prepared", lambda *_, **__: pytest.fail("a picture was read again"))
+        second = prepare(dataset, cache=cache, progress=False)
+    for other in (first, second):
+        np.testing.assert_array_equal(other.images, plain.images)
+        np.testing.assert_array_equal(other.points, plain.points)
+    Image.fromarray(np.zeros((300, 400), np.uint8)).save(tmp_path / "0.png")
+    assert not prepare(dataset, cache=cache, progress=False).images[0].any()
+
+
+def test_one_process_or_two_make_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(preparation, "WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(preparation, "CHUNK", 1)
+    dataset = spots(tmp_path)
+    one, two = (prepare(dataset, workers=workers, progress=False) for workers in (1, 2))
+    np.testing.assert_array_equal(one.images, two.images)
+
+
+@pytest.mark.parametrize("spoil", ["remove", "damage", "resize"])
+def test_a_picture_that_cannot_be_prepared_is_named_and_the_others_are_kept(tmp_path, spoil):
+    dataset, cache = spots(tmp_path), tmp_path / "cache"
+    bad = tmp_path / "1.png"
+    whole = bad.read_bytes()
+    if spoil == "remove":
+        bad.unlink()
+    elif spoil == "damage":
+        bad.write_bytes(whole[:300])
+    else:
+        Image.fromarray(np.zeros((10, 10), np.uint8)).save(bad)
+    with pytest.raises(ScanError, match=r"1 of 3") as refusal:
+        prepare(dataset, cache=cache, progress=False)
+    assert refusal.value.file.endswith("1.png")
+    (done,) = cache.glob("*/done.npy")
+    assert np.load(done).tolist() == [True, False, True]
+
+
+def test_a_missing_view_is_an_error(tmp_path):
+    with pytest.raises(DatasetError, match="axial"):
+        prepare(spots(tmp_path), views=("axial",), progress=False)
+
+
+@pytest.mark.slow
+def test_killed_while_preparing_it_goes_on_where_it_stood(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    dataset = spots(tmp_path / "pictures", count=60, width=1500, height=1500)
+    dataset.table.to_pickle(tmp_path / "table.pkl")
+    script = (
+        "import sys, pandas as pd\nfrom pathlib import Path\n"
+        "from lumbar.datasets import Dataset, preparation\n"
+        "here = Path(sys.argv[1])\ndataset = Dataset('spots', here / 'pictures', pd.read_pickle(here / 'table.pkl'))\n"
+        "preparation.NOTED_EVERY = 5\npreparation.prepare(dataset, cache=here / 'cache', progress=False)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env=os.environ)
+    begun = "[!.]*/done.npy"  # a folder whose name begins with a dot is still being laid out
+    try:
+        while process.poll() is None and not any(np.load(note).any() for note in (tmp_path / "cache").glob(begun)):
+            time.sleep(0.001)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    (note,) = (tmp_path / "cache").glob(begun)
+    assert 0 < np.load(note).sum() < 60
+    prepared = prepare(dataset, cache=tmp_path / "cache", progress=False)
+    np.testing.assert_array_equal(prepared.images, prepare(dataset, progress=False).images)
+
+
+@pytest.mark.parametrize(("fit", "column"), [("letterbox", "pixel_height"), ("stretch", "width")])
+def test_a_corrected_table_is_not_answered_from_the_cache(tmp_path, fit, column):
+    """The picture goes where the table's size and spacing say; so does the cached one."""
+    dataset = spots(tmp_path)
+    cached = {"settings": PreprocessSettings(resize=fit), "cache": tmp_path / "cache", "progress": False}
+    before = prepare(dataset, **cached).images.copy()
+    dataset.table[column] = dataset.table[column] * 2
+    if column == "width":
+        with pytest.raises(ScanError, match="size differs from the table"):
+            prepare(dataset, **cached)
+    else:
+        assert not np.array_equal(prepare(dataset, **cached).images, before)
