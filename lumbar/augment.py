@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lumbar.core.settings import setting
+from lumbar.core.schema import setting
 from lumbar.geometry import SIZE, Affine
 from lumbar.landmarks import SIDES
 

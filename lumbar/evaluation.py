@@ -13,7 +13,7 @@ import pandas as pd
 from lumbar import figures, metrics, runs, splits
 from lumbar.core.constants import LEVELS
 from lumbar.core.digests import digest_of_file
-from lumbar.core.settings import to_dict
+from lumbar.core.schema import to_dict
 from lumbar.datasets import load_prepared
 from lumbar.figures import Drawing
 from lumbar.geometry import Affine

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lumbar.geometry import Affine
+from lumbar.intervals import interval, resampled_centres
 from lumbar.landmarks import LEVELS
 
 PCK_PIXELS = (2, 3, 5, 10)
@@ -20,9 +21,6 @@ PCK_PIXELS = (2, 3, 5, 10)
 
 SDR_MILLIMETRES = (2.0, 2.5, 3.0, 4.0)
 """Radii of the successful detection rate (SDR), millimetres; those of the cephalometric challenges."""
-
-INTERVAL = (2.5, 97.5)
-"""Percentiles of the bootstrap that bound a 95 % interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +105,7 @@ def belongs(views: Sequence[str], channels: Sequence[str]) -> np.ndarray:
 def summary(errors: Errors, patients: Sequence[str], *, bootstrap: int = 2000, seed: int = 0) -> dict[str, Any]:
     """Summarise the errors of one predictor in numbers.
 
-    Intervals come from a percentile bootstrap over PATIENTS: all points of a patient are resampled together, because
-    images of one person are not independent (Field and Welsh, 2007, "Bootstrapping clustered data").
+    Intervals come from a percentile bootstrap over PATIENTS, see `lumbar.intervals`.
 
     Args:
         errors: Errors of N images.
@@ -237,36 +234,13 @@ def _mean_and_median(
     """Return mean and median of the radial error with their intervals."""
     known = np.isfinite(radial)
     values = radial[known]
-    means, medians = _resampled(values, patient_of[known], bootstrap, seed)
+    means, medians = resampled_centres(values, patient_of[known], bootstrap, seed)
     return {
         f"radial_mean_{unit}": _mean(values),
-        f"radial_mean_{unit}_interval": _interval(means),
+        f"radial_mean_{unit}_interval": interval(means),
         f"radial_median_{unit}": float(np.median(values)) if len(values) else None,
-        f"radial_median_{unit}_interval": _interval(medians),
+        f"radial_median_{unit}_interval": interval(medians),
     }
-
-
-def _resampled(values: np.ndarray, patient_of: np.ndarray, bootstrap: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and median of the values in each resample of the patients; empty with fewer than two patients."""
-    codes, names = pd.factorize(patient_of)
-    if len(names) < 2 or not bootstrap:
-        return np.empty(0), np.empty(0)
-    order = np.argsort(values)
-    values, codes = values[order], codes[order]
-    random = np.random.default_rng(seed)
-    means, medians = np.empty(bootstrap), np.empty(bootstrap)
-    for sample in range(bootstrap):
-        # A value counts as often as its patient is in the resample.
-        weights = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))[codes]
-        total = np.cumsum(weights)
-        lower, upper = np.searchsorted(total, [(total[-1] + 1) // 2, total[-1] // 2 + 1])
-        means[sample] = weights @ values / total[-1]
-        medians[sample] = (values[lower] + values[upper]) / 2
-    return means, medians
-
-
-def _interval(estimates: np.ndarray) -> list[float] | None:
-    return [float(bound) for bound in np.percentile(estimates, INTERVAL)] if len(estimates) else None
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from lumbar.core.settings import setting
+from lumbar.core.schema import setting
 from lumbar.geometry import Affine, upright
 from lumbar.imaging.scan import Scan
 from lumbar.storage import lazy_images

@@ -7,7 +7,7 @@ import pytest
 
 from lumbar import evaluation, inference, runs
 from lumbar.core.errors import RunError, TableError
-from lumbar.core.settings import to_dict
+from lumbar.core.schema import to_dict
 from lumbar.evaluation import EvaluationSettings, evaluate
 from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS, SIDES, channels

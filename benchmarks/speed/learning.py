@@ -71,7 +71,7 @@ def until(network: str, budget: float, patients: int = 320) -> Callable[[], dict
     from lumbar.core.backend import keras
     from lumbar.runs.settings import TrainingSettings
     from lumbar.training.data import prepared_parts
-    from lumbar.training.loop import compiled
+    from lumbar.training.optimization import compiled
 
     ours = network != "efficientnet"
     settings = TrainingSettings(

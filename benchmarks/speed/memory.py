@@ -100,7 +100,7 @@ def _some_steps(settings, parts, steps: int) -> None:
     """Train for some steps, and validate for a quarter as many."""
     from lumbar.augment import AugmentSettings
     from lumbar.batches import Batches
-    from lumbar.training.loop import compiled
+    from lumbar.training.optimization import compiled
 
     feed = Batches(parts["train"], 16, shuffle=True, augment=AugmentSettings())
     network = compiled(settings, parts["train"].channels, steps=len(feed))

@@ -181,7 +181,7 @@ def _step(times: int) -> float:
     """Return the milliseconds of a whole training step on a batch made beforehand."""
     from benchmarks.speed import pictures
     from lumbar.runs.settings import TrainingSettings
-    from lumbar.training.loop import compiled
+    from lumbar.training.optimization import compiled
 
     batch = pictures.batches(BATCH, BATCH)[0]
     network = compiled(TrainingSettings(model="heatmap"), tuple("12345"), steps=10)

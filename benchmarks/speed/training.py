@@ -80,7 +80,7 @@ def heatmap(
     from benchmarks.speed import pictures
     from lumbar.core.backend import keras
     from lumbar.runs.settings import TrainingSettings
-    from lumbar.training.loop import compiled
+    from lumbar.training.optimization import compiled
 
     if policy:
         keras.config.set_dtype_policy(policy)

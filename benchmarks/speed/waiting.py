@@ -49,7 +49,7 @@ def share(steps: int, batch_size: int = 16) -> Callable[[], dict[str, float]]:
 
     from benchmarks.speed import pictures
     from lumbar.runs.settings import TrainingSettings
-    from lumbar.training.loop import compiled
+    from lumbar.training.optimization import compiled
 
     feed = pictures.batches(steps * batch_size, batch_size)
     network = compiled(TrainingSettings(model="heatmap"), feed.prepared.channels, steps=steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lumbar.core.settings import add_flags, from_flags
+from lumbar.core.schema import add_flags, from_flags
 from lumbar.runs.settings import EvaluationSettings
 
 

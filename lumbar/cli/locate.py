@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lumbar.core.errors import ScanError
-from lumbar.core.settings import add_flags, from_flags
+from lumbar.core.schema import add_flags, from_flags
 from lumbar.exports import notices
 from lumbar.runs.settings import LocateSettings
 from lumbar.storage.files import check_writable, write_table

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from lumbar.core.errors import SettingsError
-from lumbar.core.settings import add_flags, from_flags
+from lumbar.core.schema import add_flags, from_flags
 from lumbar.phantom import PhantomSettings
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lumbar.core.settings import add_flags, from_flags
+from lumbar.core.schema import add_flags, from_flags
 from lumbar.exports import notices
 from lumbar.runs.settings import PredictionSettings
 from lumbar.storage.files import check_writable, write_table

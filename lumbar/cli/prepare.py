@@ -7,7 +7,7 @@ import dataclasses
 from contextlib import nullcontext
 from pathlib import Path
 
-from lumbar.core.settings import add_flags, from_flags
+from lumbar.core.schema import add_flags, from_flags
 from lumbar.runs.settings import TrainingSettings
 
 _FLAGS = ("views", "resize")

@@ -23,7 +23,7 @@ from lumbar.compute.processes import in_parallel
 from lumbar.core import paths
 from lumbar.core.digests import digest_of, digest_of_values
 from lumbar.core.errors import DatasetError, ScanError
-from lumbar.core.settings import first_released_names
+from lumbar.core.schema import first_released_names
 from lumbar.datasets.dataset import Dataset
 from lumbar.geometry import SIZE, Affine
 from lumbar.preprocess import VERSION, Prepared, PreprocessSettings, prepare_scan

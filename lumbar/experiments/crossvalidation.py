@@ -13,7 +13,7 @@ import pandas as pd
 from lumbar import figures, metrics, weights
 from lumbar.core import paths
 from lumbar.core.errors import SettingsError
-from lumbar.core.settings import to_dict
+from lumbar.core.schema import to_dict
 from lumbar.decoding import NEAR_PIXELS
 from lumbar.evaluation import points_table
 from lumbar.inference import predict_with_probability

@@ -14,7 +14,7 @@ from lumbar import runs
 from lumbar.core import paths
 from lumbar.core.constants import PARTS
 from lumbar.core.errors import RunError
-from lumbar.core.settings import from_dict
+from lumbar.core.schema import from_dict
 from lumbar.evaluation import evaluate, metrics_file, read_metrics
 from lumbar.runs import provenance
 from lumbar.runs.settings import EvaluationSettings, TrainingSettings, validated

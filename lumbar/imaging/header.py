@@ -23,7 +23,8 @@ from lumbar.imaging.dicom.attributes import finite_numbers, pixel_spacing
 from lumbar.imaging.dicom.file import is_deflated
 from lumbar.imaging.dicom.first_elements import first_elements
 from lumbar.imaging.dicom.reading import read_dicom
-from lumbar.imaging.scan import LARGEST_SIDE, Scan, check_size
+from lumbar.imaging.limits import LARGEST_SIDE, check_size
+from lumbar.imaging.scan import Scan
 
 _KEYWORDS = ["Rows", "Columns", "PixelSpacing", "ImageOrientationPatient"]
 _WANTED = {0x00280010: b"US", 0x00280011: b"US", 0x00280030: b"DS", 0x00200037: b"DS"}

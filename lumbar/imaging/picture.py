@@ -9,7 +9,8 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from lumbar.core.errors import ScanError
-from lumbar.imaging.scan import GREY_IN_COLOUR, Scan, check_size, grey
+from lumbar.imaging.limits import check_size
+from lumbar.imaging.scan import GREY_IN_COLOUR, Scan, grey
 
 FORMATS = ("PNG", "JPEG")
 """Formats that a file named .png or .jpg may have. Pillow reads others too, and starts other programs for some."""

@@ -16,12 +16,6 @@ TURNED = "stored rotated or mirrored relative to the usual display"
 GREY_IN_COLOUR = "stored in colour, but grey throughout"
 """Warnings that several modules use."""
 
-LARGEST_SIDE = 8192
-"""Largest number of rows or columns; larger images are not scans of a spine and are refused before any allocation."""
-
-LARGEST_VALUE = 1e12
-"""Largest absolute value of a pixel; results computed from larger values would leave the range of float32."""
-
 
 @dataclass(frozen=True, eq=False)
 class Scan:
@@ -53,27 +47,6 @@ class Scan:
     view: str | None = None
     identity: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-
-
-def check_size(path: Path, columns: int, rows: int) -> None:
-    """Refuse an image that is empty or absurdly large, before its pixels are read.
-
-    Args:
-        path: The file, for the message.
-        columns: Width, pixels.
-        rows: Height, pixels.
-
-    Raises:
-        ScanError: If either is not between 1 and `LARGEST_SIDE`.
-    """
-    if not (0 < columns <= LARGEST_SIDE and 0 < rows <= LARGEST_SIDE):
-        raise ScanError(
-            "the picture's size is out of bounds",
-            file=path,
-            field="Columns × Rows",
-            found=f"{columns} × {rows}",
-            expected=f"1 to {LARGEST_SIDE} each",
-        )
 
 
 def grey(path: Path, colours: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lumbar.core.errors import SettingsError
-from lumbar.core.settings import setting
+from lumbar.core.schema import setting
 
 VERSION = 2
 """Raised whenever a change makes the same settings give different files."""

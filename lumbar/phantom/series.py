@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lumbar.core.settings import to_dict
+from lumbar.core.schema import to_dict
 from lumbar.landmarks import REQUIRED, SIDES
 from lumbar.phantom import dicom, planning
 from lumbar.phantom.anatomy import Patient

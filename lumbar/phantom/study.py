@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 
 from lumbar.compute.processes import in_parallel
 from lumbar.core.errors import DatasetError
-from lumbar.core.settings import to_dict
+from lumbar.core.schema import to_dict
 from lumbar.datasets.phantom_study import RECIPE, TABLE
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.recipe import VERSION, PhantomSettings, patient_name, stream

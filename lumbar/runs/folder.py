@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumbar.core import paths
 from lumbar.core.errors import RunError
-from lumbar.core.settings import from_dict, to_dict
+from lumbar.core.schema import from_dict, to_dict
 from lumbar.runs import provenance
 from lumbar.runs.settings import TrainingSettings
 from lumbar.storage.files import write_json, write_table

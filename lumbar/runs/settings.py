@@ -1,7 +1,7 @@
 """The settings of each verb that trains, measures or uses a network: one frozen dataclass a verb.
 
 The command line's flags, a notebook's parameters and a run's config.json are all made from them, see
-`lumbar.core.settings`. Nothing heavy is imported here, so that ``--help`` answers at once.
+`lumbar.core.schema`. Nothing heavy is imported here, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from lumbar.core.constants import BACKBONES, DEFAULT_WEIGHTS, PARTS, VIEWS
 from lumbar.core.digests import digest_of_values
 from lumbar.core.errors import SettingsError
-from lumbar.core.settings import first_released_names, from_dict, setting, to_dict
+from lumbar.core.schema import first_released_names, from_dict, setting, to_dict
 
 RECIPES: dict[str, dict[str, Any]] = {
     "baseline": {
@@ -55,7 +55,7 @@ WEIGHTS_HELP = "trained network: a released one by its name, or a run's folder o
 class TrainingSettings:
     """Settings of a training; the defaults are the documented ones."""
 
-    data: Path | None = setting(None, "folder of a data set; synthetic patients, made on first use, if left out")
+    data: Path | None = setting(None, "folder of a data set (default: synthetic patients, made on first use)")
     patients: int = setting(320, "synthetic patients to make if no data are given", at_least=7)
     patients_seed: int = setting(7, "seed of the synthetic patients", at_least=0)
     extra: tuple[Path, ...] = setting((), "folders of further data sets, used for training only")
@@ -66,7 +66,7 @@ class TrainingSettings:
         "stretch", "how an image becomes square", choices=("stretch", "letterbox"), first_released_as="fit"
     )
     model: str = setting("baseline", "network", choices=tuple(RECIPES))
-    weights: str | None = setting(None, "network to start from: released weights by name, or a run; fresh if left out")
+    weights: str | None = setting(None, "network to start from: a released one by its name, or a run (default: fresh weights)")
     depth: int | None = setting(
         None, "how often the network halves the image (default: the network's)", at_least=1, at_most=7
     )
@@ -80,11 +80,11 @@ class TrainingSettings:
         "MobileNetV3Small", "backbone of a transfer network, from keras.applications", choices=BACKBONES
     )
     backbone_weights: str | None = setting(
-        None, "weights of the backbone: imagenet (a download) or a local .h5 file; fresh if left out"
+        None, "weights of the backbone: imagenet (a download) or a local .h5 file (default: fresh weights)"
     )
     frozen_epochs: int = setting(0, "epochs in which the backbone is frozen", at_least=0)
     epochs: int = setting(50, "passes over the training images", at_least=1)
-    batch_size: int | None = setting(None, "images a step (default: the network's; baseline 32)", at_least=1)
+    batch_size: int | None = setting(None, "images per step (default: the network's; baseline 32)", at_least=1)
     learning_rate: float | None = setting(
         None, "step size of Adam, its peak if scheduled (default: the network's; baseline 0.001)", at_least=0
     )
@@ -110,7 +110,7 @@ class TrainingSettings:
         False, "also record the run with MLflow: in runs/mlflow, or where MLFLOW_TRACKING_URI points", identifies=False
     )
     devices: int = setting(
-        1, "devices that share each batch, 0 for all there are (JAX backend only)", at_least=0, identifies=False
+        1, "devices that share each batch, with the JAX backend only; 0 for all available", at_least=0, identifies=False
     )
     name: str | None = setting(None, "name of the run's folder under runs/ (default: made from the settings)")
 
@@ -124,7 +124,7 @@ class TrainingSettings:
 class EvaluationSettings:
     """Settings of an evaluation."""
 
-    run: Path | None = setting(None, "run folder, or its name under runs/; the newest trained one if left out")
+    run: Path | None = setting(None, "run folder, or its name under runs/ (default: the newest trained run)")
     part: str = setting("test", "part of the split to measure on", choices=PARTS)
     data: Path | None = setting(None, "another data set to measure on, whole, in place of a part of the run's own")
     bootstrap: int = setting(2000, "resamples of the patients for the 95 % intervals; 0 for none", at_least=0)
@@ -153,12 +153,12 @@ class LocateSettings:
 
     weights: str = setting(DEFAULT_WEIGHTS, WEIGHTS_HELP)
     study: str | None = setting(
-        None, "Study Instance UID of the study meant; may be left out if the files are of one study"
+        None, "Study Instance UID of the study to use (default: the only one)"
     )
     sagittal: str | None = setting(
-        None, "number or UID of the sagittal series to use (left out: the one with the longest echo time)"
+        None, "number or UID of the sagittal series to use (default: the one with the longest echo time)"
     )
-    axial: tuple[str, ...] = setting((), "numbers or UIDs of the axial series to use (left out: all)")
+    axial: tuple[str, ...] = setting((), "numbers or UIDs of the axial series to use (default: all)")
     middle: str = setting("confidence", "how the mid-sagittal slice is chosen", choices=("confidence", "geometry"))
 
 
@@ -172,7 +172,7 @@ class CrossvalidationSettings:
     name: str = setting("crossvalidation", "name of the folder under runs/")
     title: str = setting("this training", "what the folds' networks are called in the table")
     publish: Path | None = setting(
-        None, "CSV to write errors and confidences to, without names and coordinates; none if left out"
+        None, "CSV to write errors and confidences to, without names and coordinates (default: none)"
     )
 
 
@@ -201,7 +201,7 @@ class WorkerSettings:
         "HOST:PORT at which other machines, which must see the same runs folder, can --join; there is no password, so "
         "only in a network that you trust (default: this machine alone, at a free port)",
     )
-    join: str | None = setting(None, "HOST:PORT of the search to work for; --name says which (default: a search here)")
+    join: str | None = setting(None, "HOST:PORT of the search to work for; give its --name, too (default: start a search here)")
 
     @property
     def several(self) -> bool:

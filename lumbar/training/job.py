@@ -11,7 +11,7 @@ from lumbar.compute import devices
 from lumbar.compute.devices import BatchShard
 from lumbar.core import paths
 from lumbar.core.errors import LumbarError, RunError
-from lumbar.core.settings import differences, identity
+from lumbar.core.schema import differences, identity
 from lumbar.preprocess import Prepared
 from lumbar.runs.folder import load_config, load_settings, read_history
 from lumbar.runs.settings import TrainingSettings, run_name, validated

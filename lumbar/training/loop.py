@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lumbar import losses, models
 from lumbar.augment import AugmentSettings
 from lumbar.batches import Batches, CountCopiesOnce
 from lumbar.compute import devices
 from lumbar.core.backend import keras
 from lumbar.preprocess import VERSION
 from lumbar.runs.folder import write_config
-from lumbar.runs.settings import TrainingSettings
 from lumbar.training.checkpoints import RunKeeper
 from lumbar.training.data import index_of
 from lumbar.training.mlflow import MlflowLog
-from lumbar.weights import starting
-from lumbar.weights.starting import StartingPoint
+from lumbar.training.optimization import compiled
 
 if TYPE_CHECKING:
     from lumbar.training.job import TrainingJob
@@ -81,44 +78,3 @@ def _recorders(job: TrainingJob, keeper: RunKeeper) -> list[keras.callbacks.Call
     if job.settings.mlflow:
         recorders.append(MlflowLog(job.run, lambda: keeper.history))
     return recorders
-
-
-def compiled(
-    settings: TrainingSettings, channels: tuple[str, ...], steps: int, start: StartingPoint | None = None
-) -> keras.Model:
-    """Build the network of a training, with loss, metric and optimizer.
-
-    Args:
-        settings: Settings of the training; open ones are filled in.
-        channels: Names of the K points.
-        steps: Batches an epoch; the learning-rate schedule is made for them.
-        start: The network whose weights it starts from; fresh weights if left out.
-
-    Raises:
-        RunError: If the network to start from has another architecture.
-        SettingsError: If the settings make no network.
-    """
-    settings = settings.resolved()
-    if keras.distribution.distribution() is None:  # clearing the session would forget the devices, too
-        keras.backend.clear_session()
-    keras.utils.set_random_seed(settings.seed)  # again: a damaged checkpoint that was tried has used random numbers
-    names = ("depth", "width", "activation", "batch_norm", "dropout")
-    options = {name: getattr(settings, name) for name in names}
-    if settings.model == "transfer":
-        options |= {"backbone": settings.backbone, "backbone_weights": settings.backbone_weights}
-    model = models.build(settings.model, len(channels), **options)
-    if start is not None:
-        starting.start_from(model, start)
-    rate: Any = settings.learning_rate
-    if settings.schedule == "cosine":
-        warm_up = min(steps * settings.epochs // 10, 2 * steps)
-        rate = keras.optimizers.schedules.CosineDecay(
-            rate / 20, steps * settings.epochs - warm_up, warmup_target=rate, warmup_steps=warm_up, alpha=0.01
-        )
-    model.compile(
-        optimizer=keras.optimizers.Adam(rate),
-        loss=losses.LOSSES[settings.loss](),
-        metrics=[losses.MeanAbsoluteErrorPixels()],
-        jit_compile=keras.backend.backend() == "jax",  # on a CPU, TensorFlow's own convolutions take half of XLA's time
-    )
-    return model

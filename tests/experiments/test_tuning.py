@@ -9,7 +9,7 @@ from lumbar.core import paths
 from lumbar.core.errors import DatasetError, RunError
 from lumbar.experiments.tuning import search, trials
 from lumbar.experiments.tuning.search import TuningSettings, leaderboard, tune
-from lumbar.experiments.tuning.trials import space
+from lumbar.experiments.tuning.space import space
 from lumbar.runs.folder import load_settings, read_history
 from lumbar.runs.settings import TrainingSettings
 from lumbar.training import loop

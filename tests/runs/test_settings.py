@@ -1,6 +1,6 @@
 """Runs of the first release keep their names, and their config.json can still be read."""
 
-from lumbar.core.settings import from_dict, to_dict
+from lumbar.core.schema import from_dict, to_dict
 from lumbar.runs.settings import TrainingSettings, default_name
 
 

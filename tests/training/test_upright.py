@@ -87,7 +87,7 @@ def test_levels_in_the_wrong_order_are_found_in_turned_images_too(few_patients, 
     turned_study(few_patients, upright, "mirrored")
     named = pd.read_csv(upright / "landmarks.csv")
     named.assign(level=named["level"].map(names)).to_csv(upright / "landmarks.csv", index=False)
-    with pytest.raises(DatasetError, match="in every picture the levels stand in the wrong order"):
+    with pytest.raises(DatasetError, match="the levels are in the wrong order in every picture"):
         datasets.load(upright)
 
 

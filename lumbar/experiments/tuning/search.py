@@ -10,7 +10,7 @@ import pandas as pd
 from lumbar import figures
 from lumbar.core import paths
 from lumbar.core.errors import RunError
-from lumbar.core.settings import to_dict
+from lumbar.core.schema import to_dict
 from lumbar.evaluation import evaluate
 from lumbar.experiments.tuning import pool
 from lumbar.experiments.tuning.leaderboard import OBJECTIVE, leaderboard

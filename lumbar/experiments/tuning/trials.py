@@ -14,36 +14,13 @@ from lumbar.core import paths
 from lumbar.core.errors import OutputError
 from lumbar.experiments.tuning import oracles, pool
 from lumbar.experiments.tuning.leaderboard import OBJECTIVE
+from lumbar.experiments.tuning.space import space
 from lumbar.runs.folder import read_history
 from lumbar.runs.settings import TrainingSettings, TuningSettings
 from lumbar.training import train
 
 if TYPE_CHECKING:
-    import keras_tuner
-
-
-def space(names: tuple[str, ...]) -> keras_tuner.HyperParameters:
-    """Return the values that each searched setting may take.
-
-    Args:
-        names: Names of training settings, some of `lumbar.runs.settings.SEARCHED`.
-    """
-    import keras_tuner
-
-    parameters = keras_tuner.HyperParameters()
-    offered = {
-        "model": lambda name: parameters.Choice(name, ["baseline", "heatmap"]),
-        "depth": lambda name: parameters.Int(name, 3, 5),
-        "width": lambda name: parameters.Choice(name, [8, 12, 16, 24]),
-        "activation": lambda name: parameters.Choice(name, ["relu", "gelu", "silu"]),
-        "dropout": lambda name: parameters.Float(name, 0.0, 0.5, step=0.1),
-        "batch_norm": lambda name: parameters.Boolean(name),
-        "learning_rate": lambda name: parameters.Float(name, 1e-4, 1e-2, sampling="log"),
-        "augmentation": lambda name: parameters.Float(name, 0.0, 1.5, step=0.5),
-    }
-    for name in names:
-        offered[name](name)
-    return parameters
+    pass
 
 
 def run_trials(settings: TuningSettings, training: TrainingSettings, folder: Path, *, progress: bool) -> None:

@@ -15,7 +15,7 @@ import grpc
 
 from lumbar.compute.processes import exit_after
 from lumbar.core.errors import LumbarError
-from lumbar.core.settings import from_dict
+from lumbar.core.schema import from_dict
 from lumbar.experiments.tuning.pool import NO_CHIEF
 from lumbar.experiments.tuning.trials import run_trials
 from lumbar.runs.settings import TrainingSettings, TuningSettings

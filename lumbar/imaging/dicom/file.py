@@ -17,7 +17,7 @@ from pydicom.filereader import read_dataset, read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from lumbar.core.errors import ScanError
-from lumbar.imaging.scan import check_size
+from lumbar.imaging.limits import check_size
 
 # The user reads about problems in a ScanError; pydicom's log messages beside it would only confuse.
 logging.getLogger("pydicom").addHandler(logging.NullHandler())

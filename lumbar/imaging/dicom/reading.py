@@ -23,7 +23,8 @@ from lumbar.imaging.dicom.attributes import (
 )
 from lumbar.imaging.dicom.file import IDENTITY, open_dicom
 from lumbar.imaging.dicom.pixel_data import stored_values
-from lumbar.imaging.scan import BURNED_IN, GREY_IN_COLOUR, LARGEST_VALUE, NAMED, TURNED, Scan, grey
+from lumbar.imaging.limits import LARGEST_VALUE
+from lumbar.imaging.scan import BURNED_IN, GREY_IN_COLOUR, NAMED, TURNED, Scan, grey
 
 
 def read_dicom(path: Path, frame: int | None) -> Scan:

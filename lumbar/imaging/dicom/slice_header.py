@@ -18,7 +18,7 @@ from lumbar.core.errors import ScanError
 from lumbar.geometry import Plane
 from lumbar.imaging.dicom.attributes import count_frames, first_value, functional_groups, plane_of
 from lumbar.imaging.dicom.file import IDENTITY, check_file_size, damaged, inflated, is_deflated
-from lumbar.imaging.scan import check_size
+from lumbar.imaging.limits import check_size
 
 ACQUISITION = (
     "EchoTime",

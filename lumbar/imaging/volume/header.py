@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from lumbar.core.errors import ScanError
-from lumbar.imaging.scan import check_size
+from lumbar.imaging.limits import check_size
 
 LARGEST_BYTES = 2**32
 """Largest size of all voxels, bytes; larger volumes are not scans of a spine and are refused before any allocation."""

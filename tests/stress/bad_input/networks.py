@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-from lumbar.core.settings import to_dict
+from lumbar.core.schema import to_dict
 from lumbar.runs.settings import TrainingSettings
 from tests.stress.bad_input import REFUSED, Case, Words
 from tests.stress.bad_input.pictures import NOISE

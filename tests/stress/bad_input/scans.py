@@ -257,7 +257,7 @@ def same_places(folder: Path) -> None:
 
 
 def axial_only_seen_by_sagittal(folder: Path) -> Words:
-    from lumbar.core.settings import to_dict
+    from lumbar.core.schema import to_dict
     from lumbar.runs.settings import TrainingSettings
     from lumbar.storage.files import write_json
 

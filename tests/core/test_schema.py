@@ -9,24 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumbar.core import settings
+from lumbar.core import schema
 from lumbar.core.errors import LumbarError, ScanError, SettingsError
 from lumbar.storage import files
 
 
 @dataclass(frozen=True)
 class Example:
-    data: Path | None = settings.setting(None, "folder of the data set")
-    views: tuple[str, ...] = settings.setting(("sagittal",), "planes", choices=("sagittal", "axial"))
-    epochs: int = settings.setting(50, "passes over the training images", at_least=1)
-    learning_rate: float = settings.setting(0.001, "step size of Adam", at_least=0)
-    shuffle: bool = settings.setting(True, "another order each epoch (50 % by chance)")
+    data: Path | None = schema.setting(None, "folder of the data set")
+    views: tuple[str, ...] = schema.setting(("sagittal",), "planes", choices=("sagittal", "axial"))
+    epochs: int = schema.setting(50, "passes over the training images", at_least=1)
+    learning_rate: float = schema.setting(0.001, "step size of Adam", at_least=0)
+    shuffle: bool = schema.setting(True, "another order each epoch (50 % by chance)")
 
 
 def parse(*words: str) -> Example:
     parser = argparse.ArgumentParser()
-    settings.add_flags(parser, Example)
-    return settings.from_flags(Example, parser.parse_args(words))
+    schema.add_flags(parser, Example)
+    return schema.from_flags(Example, parser.parse_args(words))
 
 
 def test_no_flags_mean_the_defaults():
@@ -49,7 +49,7 @@ def test_flags_reach_their_settings():
 )
 def test_json_round_trip(**values):
     example = Example(**values)
-    assert settings.from_dict(Example, json.loads(json.dumps(settings.to_dict(example)))) == example
+    assert schema.from_dict(Example, json.loads(json.dumps(schema.to_dict(example)))) == example
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_json_round_trip(**values):
 def test_an_invalid_value_is_an_error_that_names_the_setting(values):
     (name,) = values
     with pytest.raises(SettingsError, match=name):
-        settings.from_dict(Example, values)
+        schema.from_dict(Example, values)
 
 
 def test_the_help_shows_defaults(capsys):
@@ -102,19 +102,19 @@ def test_an_error_says_where_and_what_to_do_and_can_be_pickled():
 
 @dataclass(frozen=True)
 class Renamed:
-    resize: str = settings.setting("stretch", "how", choices=("stretch", "letterbox"), first_released_as="fit")
-    seed: int = settings.setting(0, "of the split")
+    resize: str = schema.setting("stretch", "how", choices=("stretch", "letterbox"), first_released_as="fit")
+    seed: int = schema.setting(0, "of the split")
 
 
 def test_a_setting_that_was_renamed_is_still_known_by_its_first_name(capsys):
     parser = argparse.ArgumentParser()
-    settings.add_flags(parser, Renamed)
-    asked = settings.from_flags(Renamed, parser.parse_args(["--fit", "letterbox"]))
-    assert asked == Renamed(resize="letterbox") == settings.from_dict(Renamed, {"fit": "letterbox"})
+    schema.add_flags(parser, Renamed)
+    asked = schema.from_flags(Renamed, parser.parse_args(["--fit", "letterbox"]))
+    assert asked == Renamed(resize="letterbox") == schema.from_dict(Renamed, {"fit": "letterbox"})
     assert capsys.readouterr().err.count("the setting fit is now called resize (--resize)") == 1, "noted once"
     assert "--resize" in parser.format_help()
     assert "--fit" not in parser.format_help()
-    assert settings.first_released_names(asked) == {"fit": "letterbox", "seed": 0}
-    assert settings.to_dict(asked) == {"resize": "letterbox", "seed": 0}
+    assert schema.first_released_names(asked) == {"fit": "letterbox", "seed": 0}
+    assert schema.to_dict(asked) == {"resize": "letterbox", "seed": 0}
     with pytest.raises(SettingsError, match="resize"):
-        settings.from_dict(Renamed, {"fit": "squeeze"})
+        schema.from_dict(Renamed, {"fit": "squeeze"})

@@ -1,0 +1,32 @@
+"""The search space: the values that each setting may take in a search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras_tuner
+
+
+def space(names: tuple[str, ...]) -> keras_tuner.HyperParameters:
+    """Return the values that each searched setting may take.
+
+    Args:
+        names: Names of training settings, some of `lumbar.runs.settings.SEARCHED`.
+    """
+    import keras_tuner
+
+    parameters = keras_tuner.HyperParameters()
+    offered = {
+        "model": lambda name: parameters.Choice(name, ["baseline", "heatmap"]),
+        "depth": lambda name: parameters.Int(name, 3, 5),
+        "width": lambda name: parameters.Choice(name, [8, 12, 16, 24]),
+        "activation": lambda name: parameters.Choice(name, ["relu", "gelu", "silu"]),
+        "dropout": lambda name: parameters.Float(name, 0.0, 0.5, step=0.1),
+        "batch_norm": lambda name: parameters.Boolean(name),
+        "learning_rate": lambda name: parameters.Float(name, 1e-4, 1e-2, sampling="log"),
+        "augmentation": lambda name: parameters.Float(name, 0.0, 1.5, step=0.5),
+    }
+    for name in names:
+        offered[name](name)
+    return parameters
