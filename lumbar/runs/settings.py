@@ -66,7 +66,9 @@ class TrainingSettings:
         "stretch", "how an image becomes square", choices=("stretch", "letterbox"), first_released_as="fit"
     )
     model: str = setting("baseline", "network", choices=tuple(RECIPES))
-    weights: str | None = setting(None, "network to start from: a released one by its name, or a run (default: fresh weights)")
+    weights: str | None = setting(
+        None, "network to start from: a released one by its name, or a run (default: fresh weights)"
+    )
     depth: int | None = setting(
         None, "how often the network halves the image (default: the network's)", at_least=1, at_most=7
     )
@@ -152,9 +154,7 @@ class LocateSettings:
     """Settings of the search for levels in a study."""
 
     weights: str = setting(DEFAULT_WEIGHTS, WEIGHTS_HELP)
-    study: str | None = setting(
-        None, "Study Instance UID of the study to use (default: the only one)"
-    )
+    study: str | None = setting(None, "Study Instance UID of the study to use (default: the only one)")
     sagittal: str | None = setting(
         None, "number or UID of the sagittal series to use (default: the one with the longest echo time)"
     )
@@ -201,7 +201,9 @@ class WorkerSettings:
         "HOST:PORT at which other machines, which must see the same runs folder, can --join; there is no password, so "
         "only in a network that you trust (default: this machine alone, at a free port)",
     )
-    join: str | None = setting(None, "HOST:PORT of the search to work for; give its --name, too (default: start a search here)")
+    join: str | None = setting(
+        None, "HOST:PORT of the search to work for; give its --name, too (default: start a search here)"
+    )
 
     @property
     def several(self) -> bool:
