@@ -109,7 +109,10 @@ def windowed(pixels: np.ndarray, low: float = 0.5, high: float = 99.5) -> np.nda
 
 
 def percentiles(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return what `np.percentile` returns, to the last bit, in a fifth of the time: by sorting.
+    """Return what `np.percentile` returns, to the last bit, by sorting.
+
+    With NumPy's function, reading and preparing an image of float32 takes 6 % longer (5 to 7 % in nine rounds in turns,
+    NumPy 2.4 on a processor with AVX2).
 
     Args:
         pixels: Any real numbers, of any shape.
