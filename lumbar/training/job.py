@@ -119,7 +119,7 @@ def _train(run: Path, settings: TrainingSettings, repeats: Path | None, progress
         shard = shard or devices.shard(settings.devices, resolved.batch_size)
         job = TrainingJob(run, settings, resolved, parts, data.fingerprint(parts), start, shard)
         _check_unchanged(job, repeats)
-        if finished(run, settings):
+        if repeats is not None and finished(run, settings):
             return
         if devices.in_job():
             devices.assert_equal(settings=identity(settings), data=job.fingerprint)
