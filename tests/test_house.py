@@ -47,3 +47,15 @@ def test_each_wing_says_what_it_is_for():
         text = ast.get_docstring(ast.parse((wing / "__init__.py").read_text(encoding="utf-8")))
         assert text, wing
         assert text.splitlines()[0].endswith("."), wing
+
+
+def test_no_private_name_is_imported_from_another_module():
+    taken = [
+        f"{path.relative_to(ROOT)}: {alias.name} of {node.module}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lumbar")
+        for alias in node.names
+        if alias.name.startswith("_")
+    ]
+    assert taken == []
