@@ -6,8 +6,8 @@ case has another outcome than expected.
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 import tempfile
 import warnings
 from collections import Counter
@@ -46,7 +46,9 @@ def row(case: Case) -> tuple[bool, str, str, str]:
 def main() -> int:
     """Run the cases and print the table."""
     warnings.simplefilter("ignore")
-    words = sys.argv[1:]
+    parser = argparse.ArgumentParser(prog="python -m tests.stress.bad_input", description=__doc__)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only cases whose names contain one of these words")
+    words = parser.parse_args().words
     cases = [case for case in every_case() if not words or any(word in str(case) for word in words)]
     counts, all_expected = Counter(), True
     print("| what is bad | outcome | message | exit code |\n| --- | --- | --- | --- |")
@@ -60,4 +62,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
