@@ -6,7 +6,6 @@ import re
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import nbformat
@@ -23,8 +22,6 @@ EXPECTED = yaml.safe_load((Path(__file__).parent / "notebook_metrics.yaml").read
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 STATED_TIME = re.compile(r"\*\*Time:\*\* about (\d+) (seconds|minutes?)")
-SLOWER_MACHINE = 3
-"""A notebook may take this many times its stated time before the test fails."""
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -169,17 +166,14 @@ def shared_home(tmp_path_factory):
 
 @pytest.mark.slow
 @each_notebook
-def test_nbval_agrees_with_the_stored_outputs_in_the_stated_time(path, shared_home):
+def test_nbval_agrees_with_the_stored_outputs(path, shared_home):
     checked = [cell for cell in code_cells(read(path)) if "NBVAL_CHECK_OUTPUT" in cell.source]
     assert checked, "no output is compared"
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=300", "-p", "no:cacheprovider"]
-    begin = time.perf_counter()
     result = subprocess.run(
         [*command, "-q", "--override-ini=filterwarnings=default", str(path)],
         env=os.environ | {"LUMBAR_HOME": str(shared_home)},
         capture_output=True,
         text=True,
     )
-    seconds = time.perf_counter() - begin
     assert result.returncode == 0, result.stdout[-6000:]
-    assert seconds <= SLOWER_MACHINE * stated_seconds(read(path))
