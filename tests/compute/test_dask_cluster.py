@@ -112,7 +112,7 @@ def test_a_wrong_address_is_an_error_at_once(tmp_path, address, monkeypatch):
     begin = time.monotonic()
     with pytest.raises(ClusterError) as refusal, dask_cluster.use_cluster(address, tmp_path):
         pass
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 60
     assert address in str(refusal.value)
 
 
