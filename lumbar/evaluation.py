@@ -32,7 +32,7 @@ class Results:
     Args:
         run: The run folder.
         metrics: The content of metrics.json.
-        predictions: The content of predictions.csv: one row a point.
+        predictions: The content of predictions.csv: one row per point.
         errors: The network's errors.
         figures: The figures written, by name: predicted_against_true, error_curves, errors_by_level, worst_cases.
     """
@@ -110,7 +110,7 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
 
 
 def points_table(part: Prepared, predicted: np.ndarray, errors: metrics.Errors) -> pd.DataFrame:
-    """Return one row a landmark of each image: the true point, the predicted one, and their distance.
+    """Return one row per landmark of each image: the true point, the predicted one, and their distance.
 
     Args:
         part: N prepared images with K landmarks.

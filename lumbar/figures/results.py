@@ -202,18 +202,18 @@ def errors_by_level(radial: np.ndarray, *, channels: Sequence[str] | None = None
 
 
 @styled
-def coverage(surest_first: Mapping[str, np.ndarray], *, miss_px: float = 10.0) -> Drawing:
+def coverage(most_confident_first: Mapping[str, np.ndarray], *, miss_px: float = 10.0) -> Drawing:
     """Plot how the error falls if the images with the lowest confidence are left unanswered.
 
     Args:
-        surest_first: Name of a network → its radial errors, shape (N, K), pixels of the 256 frame, its images sorted
-            from the highest to the lowest confidence; NaN where there is no true point.
+        most_confident_first: Name of a network → its radial errors, shape (N, K), pixels of the 256 frame, its images
+            sorted from the highest to the lowest confidence; NaN where there is no true point.
         miss_px: Error above which a point counts as a miss, pixels of the 256 frame.
     """
     figure = Drawing(figsize=(9, 3.8))
     means, misses = figure.subplots(1, 2)
     words = []
-    for name, radial in surest_first.items():
+    for name, radial in most_confident_first.items():
         known = np.isfinite(radial)
         points = np.maximum(np.cumsum(known.sum(axis=1)), 1)
         answered = 100 * np.arange(1, len(radial) + 1) / len(radial)
