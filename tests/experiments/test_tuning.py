@@ -116,6 +116,21 @@ def test_everything_that_can_be_searched_is_a_training_setting():
     TrainingSettings(**values)
 
 
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        ("dropout", [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]),
+        ("augmentation", [0.0, 0.5, 1.0, 1.5]),
+        ("depth", [3, 4, 5]),
+        ("width", [8, 12, 16, 24]),
+    ],
+)
+def test_a_search_can_draw_each_value_of_a_range_both_ends_included(name, offered):
+    [parameter] = space((name,)).space
+    shares = (np.arange(1000) + 0.5) / 1000  # random numbers from 0 to 1, evenly spread
+    assert sorted({parameter.prob_to_value(share) for share in shares}) == offered
+
+
 def test_a_folder_without_a_search_has_an_empty_leaderboard(tmp_path):
     assert leaderboard(tmp_path).empty
     assert np.isin(["trial", "status", "val_mae_px"], leaderboard(tmp_path).columns).all()
