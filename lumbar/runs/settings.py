@@ -185,7 +185,12 @@ class TuningSettings:
     """Settings of a search; the training settings hold what a trial does not vary."""
 
     algorithm: str = setting("random", "how the next trial is chosen", choices=("random", "hyperband", "bayesian"))
-    trials: int = setting(10, "trials at most; hyperband derives their number from the epochs", at_least=1)
+    trials: int = setting(
+        10,
+        "trials at most; a search ends earlier if all combinations were tried; hyperband derives their number from the "
+        "epochs",
+        at_least=1,
+    )
     trial_epochs: int = setting(6, "epochs of one trial (the longest, for hyperband)", at_least=1)
     search: tuple[str, ...] = setting(SEARCHED, "settings to vary; the others stay as given", choices=SEARCHED)
     name: str = setting("search", "name of the search's folder under runs/")

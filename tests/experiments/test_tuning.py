@@ -49,12 +49,13 @@ def test_the_leaderboard_begins_with_the_best_trial_which_is_trained_again_and_e
     assert {"leaderboard.csv", "leaderboard.png", "config.json"} <= {path.name for path in best.parent.iterdir()}
 
 
-def test_a_search_that_was_stopped_resumes_without_repeating(searched, common, monkeypatch):
+def test_a_search_that_was_stopped_resumes_without_repeating(searched, common, monkeypatch, capsys):
     settings, best = searched
     trained = []
     monkeypatch.setattr(loop, "fit", lambda job, **_: trained.append(job.run))
     assert tune(settings, common, progress=False) == best
     assert trained == []
+    assert "combinations" not in capsys.readouterr().err, "all trials that were asked for were run"
 
 
 def test_two_searches_never_write_over_each_other(searched, common):
@@ -107,6 +108,15 @@ def test_the_other_algorithms_search_too(common, algorithm):
     assert len(table) >= 3
     if algorithm == "hyperband":
         assert set(table["epochs"]) == {1, 3}, "few epochs for many trials, all epochs for the best"
+
+
+@pytest.mark.parametrize(("algorithm", "ended"), [("bayesian", "2 of 5 trials"), ("hyperband", "2 trials")])
+def test_a_search_that_has_tried_everything_ends_and_says_so(common, capsys, algorithm, ended):
+    name = f"small-{algorithm}"
+    settings = TuningSettings(algorithm=algorithm, trials=5, trial_epochs=3, search=("batch_norm",), name=name)
+    table = leaderboard(tune(settings, common, progress=False).parent)
+    assert sorted(table["batch_norm"]) == [False, True]
+    assert f"ended after {ended}, because all 2 combinations" in capsys.readouterr().err
 
 
 def test_everything_that_can_be_searched_is_a_training_setting():

@@ -4,25 +4,37 @@ Keras Tuner writes its files in place and one after the other, creates a trial's
 trial, and restarts the random numbers of the Bayesian oracle. Here each file is written atomically, ``oracle.json``
 alone determines which trials exist, and the state of the random numbers is kept. A search that was killed therefore
 makes the trials that it would have made without the kill.
+
+Keras Tuner's Bayesian oracle proposes settings that it has tried already, and its random choice gives up after twenty
+such settings in a row, even if some are left. Here no oracle begins a trial with settings that were tried, and a search
+ends before its last trial only when all combinations were tried.
 """
 
 from __future__ import annotations
 
+import random
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lumbar.experiments.tuning.space import combinations
 from lumbar.storage.files import write_json
 
 if TYPE_CHECKING:
     import keras_tuner
+
+_DRAWN = 200
+"""Settings that are compared in place of settings that were tried, if the space is too large to compare them all."""
 
 STATE = "oracle.json"
 """Name of the file in a search's project folder that lists the trials that were begun and ended."""
 
 
 def oracle(algorithm: str, *, trials: int, epochs: int, seed: int, **common: Any) -> keras_tuner.Oracle:
-    """Return an oracle that survives a kill at any moment.
+    """Return an oracle that survives a kill at any moment, and tries no settings twice.
+
+    Hyperband alone trains settings again, for more epochs.
 
     Args:
         algorithm: "random", "hyperband" or "bayesian".
@@ -40,8 +52,9 @@ def oracle(algorithm: str, *, trials: int, epochs: int, seed: int, **common: Any
     }
     if algorithm == "hyperband":
         return _surviving(kinds.HyperbandOracle)(max_epochs=epochs, factor=3, **common)
-    kind = kinds.BayesianOptimizationOracle if algorithm == "bayesian" else kinds.RandomSearchOracle
-    return _surviving(kind)(max_trials=trials, **common)
+    if algorithm == "bayesian":
+        return _distinct(_surviving(kinds.BayesianOptimizationOracle))(max_trials=trials, **common)
+    return _surviving(kinds.RandomSearchOracle)(max_trials=trials, **common)
 
 
 def _surviving(kind: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
@@ -71,4 +84,41 @@ def _surviving(kind: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
             if "random_state" in state:
                 self._random_state.set_state(state["random_state"])
 
+        def _random_values(self) -> dict[str, Any] | None:
+            values = super()._random_values()
+            if values is None and (untried := self.untried()):  # few are left, and chance did not find them
+                values = random.Random(self._seed_state).choice(untried)
+                self._seed_state += 1
+            return values
+
+        def untried(self) -> list[dict[str, Any]]:
+            """Return all settings that were not tried, or some if there are infinitely many."""
+            every = combinations(self.hyperparameters)
+            if every is None:
+                return [self._random_values() for _ in range(_DRAWN)]
+            return [values for values in every if not self._duplicate(values)]
+
     return Surviving
+
+
+def _distinct(kind: type[keras_tuner.Oracle]) -> type[keras_tuner.Oracle]:
+    """Return a subclass of a Bayesian oracle that replaces settings that were tried by the most promising others."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    class Distinct(kind):
+        def populate_space(self, trial_id: str) -> dict[str, Any]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # a few trials do not determine the process
+                proposed = super().populate_space(trial_id)
+            if proposed["values"] is None or not self._duplicate(proposed["values"]):
+                return proposed
+            untried = self.untried()
+            if not untried:
+                return {"status": "STOPPED", "values": None}
+            mean, deviation = self.gpr.predict([self._vector(values) for values in untried], return_std=True)
+            return proposed | {"values": untried[(mean - self.beta * deviation).argmin()]}
+
+        def _vector(self, values: dict[str, Any]) -> list[float]:
+            return [parameter.value_to_prob(values[parameter.name]) for parameter in self.hyperparameters.space]
+
+    return Distinct

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lumbar.core.schema import to_dict
 from lumbar.evaluation import evaluate
 from lumbar.experiments.tuning import pool
 from lumbar.experiments.tuning.leaderboard import OBJECTIVE, leaderboard
+from lumbar.experiments.tuning.space import combinations, space
 from lumbar.experiments.tuning.trials import run_of, run_trials
 from lumbar.runs.folder import load_settings
 from lumbar.runs.settings import EvaluationSettings, TrainingSettings, TuningSettings, WorkerSettings
@@ -37,6 +39,9 @@ def tune(
     resumes when it is called again: finished trials are not repeated, and an unfinished one resumes after its last
     epoch. In a random search several workers make the same trials as one process, to the last bit if each has as many
     threads. In the other searches the next trial depends on those finished before, and so on the speed of the workers.
+
+    No settings are tried twice, except by hyperband, which trains the best again for more epochs. A search that has
+    tried all combinations of its settings ends, and a note says so.
 
     Args:
         settings: What to search, and for how long.
@@ -77,8 +82,24 @@ def tune(
                 file=folder,
                 found="; ".join(table["reason"].unique()) or "no trial",
             )
+        _report_used_up(table, settings)
         _write_leaderboard(table, folder)
         return _train_winner(table["trial"].iloc[0], training, folder, progress)
+
+
+def _report_used_up(table: pd.DataFrame, settings: TuningSettings) -> None:
+    """Print a note if the search ended because all combinations of the searched settings were tried."""
+    tried = len(table[list(settings.search)].drop_duplicates())
+    if settings.algorithm == "hyperband":
+        asked, used_up = "", tried == len(combinations(space(settings.search)) or ())
+    else:
+        asked, used_up = f" of {settings.trials}", len(table) < settings.trials
+    if used_up:
+        print(
+            f"note: the search ended after {len(table)}{asked} trials, because all {tried} combinations of the "
+            f"searched settings ({', '.join(settings.search)}) were tried",
+            file=sys.stderr,
+        )
 
 
 def _write_leaderboard(table: pd.DataFrame, folder: Path) -> None:

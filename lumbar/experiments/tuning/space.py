@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -33,3 +34,12 @@ def space(names: tuple[str, ...]) -> keras_tuner.HyperParameters:
     for name in names:
         offered[name](name)
     return parameters
+
+
+def combinations(parameters: keras_tuner.HyperParameters) -> list[dict[str, Any]] | None:
+    """Return every combination of the values of a search space; None if one of its settings varies continuously."""
+    if any(getattr(parameter, "step", 1) is None for parameter in parameters.space):
+        return None
+    names = [parameter.name for parameter in parameters.space]
+    each = itertools.product(*(parameter.values for parameter in parameters.space))
+    return [dict(zip(names, values, strict=True)) for values in each]
