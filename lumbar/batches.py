@@ -130,41 +130,50 @@ class Batches(keras.utils.PyDataset):
         return np.random.default_rng((self.seed, epoch)).permutation(count) if self.shuffle else np.arange(count)
 
 
-class CountCopiesOnce(keras.callbacks.Callback):
-    """Corrects an epoch's mean losses where several devices share a last batch that was repeated.
+class CorrectMeanLosses(keras.callbacks.Callback):
+    """Corrects an epoch's mean losses: over images in training, over points in validation.
 
-    Keras weights the loss of each batch by its number of rows, copies included (see
-    `lumbar.compute.devices.BatchShard.select`). This callback replaces the mean over rows by the mean over images. The
-    metrics need no correction, because copies have no points.
+    Keras weights the loss of each batch by its number of rows. These include the copies in a last batch that several
+    devices share (see `lumbar.compute.devices.BatchShard.select`). The validation loss is a mean over the points that
+    are present in a batch, so where points are missing, weighting by rows would make it depend on the batch size. The
+    training loss remains the mean of the losses that the batches were trained with: augmentation may remove points from
+    any of them. The metrics need no correction: they count points, and copies have none.
 
     Args:
         training: The batches that the network is trained on.
-        validation: The batches that it is validated on after each epoch.
+        validation: The batches that it is validated on after each epoch; they are neither shuffled nor augmented.
     """
 
     def __init__(self, training: Batches, validation: Batches):
         super().__init__()
-        self.batches = {"loss": training, "val_loss": validation}
-        self.means = {}
+        self.rows, self.weights, self.means = {}, {}, {}
+        images = np.ones(len(training.prepared.images), int)
+        points = (~np.isnan(validation.prepared.points).any(axis=-1)).sum(axis=-1)
+        for name, batches, weights in (("loss", training, images), ("val_loss", validation, points)):
+            size = batches.batch_size
+            parts = [weights[start : start + size] for start in range(0, len(weights), size)]
+            self.rows[name] = np.array([batches.shard.rows(len(part)) for part in parts])
+            self.weights[name] = np.array([part.sum() for part in parts])
 
     def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Note the mean training loss of all batches but the last."""
+        """Note the mean training loss where the weight of a row changes."""
         self._note("loss", batch, logs)
 
     def on_test_batch_end(self, batch: int, logs=None) -> None:
-        """Note the mean validation loss of all batches but the last."""
+        """Note the mean validation loss where the weight of a row changes."""
         self._note("val_loss", batch, logs)
 
     def on_epoch_end(self, epoch: int, logs=None) -> None:
-        """Replace the mean losses over rows by those over images."""
-        for name, batches in self.batches.items():
-            before = (len(batches) - 1) * batches.batch_size
-            last = len(batches.prepared.images) - before
-            rows = batches.shard.rows(last)
-            if rows != last:
-                of_last = (logs[name] * (before + rows) - self.means.get(name, 0.0) * before) / rows
-                logs[name] = (self.means.get(name, 0.0) * before + of_last * last) / (before + last)
+        """Replace the mean losses over rows; they stay as they are, to the last bit, if all rows weigh the same."""
+        for name, means in self.means.items():
+            ends = [*means, len(self.rows[name]) - 1]
+            rows, weights = self.rows[name].cumsum()[ends], self.weights[name].cumsum()[ends]
+            sums = np.array([*means.values(), logs[name]]) * rows
+            of_parts = np.diff(sums, prepend=0) / np.diff(rows, prepend=0)
+            logs[name] = float(np.average(of_parts, weights=np.diff(weights, prepend=0)))
+        self.means = {}
 
     def _note(self, name: str, batch: int, logs) -> None:
-        if batch == len(self.batches[name]) - 2:
-            self.means[name] = float(logs["loss"])
+        rows, weights = self.rows[name][batch : batch + 2], self.weights[name][batch : batch + 2]
+        if len(rows) == 2 and weights[0] * rows[1] != weights[1] * rows[0]:
+            self.means.setdefault(name, {})[batch] = float(logs["loss"])

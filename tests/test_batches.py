@@ -1,10 +1,12 @@
 """Batches depend on (seed, epoch, position) alone, hold each image once per epoch, and use unit coordinates."""
 
 import numpy as np
+import pytest
 
 from lumbar.augment import AugmentSettings
-from lumbar.batches import Batches
+from lumbar.batches import Batches, CorrectMeanLosses
 from lumbar.core.backend import keras
+from lumbar.losses import LOSSES
 from tests.support.prepared import spots
 
 
@@ -70,3 +72,39 @@ def test_fit_gets_the_remaining_epochs_one_after_another():
     for ours, theirs in zip(given, expected, strict=True):
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+def validated(prepared, loss, batch_size, *, corrected=True):
+    """Return the validation loss that Keras reports after an epoch in which nothing is learned."""
+    keras.utils.set_random_seed(0)
+    answer = [keras.layers.Conv2D(5, 1)] if loss == "crossentropy" else []
+    if not answer:
+        answer = [keras.layers.Flatten(), keras.layers.Dense(10, "sigmoid"), keras.layers.Reshape((5, 2))]
+    model = keras.Sequential([keras.Input((256, 256, 1)), keras.layers.AveragePooling2D(16), *answer])
+    model.compile(keras.optimizers.SGD(0.0), loss=LOSSES[loss]())
+    training, validation = Batches(spots(4), 4), Batches(prepared, batch_size)
+    callbacks = [CorrectMeanLosses(training, validation)] if corrected else []
+    history = model.fit(training, validation_data=validation, callbacks=callbacks, verbose=0).history
+    return history["val_loss"][0]
+
+
+def with_missing_points():
+    """Twelve images, of which the fourth has no point, and the others one point fewer from one to the next."""
+    prepared = spots(12)
+    for image in range(12):
+        prepared.points[image, : image % 5] = np.nan
+    prepared.points[3] = np.nan
+    return prepared
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_validation_loss_is_a_mean_over_points_whatever_the_batch_size(loss):
+    prepared = with_missing_points()
+    in_one_batch = validated(prepared, loss, 12, corrected=False)
+    for batch_size in (1, 2, 5):
+        assert validated(prepared, loss, batch_size) == pytest.approx(in_one_batch, rel=1e-5)
+    assert validated(prepared, loss, 1, corrected=False) != pytest.approx(in_one_batch, rel=1e-3), "Keras's own mean"
+
+
+def test_without_missing_points_the_validation_loss_is_keras_s_own_to_the_last_bit():
+    assert validated(spots(12), "mse", 5) == validated(spots(12), "mse", 5, corrected=False)

@@ -101,9 +101,10 @@ def read_history(run: Path) -> pd.DataFrame:
     """Return the results of each finished epoch.
 
     Returns:
-        DataFrame with columns epoch (from 1), loss, mae_px, val_loss, val_mae_px (mean absolute error per axis, pixels
-        of the 256 frame; the training values are means over the epoch, with augmentation and dropout), learning_rate
-        (at the epoch's end) and seconds. Empty if no epoch is finished.
+        DataFrame with columns epoch (from 1), loss, mae_px, val_loss (mean over the points that are present, whatever
+        the batch size), val_mae_px (mean absolute error per axis, pixels of the 256 frame; the training values are
+        means over the epoch, with augmentation and dropout), learning_rate (at the epoch's end) and seconds. Empty if
+        no epoch is finished.
 
     Raises:
         RunError: If the file is damaged.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lumbar.augment import AugmentSettings
-from lumbar.batches import Batches, CountCopiesOnce
+from lumbar.batches import Batches, CorrectMeanLosses
 from lumbar.compute import devices
 from lumbar.core.backend import keras
 from lumbar.preprocess import VERSION
@@ -46,7 +46,7 @@ def fit(job: TrainingJob, *, progress: bool = True) -> None:
     model = keeper.restored() or compiled(settings, job.parts["train"].channels, len(batches), job.start)
     if devices.in_job():
         devices.assert_equal(finished_epochs=keeper.finished_epochs)
-    callbacks = [CountCopiesOnce(batches, validation), keeper]
+    callbacks = [CorrectMeanLosses(batches, validation), keeper]
     if devices.writes():
         write_config_of(job, keeper.finished_epochs)
         callbacks += _recorders(job, keeper)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumbar.augment import AugmentSettings
-from lumbar.batches import Batches, CountCopiesOnce
+from lumbar.batches import Batches, CorrectMeanLosses
 from lumbar.compute import devices
 from lumbar.compute.devices import ADDRESSES, PROCESS, PROCESSES, BatchShard
 from lumbar.core.errors import SettingsError
@@ -44,7 +44,7 @@ def test_two_processes_together_feed_what_one_feeds_alone():
 
 def test_a_repeated_last_batch_counts_as_often_as_it_has_images():
     training, validation = Batches(spots(7), 4, shard=BatchShard(2)), Batches(spots(8), 4, shard=BatchShard(2))
-    correction = CountCopiesOnce(training, validation)
+    correction = CorrectMeanLosses(training, validation)
     logs = {"loss": 1.0}
     correction.on_train_batch_end(0, logs)  # four images of loss 1, then three of loss 8, which Keras counts as six
     logs = {"loss": (4 * 1.0 + 6 * 8.0) / 10, "val_loss": 5.0}
@@ -75,11 +75,11 @@ def test_one_device_two_devices_and_a_job_that_lost_a_process_have_the_same_loss
     commands.finish(commands.one_device(tmp_path, "one", *flags))
     commands.finish(commands.two_devices(tmp_path, "two", *flags))
     first, second = commands.two_processes(tmp_path, "job", *flags)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while first.poll() is None and len(read_history(runs / "job")) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     second.kill()
-    assert "another process of this job has ended" in first.communicate(timeout=120)[1]
+    assert "another process of this job has ended" in first.communicate(timeout=600)[1]
     second.communicate()
     assert 2 <= len(read_history(runs / "job")) < 12, "it was killed during the training"
     commands.finish(commands.two_processes(tmp_path, "job", *flags))
@@ -96,4 +96,4 @@ def test_one_device_two_devices_and_a_job_that_lost_a_process_have_the_same_loss
 @pytest.mark.slow
 def test_a_batch_that_devices_cannot_share_evenly_is_refused_before_data_are_read(tmp_path):
     [process] = commands.two_devices(tmp_path, "odd", "--data", tmp_path / "nowhere", "--batch-size", 5)
-    assert "a multiple of 2, such as 6" in process.communicate(timeout=120)[1]
+    assert "a multiple of 2, such as 6" in process.communicate(timeout=600)[1]
