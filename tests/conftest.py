@@ -1,13 +1,25 @@
 """Fixtures that several rooms' tests share."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lumbar.core import paths
 from lumbar.phantom import PhantomSettings, write_dataset
 from tests.support.clusters import started, until
+
+# The same examples in each run, however slow the machine is: no test fails by chance. To look for further examples, run
+# pytest with --hypothesis-profile default.
+settings.register_profile("reproducible", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("reproducible")
+
+
+def pytest_runtest_setup() -> None:
+    """Seed Python's random numbers, from which Keras takes the seeds of weights and dropout, whatever ran before."""
+    random.seed(0)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def grey_at(picture: np.ndarray, point: np.ndarray) -> float:
 ONLY_MOVING = dict.fromkeys(("brightness", "contrast", "gamma", "bias", "blur", "noise"), 0.0)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     x=st.floats(80, 176),
     y=st.floats(80, 176),
@@ -44,7 +44,7 @@ def test_a_point_stays_at_its_place_in_the_image(x, y, seed, elastic, flip):
 
 
 @given(seed=st.integers(0, 2**31))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_the_same_seed_gives_the_same_result_and_another_seed_does_not(seed):
     original, points = spot(120, 90), np.array([[120.0, 90.0]])
     first, second, other = (

@@ -83,7 +83,7 @@ def test_a_map_that_flattens_has_no_inverse():
         Affine([[1, 0, np.nan], [0, 1, 0]])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     width=st.integers(120, 700),
     height=st.integers(120, 700),

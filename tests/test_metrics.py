@@ -146,7 +146,7 @@ def test_an_image_with_one_known_point_cannot_be_judged():
     assert np.isnan(metrics.level_shifts(np.full((1, 2, 2), 9.0), np.zeros((1, 2, 2)), SIDES)).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**31), st.floats(0.2, 5), st.floats(0.2, 5))
 def test_shares_grow_with_the_radius_and_units_agree(seed, mm_x, mm_y):
     random = np.random.default_rng(seed)

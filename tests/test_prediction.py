@@ -19,6 +19,7 @@ from lumbar.prediction import COLUMNS, PredictionSettings, files, predict
 from lumbar.runs.settings import TrainingSettings
 from lumbar.training.job import train
 from tests.support import volume_files
+from tests.support.noise import noise
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_a_plane_the_network_does_not_know_is_refused_and_the_rest_goes_on(home)
 
 
 def test_a_picture_whose_plane_nobody_says_is_taken_for_sagittal_and_that_is_said(home, tmp_path, capsys):
-    Image.effect_noise((300, 300), 60).save(tmp_path / "a.png")
+    noise((300, 300), 60).save(tmp_path / "a.png")
     found = predict([tmp_path / "a.png"], PredictionSettings(weights="both"), progress=False)
     assert found.table["level"].tolist() == list(LEVELS)
     assert found.assumed == (tmp_path / "a.png",)

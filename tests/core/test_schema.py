@@ -102,19 +102,19 @@ def test_an_error_says_where_and_what_to_do_and_can_be_pickled():
 
 @dataclass(frozen=True)
 class Renamed:
-    resize: str = schema.setting("stretch", "how", choices=("stretch", "letterbox"), first_released_as="fit")
+    resize: str = schema.setting("stretch", "how", choices=("stretch", "letterbox"), first_released_as="fitting")
     seed: int = schema.setting(0, "of the split")
 
 
 def test_a_setting_that_was_renamed_is_still_known_by_its_first_name(capsys):
     parser = argparse.ArgumentParser()
     schema.add_flags(parser, Renamed)
-    asked = schema.from_flags(Renamed, parser.parse_args(["--fit", "letterbox"]))
-    assert asked == Renamed(resize="letterbox") == schema.from_dict(Renamed, {"fit": "letterbox"})
-    assert capsys.readouterr().err.count("the setting fit is now called resize (--resize)") == 1, "noted once"
+    asked = schema.from_flags(Renamed, parser.parse_args(["--fitting", "letterbox"]))
+    assert asked == Renamed(resize="letterbox") == schema.from_dict(Renamed, {"fitting": "letterbox"})
+    assert capsys.readouterr().err.count("the setting fitting is now called resize (--resize)") == 1, "noted once"
     assert "--resize" in parser.format_help()
-    assert "--fit" not in parser.format_help()
-    assert schema.first_released_names(asked) == {"fit": "letterbox", "seed": 0}
+    assert "--fitting" not in parser.format_help()
+    assert schema.first_released_names(asked) == {"fitting": "letterbox", "seed": 0}
     assert schema.to_dict(asked) == {"resize": "letterbox", "seed": 0}
     with pytest.raises(SettingsError, match="resize"):
-        schema.from_dict(Renamed, {"fit": "squeeze"})
+        schema.from_dict(Renamed, {"fitting": "squeeze"})

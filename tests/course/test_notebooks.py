@@ -149,7 +149,7 @@ def test_quick_run_solves_the_exercises_and_records_what_is_expected(path, tmp_p
         parameters=parameters,
         kernel_name="python3",
         cwd=str(path.parent),
-        execution_timeout=300,
+        execution_timeout=1800,
         progress_bar=False,
     )
     found = exercises.recorded(read(tmp_path / "executed.ipynb"))
@@ -169,7 +169,7 @@ def shared_home(tmp_path_factory):
 def test_nbval_agrees_with_the_stored_outputs(path, shared_home):
     checked = [cell for cell in code_cells(read(path)) if "NBVAL_CHECK_OUTPUT" in cell.source]
     assert checked, "no output is compared"
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=300", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=1800", "-p", "no:cacheprovider"]
     result = subprocess.run(
         [*command, "-q", "--override-ini=filterwarnings=default", str(path)],
         env=os.environ | {"LUMBAR_HOME": str(shared_home)},

@@ -107,8 +107,9 @@ def test_all_combinations_are_executed_and_failed_ones_are_executed_again(notebo
     assert sweep(notebook, Grid({"NUMBER": [5]}), progress=False).figure is None, "nothing was varied"
 
 
-def started(notebook: Path, out: Path, workers: int) -> subprocess.Popen:
-    grid = grid_file(notebook, "NUMBER: [1, 2, 3, 4, 5]\nSECONDS: 1")
+def started(notebook: Path, out: Path, workers: int, seconds: int) -> subprocess.Popen:
+    """Start a sweep over five notebooks, each of which takes at least some seconds."""
+    grid = grid_file(notebook, f"NUMBER: [1, 2, 3, 4, 5]\nSECONDS: {seconds}")
     flags = ["--grid", str(grid), "--out", str(out), "--workers", str(workers)]
     return subprocess.Popen(
         [sys.executable, "-m", "lumbar", "sweep", str(notebook), *flags],
@@ -127,13 +128,13 @@ def records(out: Path) -> dict[Path, int]:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_sweep_is_continued(notebook, tmp_path, workers):
     out = tmp_path / "out"
-    process = started(notebook, out, workers)
+    process = started(notebook, out, workers, seconds=1)
     until(lambda: records(out) and len(executed(notebook)) > len(records(out)))
     process.kill()
     process.communicate()
-    until(lambda: not alive(notebook), seconds=20)  # no notebook outlives the sweep
+    until(lambda: not alive(notebook))  # no notebook outlives the sweep
     kept, before = records(out), executed(notebook)
-    assert 1 <= len(kept) < len(before)
+    assert 1 <= len(kept) <= len(before), "nearly always fewer: on a slow machine the kill may come late"
 
     done = sweep(notebook, read_grid(notebook.with_name("grid.yaml"), notebook), out, progress=False)
     assert list(done.table["product"]) == [1, 2, 3, 4, 5]
@@ -146,13 +147,13 @@ def test_a_killed_sweep_is_continued(notebook, tmp_path, workers):
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_ends_the_notebooks_at_once(notebook, tmp_path, workers):
-    process = started(notebook, tmp_path / "out", workers)
+    process = started(notebook, tmp_path / "out", workers, seconds=3600)
     until(lambda: len(executed(notebook)) >= workers)
     os.killpg(process.pid, signal.SIGINT)
-    _, printed = process.communicate(timeout=20)
+    _, printed = process.communicate(timeout=600)
     assert process.returncode == INTERRUPTED
     assert RESUME in printed
-    until(lambda: not alive(notebook), seconds=5)
+    until(lambda: not alive(notebook))
     assert not records(tmp_path / "out"), "an interrupted notebook does not count as failed"
 
 

@@ -4,11 +4,11 @@ import shutil
 
 import pandas as pd
 import pytest
-from PIL import Image
 
 from lumbar.datasets.inspection import inspect
 from lumbar.phantom.study import PhantomSettings, write_dataset
 from tests.datasets.test_datasets import write_kaggle
+from tests.support.noise import noise
 
 PICTURES = [("lsd", "0001.jpg"), ("spider", "1_t1.jpg"), ("spider", "1_t2.jpg"), ("tseg", "case_0000.jpg")]
 
@@ -66,7 +66,7 @@ def test_a_file_that_is_not_an_image_is_named(public):
 
 def test_a_truncated_image_is_named(public):
     file = public / "data" / "processed_spider_jpgs" / "1_t1.jpg"
-    Image.effect_noise((256, 256), 50).save(file)
+    noise((256, 256), 50).save(file)
     file.write_bytes(file.read_bytes()[:3000])
     assert problems(public)["row"].tolist() == [5]
 

@@ -1,10 +1,5 @@
 """A data set is prepared whole: points on their pixels, whichever way, once, and after a kill from where it stood."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -19,6 +14,7 @@ from lumbar.datasets.preparation import prepare
 from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS
 from lumbar.preprocess import PreprocessSettings
+from tests.support.killed import run_until_killed
 
 
 def spots(folder: Path, count: int = 3, width: int = 400, height: int = 300) -> Dataset:
@@ -132,20 +128,14 @@ def test_killed_while_preparing_it_goes_on_where_it_stood(tmp_path):
     dataset.table.to_pickle(tmp_path / "table.pkl")
     script = (
         "import sys, pandas as pd\nfrom pathlib import Path\n"
-        "from lumbar.datasets import Dataset, preparation\n"
+        "from lumbar.datasets import Dataset, preparation\nfrom tests.support.killed import kill_after\n"
         "here = Path(sys.argv[1])\ndataset = Dataset('spots', here / 'pictures', pd.read_pickle(here / 'table.pkl'))\n"
-        "preparation.NOTED_EVERY = 5\npreparation.prepare(dataset, cache=here / 'cache', progress=False)\n"
+        "preparation.NOTED_EVERY = 5\nkill_after(preparation, 17)\n"
+        "preparation.prepare(dataset, cache=here / 'cache', progress=False)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], env=os.environ)
-    begun = "[!.]*/done.npy"  # a folder whose name begins with a dot is still being laid out
-    try:
-        while process.poll() is None and not any(np.load(note).any() for note in (tmp_path / "cache").glob(begun)):
-            time.sleep(0.001)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    (note,) = (tmp_path / "cache").glob(begun)
-    assert 0 < np.load(note).sum() < 60
+    run_until_killed(script, tmp_path)
+    (note,) = (tmp_path / "cache").glob("*/done.npy")
+    assert np.load(note).sum() == 15, "17 were prepared, and each five are noted"
     prepared = prepare(dataset, cache=tmp_path / "cache", progress=False)
     np.testing.assert_array_equal(prepared.images, prepare(dataset, progress=False).images)
 

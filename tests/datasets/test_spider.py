@@ -222,7 +222,7 @@ def test_many_volumes_are_read_in_parallel(published, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(datasets.load(root).table, alone)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.floats(-40, 40), st.floats(5, 14), st.floats(22, 42), st.floats(0.4, 1.2), st.floats(0.4, 1.2), st.floats(-1, 1)
 )

@@ -8,6 +8,7 @@ from lumbar import datasets
 from lumbar.core.errors import DatasetError
 from lumbar.figures.contact_sheet import contact_sheet
 from lumbar.phantom.study import PhantomSettings, write_dataset
+from tests.support.noise import noise
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_other_views_can_be_shown(phantoms, tmp_path, view):
 def test_a_folder_of_images_is_shown_beside(phantoms, tmp_path):
     real = tmp_path / "real"
     real.mkdir()
-    Image.effect_noise((300, 400), 60).save(real / "a.png")
+    noise((300, 400), 60).save(real / "a.png")
     alone = pixels(contact_sheet(phantoms, tmp_path / "alone.png", count=4))
     both = pixels(contact_sheet(phantoms, tmp_path / "both.png", beside=real, count=4))
     assert both.shape[1] > 1.8 * alone.shape[1]

@@ -46,7 +46,7 @@ blocks = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(blocks)
 def test_every_voxel_lies_where_simpleitk_says(tmp_path_factory, block):
     """Each voxel holds its own number: the slice shows which voxel a pixel is, and SimpleITK where that voxel lies."""
@@ -322,7 +322,7 @@ def test_a_shifted_grid_is_not_the_same(tmp_path):
     np.testing.assert_allclose(one.to_patient(np.stack(np.indices((4, 5, 6)), -1)), places((4, 5, 6), 0, UPRIGHT * 2))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(ENDINGS), st.data())
 def test_damage_anywhere_is_refused_or_harmless(tmp_path_factory, ending, data):
     """Reading a damaged file raises no exception but ScanError."""

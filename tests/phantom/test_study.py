@@ -5,8 +5,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from lumbar.core.errors import DatasetError, SettingsError
 from lumbar.phantom import planning, series, study
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.study import PhantomSettings, write_dataset, write_study
+from tests.support.killed import run_until_killed
 
 SMALL = PhantomSettings(patients=3, seed=11)
 
@@ -222,11 +221,10 @@ def test_points_in_prepared_images_are_distributed_like_the_public_labels():
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_a_killed_writer_leaves_nothing_half_written(tmp_path):
     out, settings = tmp_path / "set", PhantomSettings(patients=12, series=("sagittal-t2",))
-    call = f"from lumbar.phantom.study import *; write_dataset({str(out)!r}, {settings!r}, workers=2)"
-    with subprocess.Popen([sys.executable, "-c", call], stderr=subprocess.DEVNULL) as writer:
-        while not (out / "phantom-7-0003").is_dir():
-            time.sleep(0.01)
-        writer.send_signal(signal.SIGKILL)
+    run_until_killed(
+        "from lumbar.phantom import PhantomSettings, study\nfrom tests.support.killed import kill_after\n"
+        f"kill_after(study, 3)\nstudy.write_dataset({str(out)!r}, {settings!r}, workers=2)\n"
+    )
     assert not (out / "landmarks.csv").exists()
     write_dataset(out, settings, workers=1, progress=False)
     whole = write_dataset(tmp_path / "whole", settings, workers=1, progress=False)

@@ -33,6 +33,7 @@ from lumbar.reports.points import SIDE
 from lumbar.reports.tables import as_text
 from lumbar.runs.settings import TrainingSettings
 from lumbar.training.job import train
+from tests.support.noise import noise
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 EVIL = "<script>document.title='ran'<!-- &\"' .png"
@@ -83,7 +84,7 @@ def run(few_patients):
 def points(few_patients, tmp_path_factory):
     """Points of two patients and of a noise image with a malicious name, and a file left out; as JSON and CSV."""
     folder = tmp_path_factory.mktemp("points")
-    Image.effect_noise((300, 240), 60).save(folder / EVIL)
+    noise((300, 240), 60).save(folder / EVIL)
     (folder / "broken.dcm").write_bytes(b"not a scan")
     pictures = sorted(few_patients.glob("*/sagittal-t2/*.dcm"))[:2]
     found = predict([*pictures, folder], PredictionSettings(weights="phantom"), progress=False)
@@ -312,7 +313,7 @@ def test_in_a_browser_nothing_runs_nothing_is_loaded_and_the_page_fits_a_phone(w
     frame.write_text(f'<body><iframe width="390" height="844" srcdoc="{text}"></iframe></body>', encoding="utf-8")
     words = [BROWSER, "--headless", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom"]
     words += ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    dom = subprocess.run([*words, frame.as_uri()], capture_output=True, text=True, check=True, timeout=120).stdout
+    dom = subprocess.run([*words, frame.as_uri()], capture_output=True, text=True, check=True, timeout=600).stdout
     (seen,) = [json.loads(html.unescape(each)) for each in re.findall('data-seen="([^"]*)"', dom)]
     assert set(seen["loaded"]) <= {"data:"}
     assert seen["images"]

@@ -35,6 +35,7 @@ from lumbar.datasets.inspection import inspect
 from lumbar.imaging.dicom import decoder
 from tests.stress.bad_input.tables import rows
 from tests.support.dicom_files import EDGE_CASES, SHIPPED
+from tests.support.noise import noise
 
 SECONDS = 10
 """A reader that takes longer than this for one small file is a finding."""
@@ -68,7 +69,7 @@ def dicom_seeds() -> tuple[tuple[str, bytes], ...]:
 @cache
 def picture_seeds() -> tuple[tuple[str, bytes], ...]:
     """Return the valid PNG and JPEG files that mutations start from."""
-    grey = Image.effect_noise((40, 30), 60)
+    grey = noise((40, 30), 60)
     deep = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30))
     kinds = [("png", grey), ("png", deep), ("png", grey.convert("P")), ("png", grey.convert("LA")), ("jpg", grey)]
     found = []
@@ -205,7 +206,7 @@ def prepare_folder(folder: Path) -> None:
     for number in range(2):
         for name in (f"{number}.png", f"data/processed_lsd_jpgs/{number}.png"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            Image.effect_noise((128, 128), 50).save(folder / name)
+            noise((128, 128), 50).save(folder / name)
 
 
 class _TooLongError(Exception):

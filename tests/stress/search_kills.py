@@ -96,11 +96,13 @@ def kill_one(words: list[str], home: Path, folder: Path, who: str) -> str:
     process = started(words, home)
     while process.poll() is None:
         finished = len(list(folder.glob("trials/*/learning_curves.png")))
-        processes = [
-            child
-            for child in psutil.Process(process.pid).children()
-            if who in child.environ().get("KERASTUNER_TUNER_ID", "")
-        ]
+        processes = []
+        with suppress(psutil.Error):  # one of them has just ended
+            processes += [
+                child
+                for child in psutil.Process(process.pid).children()
+                if who in child.environ().get("KERASTUNER_TUNER_ID", "")
+            ]
         if finished and processes and list(folder.glob("trials/*/history.csv")):
             processes[0].kill()
             break

@@ -8,7 +8,7 @@ from lumbar.core.errors import DatasetError
 from lumbar.landmarks import LEVELS
 from tests.stress import fuzz
 
-quick = settings(max_examples=100, derandomize=True, deadline=None)
+quick = settings(max_examples=100)
 
 
 @pytest.fixture(scope="module")

@@ -165,7 +165,7 @@ def test_the_tilt_of_the_discs_is_estimated_as_well_as_the_docstring_says():
 small = st.floats(-0.6, 0.6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     row=st.tuples(st.just(1.0), small, small),
     column=st.tuples(small, st.just(1.0), small),

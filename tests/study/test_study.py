@@ -337,7 +337,7 @@ def test_a_deflated_file_is_recognised_however_long_its_meta_information_is(tmp_
     assert not is_deflated(Path(get_testdata_file("MR_small.dcm")))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_damaged_header_is_refused_or_read_and_never_crashes(data, tmp_path_factory):
     folder = tmp_path_factory.getbasetemp()

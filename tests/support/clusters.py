@@ -30,7 +30,8 @@ def worker(file, threads=1):
         yield process
 
 
-def until(happens, seconds=60):
+def until(happens, seconds=600):
+    """Wait until something happens; the limit only ends a test that hangs, since a busy machine may be very slow."""
     deadline = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < deadline, "it did not happen"

@@ -38,7 +38,7 @@ def child(words: Words, folder: Path, *, before: str = "", around: Callable[[str
         env=os.environ | {"LUMBAR_HOME": str(folder / "home")},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1800,
     )
     return answer.returncode, answer.stdout + answer.stderr
 

@@ -13,6 +13,7 @@ from PIL import ExifTags, Image
 from lumbar import imaging
 from tests.stress.bad_input import FLAGGED, READ, REFUSED, REPAIRED, Case, Words
 from tests.stress.bad_input.scans import predict
+from tests.support.noise import noise
 
 
 def saved(name: str, picture: Image.Image, **options) -> Callable[[Path], Words]:
@@ -65,7 +66,7 @@ def phantom(rows: int, columns: int) -> Callable[[Path], Words]:
     return build
 
 
-NOISE = Image.effect_noise((64, 64), 60)
+NOISE = noise((64, 64), 60)
 COLOUR = Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8))
 ORIENTATION = Image.Exif()
 ORIENTATION[ExifTags.Base.Orientation] = 3
@@ -114,7 +115,5 @@ CASES = [
     Case("picture", "upside down", phantom(-1, 1), FLAGGED, "looks upside down.*\\n.*flagged", 0, real=True),
     Case("picture", "mirrored", phantom(1, -1), FLAGGED, "looks mirrored.*\\n.*flagged", 0, real=True),
     Case("picture", "turned by 180 degrees", phantom(-1, -1), FLAGGED, "looks turned.*\\n.*flagged", 0, real=True),
-    Case(
-        "picture", "noise", saved("noise.png", Image.effect_noise((300, 300), 60)), FLAGGED, "are flagged", 0, real=True
-    ),
+    Case("picture", "noise", saved("noise.png", noise((300, 300), 60)), FLAGGED, "are flagged", 0, real=True),
 ]

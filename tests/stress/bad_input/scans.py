@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pydicom
-from PIL import Image
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
@@ -32,6 +31,7 @@ from lumbar import imaging
 from lumbar.imaging.dicom import file
 from tests.stress.bad_input import READ, REFUSED, REPAIRED, WARNED, AbsentError, Case, Words
 from tests.support.dicom_files import EDGE_CASES, SHIPPED, STORED, dicom
+from tests.support.noise import noise
 
 BY_NAME = {path.name: path for path in SHIPPED}
 
@@ -139,7 +139,7 @@ def break_depth(coded: bytearray) -> None:
 def jpeg(folder: Path) -> Words:
     """Predict a grey JPEG baseline file; those that ship with pydicom are in colour."""
     buffer = io.BytesIO()
-    Image.effect_noise((64, 48), 40).save(buffer, "JPEG")
+    noise((64, 48), 40).save(buffer, "JPEG")
     path = dicom(folder / "jpeg.dcm", Rows=48, Columns=64, BitsAllocated=8, BitsStored=8, HighBit=7)
     dataset = pydicom.dcmread(path)
     dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit

@@ -13,6 +13,7 @@ from lumbar import datasets
 from lumbar.landmarks import LEVELS
 from tests.stress.bad_input import NAMED, READ, REFUSED, REPAIRED, Case, Words
 from tests.support.dicom_files import dicom
+from tests.support.noise import noise
 
 PATIENTS = 8
 LEVEL_ROWS = [(level, 60.5 + 2 * order, 20.25 + 20 * order) for order, level in enumerate(LEVELS)]
@@ -46,7 +47,7 @@ def changed(
         data = folder / "data"
         data.mkdir()
         for number in range(PATIENTS):
-            Image.effect_noise((128, 128), 40 + number).save(data / f"{number}.png")
+            noise((128, 128), 40 + number).save(data / f"{number}.png")
         table = rows()
         changed_table = change(table)
         table = table if changed_table is None else changed_table
@@ -66,7 +67,7 @@ def cell(row: int, column: str, value: str) -> Callable[[Table], None]:
 
 
 def link_out(data: Path) -> None:
-    Image.effect_noise((128, 128), 50).save(data.parent / "private.png")
+    noise((128, 128), 50).save(data.parent / "private.png")
     (data / "0.png").unlink()
     (data / "0.png").symlink_to(data.parent / "private.png")
 
