@@ -13,10 +13,13 @@ from pydicom.uid import JPEG2000Lossless
 
 from lumbar import imaging
 from lumbar.core.errors import ScanError
+from lumbar.geometry import Plane
 from lumbar.imaging.dicom import decoder
 from lumbar.imaging.dicom.pixel_data import stored_values
+from lumbar.imaging.dicom.slice_header import read_headers
 from lumbar.imaging.scan import NAMED
 from tests.support.dicom_files import EDGE_CASES, SHIPPED, STORED, dicom
+from tests.support.phantom_studies import header, write_enhanced
 
 needs_edge_cases = pytest.mark.skipif(
     not EDGE_CASES.is_dir(), reason=f"the hard DICOM files are not at hand ({EDGE_CASES})"
@@ -185,6 +188,63 @@ def test_each_frame_of_an_enhanced_file_has_its_own_position(tmp_path):
         imaging.read(path)
     with pytest.raises(ScanError, match="no such frame"):
         imaging.read(path, frame=2)
+
+
+def decoy() -> Dataset:
+    """What a sequence other than the standard ones may hold: the same attributes with another meaning."""
+    dataset = Dataset()
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [100, 200, 300], [1, 0, 0, 0, 1, 0]
+    dataset.PixelSpacing, dataset.SliceThickness, dataset.SpacingBetweenSlices = [9, 9], 9, 9
+    dataset.RescaleSlope, dataset.RescaleIntercept = 9, 9
+    dataset.WindowCenter, dataset.WindowWidth = 9, 9
+    dataset.EffectiveEchoTime, dataset.EchoTime, dataset.FrameType = 9, 9, "DECOY"
+    return dataset
+
+
+def private(groups: Dataset) -> None:
+    """Add a manufacturer's sequence, which stands before the public groups of pixels and shared attributes."""
+    groups.private_block(0x2005, "SOMEBODY'S MR 005", create=True).add_new(0x0F, "SQ", [decoy()])
+
+
+def foreign(groups: Dataset) -> None:
+    """Add a public sequence that stands before the groups of position and orientation."""
+    groups.ReferencedImageSequence = [decoy()]
+
+
+@pytest.mark.parametrize("add", [private, foreign])
+@pytest.mark.parametrize("level", ["PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"])
+@pytest.mark.parametrize("position", ["PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"])
+def test_only_the_standard_groups_of_an_enhanced_file_count(tmp_path, add, level, position):
+    plane = Plane([-7, -20, 300], [0, 1, 0], [0, 0, -1], 0.8, 0.5)
+    path = write_enhanced(tmp_path / "enhanced.dcm", [plane], header("t2"), echo_times=[90])
+    dataset = pydicom.dcmread(path)
+    place = dataset.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence
+    del dataset.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence
+    dataset[position][0].PlanePositionSequence = place
+    add(dataset[level][0])
+    dataset.save_as(path)
+    scan, (slice_header,) = imaging.read(path), read_headers(path)
+    for found in (scan.plane, slice_header.plane):
+        np.testing.assert_array_equal(found.position, [-7, -20, 300])
+        np.testing.assert_array_equal((found.along_row, found.along_column), [[0, 1, 0], [0, 0, -1]])
+        assert (found.pixel_width, found.pixel_height) == (0.8, 0.5)
+    assert (scan.pixels == 1).all()
+    assert scan.window is None
+    assert (slice_header.thickness, slice_header.spacing, slice_header.echo_time) == (4, None, 90)
+    assert slice_header.image_type == ("ORIGINAL", "PRIMARY", "T2", "NONE")
+
+
+def test_attributes_that_a_converter_could_not_assign_are_found(tmp_path):
+    """A legacy converted file keeps them in a functional group of their own (PS3.3, C.7.6.16.2)."""
+    plane = Plane([-7, -20, 300], [0, 1, 0], [0, 0, -1], 0.8, 0.5)
+    path = write_enhanced(tmp_path / "converted.dcm", [plane], header("t2"))
+    dataset = pydicom.dcmread(path)
+    dataset.PerFrameFunctionalGroupsSequence[0].UnassignedPerFrameConvertedAttributesSequence = [decoy()]
+    dataset.save_as(path)
+    (slice_header,) = read_headers(path)
+    assert slice_header.echo_time == 9
+    assert slice_header.plane.position.tolist() == [-7, -20, 300]
+    assert slice_header.thickness == 4
 
 
 @needs_edge_cases

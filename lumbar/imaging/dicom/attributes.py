@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +35,50 @@ def count_frames(path: Path, dataset: Dataset) -> int:
     return count
 
 
-def functional_groups(path: Path, dataset: Dataset, frame: int) -> list[Dataset]:
-    """Return the data sets that may hold an attribute of a frame, in order of precedence.
+_MACROS = {
+    "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
+    "PlanePositionSequence": ("ImagePositionPatient",),
+    "PlaneOrientationSequence": ("ImageOrientationPatient",),
+    "PixelValueTransformationSequence": ("RescaleIntercept", "RescaleSlope"),
+    "FrameVOILUTSequence": ("WindowCenter", "WindowWidth"),
+    "FrameContentSequence": ("FrameAcquisitionNumber", "TemporalPositionIndex"),
+    "MRImageFrameTypeSequence": ("FrameType", "ComplexImageComponent"),
+    "MREchoSequence": ("EffectiveEchoTime",),
+    "MRDiffusionSequence": ("DiffusionBValue",),
+    "CTImageFrameTypeSequence": ("FrameType",),
+    "CTReconstructionSequence": ("ConvolutionKernel",),
+    **dict.fromkeys(
+        ("UnassignedPerFrameConvertedAttributesSequence", "UnassignedSharedConvertedAttributesSequence"),
+        (
+            *("EchoTime", "EchoNumbers", "InversionTime", "TriggerTime", "AcquisitionNumber"),
+            *("TemporalPositionIdentifier", "DiffusionBValue", "ConvolutionKernel"),
+        ),
+    ),
+}
+"""Functional group macros and their attributes, in order of precedence (PS3.3, C.7.6.16.2, C.8.13.5 and C.8.15.3).
+
+The last two hold what a converter of single-frame files could not assign to any other. Other sequences, above all a
+manufacturer's private ones, may hold the same attributes with another meaning.
+"""
+
+Groups = list[Mapping[str, Any] | Dataset]
+"""What a file states about a frame, in order of precedence: mappings from an attribute's keyword to its value."""
+
+
+def functional_groups(path: Path, dataset: Dataset, frame: int) -> Groups:
+    """Return what a file states about a frame, in order of precedence.
 
     An enhanced multi-frame file keeps position, spacing and rescale in one-item sequences (PS3.3, C.7.6.16): those of
-    the frame come first, then the shared ones, then the file itself.
+    the frame come first, then the shared ones, then the file itself. Each attribute is looked for in its own sequence
+    only.
 
     Args:
         path: The file, for the message.
         dataset: The elements of the file.
         frame: The frame, from 0.
+
+    Returns:
+        Mappings from keywords to values; the last one is the data set itself.
 
     Raises:
         ScanError: If a sequence is damaged.
@@ -51,21 +86,27 @@ def functional_groups(path: Path, dataset: Dataset, frame: int) -> list[Dataset]
     found = []
     for keyword, item in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
         sequence = dataset.get(keyword)
-        if not isinstance(sequence, Sequence) or item >= len(sequence):
-            continue
-        try:
-            groups = [element.value for element in sequence[item] if element.VR == "SQ"]
-            for group in groups:
-                found += [group[0]] if len(group) else []
-                list(found[-1] if len(group) else ())  # pydicom parses an element when it is first accessed
-        except Exception as error:  # a damaged header may raise anything
-            raise damaged(path, error) from error
+        if isinstance(sequence, Sequence) and item < len(sequence):
+            try:
+                found.append(_attributes(sequence[item]))
+            except Exception as error:  # a damaged header may raise anything
+                raise damaged(path, error) from error
     return [*found, dataset]
 
 
-def first_value(groups: list[Dataset], keyword: str) -> Any:
+def _attributes(groups: Dataset) -> dict[str, Any]:
+    """Return the attributes that the functional groups of one item hold in their places."""
+    found = {}
+    for macro, keywords in _MACROS.items():
+        group = groups.get(macro)
+        if isinstance(group, Sequence) and len(group):
+            found = {keyword: group[0].get(keyword) for keyword in keywords if keyword in group[0]} | found
+    return found
+
+
+def first_value(groups: Groups, keyword: str) -> Any:
     """Return the value of an attribute in the first of the groups that has it; None if none does."""
-    return next((group[keyword].value for group in groups if keyword in group), None)
+    return next((group.get(keyword) for group in groups if keyword in group), None)
 
 
 def finite_numbers(values: Any, count: int) -> list[float] | None:
@@ -77,7 +118,7 @@ def finite_numbers(values: Any, count: int) -> list[float] | None:
     return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
 
 
-def pixel_spacing(path: Path, groups: list[Dataset]) -> tuple[float, float] | None:
+def pixel_spacing(path: Path, groups: Groups) -> tuple[float, float] | None:
     """Return the distances (between rows, between columns) in mm; None if the file does not state them.
 
     Args:
@@ -103,7 +144,7 @@ def pixel_spacing(path: Path, groups: list[Dataset]) -> tuple[float, float] | No
     return numbers[0], numbers[1]
 
 
-def position_and_orientation(path: Path, groups: list[Dataset]) -> tuple[np.ndarray | None, np.ndarray | None]:
+def position_and_orientation(path: Path, groups: Groups) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the position and orientation of an image in the patient (LPS).
 
     Args:
@@ -138,7 +179,7 @@ def position_and_orientation(path: Path, groups: list[Dataset]) -> tuple[np.ndar
     return None if where is None else plane.position, np.stack([plane.along_row, plane.along_column])
 
 
-def plane_of(path: Path, groups: list[Dataset]) -> Plane | None:
+def plane_of(path: Path, groups: Groups) -> Plane | None:
     """Return the plane of an image; None unless the file states spacing, position and orientation.
 
     Args:

@@ -13,6 +13,7 @@ from pydicom.multival import MultiValue
 from lumbar.core.errors import ScanError
 from lumbar.geometry import nearest_view, upright
 from lumbar.imaging.dicom.attributes import (
+    Groups,
     count_frames,
     finite_numbers,
     first_value,
@@ -99,7 +100,7 @@ def _letters(value: Any) -> str:
 
 
 def _pixels(
-    path: Path, dataset: Dataset, groups: list[Dataset], frame: int, frames: int, remarks: list[str]
+    path: Path, dataset: Dataset, groups: Groups, frame: int, frames: int, remarks: list[str]
 ) -> tuple[np.ndarray, float | None]:
     """Return the rescaled pixels and, if they were inverted, the sum of a value before and after the inversion."""
     if dataset.BitsAllocated == 1:
@@ -141,7 +142,7 @@ def _pixels(
     return inversion - pixels, float(inversion)
 
 
-def _rescale(path: Path, groups: list[Dataset]) -> tuple[float, float]:
+def _rescale(path: Path, groups: Groups) -> tuple[float, float]:
     slope, intercept = first_value(groups, "RescaleSlope"), first_value(groups, "RescaleIntercept")
     if slope is None and intercept is None:
         return 1.0, 0.0
@@ -157,7 +158,7 @@ def _rescale(path: Path, groups: list[Dataset]) -> tuple[float, float]:
     return numbers[0], numbers[1]
 
 
-def _window(groups: list[Dataset], inversion: float | None) -> tuple[float, float] | None:
+def _window(groups: Groups, inversion: float | None) -> tuple[float, float] | None:
     """Return the display window (centre, width), inverted if the pixels are; None if the file states no valid one."""
     centre, width = first_value(groups, "WindowCenter"), first_value(groups, "WindowWidth")
     first = [value[0] if isinstance(value, MultiValue) and len(value) else value for value in (centre, width)]

@@ -338,6 +338,18 @@ def pixels_are(expected: np.ndarray) -> Callable[[Path], None]:
     return lambda folder: np.testing.assert_array_equal(imaging.read(folder / "made.dcm").pixels, expected)
 
 
+def privately_placed() -> Dataset:
+    """Return the functional groups of a frame whose only position is in a manufacturer's private sequence."""
+    groups, place = Dataset(), Dataset()
+    place.ImagePositionPatient = [100, 200, 300]
+    groups.private_block(0x2005, "SOMEBODY'S MR 005", create=True).add_new(0x0F, "SQ", [place])
+    return groups
+
+
+def in_its_public_place(folder: Path) -> None:
+    assert pd.read_csv(folder / "points.csv")["x_mm"].tolist() == [1] * 5
+
+
 def outside_link(folder: Path) -> Words:
     (folder / "study").mkdir()
     dicom(folder / "private.dcm")
@@ -495,6 +507,13 @@ _USED = [
     ("upside down, by its orientation", REPAIRED, lies(-1, 1), "rotated or mirrored", same_places),
     ("mirrored, by its orientation", REPAIRED, lies(1, -1), "rotated or mirrored", same_places),
     ("turned by 180 degrees, by its orientation", REPAIRED, lies(-1, -1), "rotated or mirrored", same_places),
+    (
+        "another position in a private sequence",
+        READ,
+        made(PerFrameFunctionalGroupsSequence=[privately_placed()]),
+        "1 pictures",
+        in_its_public_place,
+    ),
     ("a patient's name in the header", WARNED, made(), "the header names the patient", None),
     ("text burned into the picture", WARNED, identified, "text is burned into the picture", says_nothing_of_them),
     ("two series with one UID", WARNED, two_series, "a different description have the same SeriesInstanceUID", None),
