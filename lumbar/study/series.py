@@ -95,6 +95,7 @@ def _series(slices: list[SliceHeader], *, shared: bool) -> Series:
         warnings.append(f"{len(slices) - len(placed)} slice(s) do not state their position and were left out")
     if not reference:
         warnings.append("the files do not state their frame of reference, so no point can be mapped to or from them")
+    warnings += dict.fromkeys(text for each in placed for text in each.warnings)
     warnings += _irregularities(stacks)
     return Series(identity, reference, tuple(stacks), tuple(warnings), "", len(slices))
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pydicom
 import pytest
@@ -15,6 +16,7 @@ from lumbar import imaging
 from lumbar.core.errors import ScanError
 from lumbar.geometry import Plane
 from lumbar.imaging.dicom import decoder
+from lumbar.imaging.dicom.attributes import ROUNDED, position_and_orientation
 from lumbar.imaging.dicom.pixel_data import stored_values
 from lumbar.imaging.dicom.slice_header import read_headers
 from lumbar.imaging.scan import NAMED
@@ -123,6 +125,65 @@ def test_text_in_the_spacing(tmp_path, text):
     path.write_bytes(path.read_bytes().replace(b"0.5\\0.8 ", text))
     with pytest.raises(ScanError, match="spacing"):
         imaging.read(path)
+
+
+def rounded_orientations(decimals: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return random orientations (2, 3) that `Plane` refuses after rounding, unrounded and rounded."""
+    found = []
+    for turn in np.random.default_rng(0).normal(size=(5000, 3)):
+        true = cv2.Rodrigues(turn)[0][:2]
+        rounded = true.round(decimals)
+        try:
+            Plane([0, 0, 0], *rounded, 1, 1)
+        except ValueError:
+            found.append((true, rounded))
+    assert len(found) > 20
+    return found
+
+
+def test_directions_rounded_to_three_decimals_are_made_perpendicular():
+    """Points agree with the unrounded orientation better than the rounded numbers themselves do, and are never further
+    off than those may be: 5e-4 in each of the three coordinates and for each mm along the row and along the column."""
+    corners = np.array([[300, 0], [0, 300], [300, 300]])
+    errors = []
+    for true, rounded in rounded_orientations(3):
+        remarks = []
+        groups = [{"ImagePositionPatient": [1, 2, 3], "ImageOrientationPatient": rounded.ravel().tolist()}]
+        position, directions = position_and_orientation(Path("a.dcm"), groups, remarks)
+        assert position.tolist() == [1, 2, 3]
+        assert remarks == [ROUNDED]
+        np.testing.assert_allclose(directions @ directions.T, np.eye(2), atol=1e-12)
+        found, stated = (np.linalg.norm(corners @ (each - true), axis=1) for each in (directions, rounded))
+        assert (found <= 5e-4 * np.sqrt(3) * corners.sum(axis=1)).all()
+        errors.append((found.max(), stated.max()))
+    found, stated = np.mean(errors, axis=0)
+    assert found < stated / 2
+
+
+def test_a_rounded_orientation_is_read_and_said(tmp_path):
+    stated = [-0.218, 0.972, -0.087, -0.101, -0.11, -0.989]
+    path = dicom(tmp_path / "a.dcm", ImageOrientationPatient=stated)
+    scan, (slice_header,) = imaging.read(path), read_headers(path)
+    assert ROUNDED in scan.warnings
+    assert slice_header.warnings == (ROUNDED,)
+    for plane in (scan.plane, slice_header.plane):
+        np.testing.assert_allclose((*plane.along_row, *plane.along_column), stated, atol=7.5e-4)
+        assert abs(plane.along_row @ plane.along_column) < 1e-12
+        np.testing.assert_allclose(plane.to_patient([2, 1]), [1 - 0.3993, -20 + 1.5002, 300 - 0.6337], atol=2e-3)
+    np.testing.assert_array_equal(scan.orientation, [scan.plane.along_row, scan.plane.along_column])
+
+
+def test_directions_that_are_nearly_perpendicular_stay_as_stated(tmp_path):
+    stated = [0.0009, 1, 0, 0, 0, -1.0005]
+    scan = imaging.read(dicom(tmp_path / "a.dcm", ImageOrientationPatient=stated))
+    np.testing.assert_array_equal(scan.orientation, np.reshape(stated, (2, 3)))
+    assert ROUNDED not in scan.warnings
+
+
+def test_directions_rounded_to_two_decimals_are_refused_with_a_remedy():
+    _, rounded = max(rounded_orientations(2), key=lambda pair: abs(pair[1][0] @ pair[1][1]))
+    with pytest.raises(ScanError, match=r"perpendicular unit vectors[\s\S]*at least three decimals"):
+        position_and_orientation(Path("a.dcm"), [{"ImageOrientationPatient": rounded.ravel().tolist()}], [])
 
 
 def attempt(path: Path) -> imaging.Scan | ScanError:

@@ -15,6 +15,7 @@ from pydicom.data import get_testdata_file
 
 from lumbar import imaging
 from lumbar.core.errors import ScanError, StudyError
+from lumbar.imaging.dicom.attributes import ROUNDED
 from lumbar.imaging.dicom.file import is_deflated
 from lumbar.imaging.dicom.slice_header import read_headers
 from lumbar.phantom import dicom
@@ -214,6 +215,17 @@ def test_series_of_no_use_are_left_out_with_a_reason(tmp_path, name):
     assert bool(series.left_out) == bool(why)
     assert bool(series.stacks) != bool(why)
     assert ("left out" in str(study(tmp_path))) == bool(why)
+
+
+def test_a_series_with_a_rounded_orientation_is_used_and_it_is_said_once(tmp_path):
+    """The scalar product of these directions is 1.1e-3: a right angle, rounded to three decimals."""
+    rounded = [-0.218, 0.972, -0.087, -0.101, -0.11, -0.989]
+    common = header("t2", ImageOrientationPatient=rounded)
+    write_slices(tmp_path, parallel(OBLIQUE, 4, 4.4), common)
+    found = study(tmp_path)
+    assert not found.refused
+    assert len(found.series[0].stacks[0].slices) == 4
+    assert [text for text in all_warnings(found) if "perpendicular" in text] == [ROUNDED]
 
 
 def test_a_series_in_all_three_planes_is_a_localiser_and_a_slab_has_no_depth(tmp_path):

@@ -109,6 +109,14 @@ def first_value(groups: Groups, keyword: str) -> Any:
     return next((group.get(keyword) for group in groups if keyword in group), None)
 
 
+ROUNDED = "the orientation is rounded in the header; its two directions were made perpendicular again"
+"""Warning about directions that `geometry.Plane` refuses, but that rounding to three decimals explains."""
+
+_MOST_ROUNDED = 2e-3
+"""Largest deviation of two directions' scalar products from those of perpendicular unit vectors that is put down to
+rounding. Three decimals leave each cosine off by up to 5e-4, and a product thus by up to 1.8e-3."""
+
+
 def finite_numbers(values: Any, count: int) -> list[float] | None:
     """Return the values as numbers, or None unless they are exactly `count` finite numbers."""
     try:
@@ -144,19 +152,23 @@ def pixel_spacing(path: Path, groups: Groups) -> tuple[float, float] | None:
     return numbers[0], numbers[1]
 
 
-def position_and_orientation(path: Path, groups: Groups) -> tuple[np.ndarray | None, np.ndarray | None]:
+def position_and_orientation(
+    path: Path, groups: Groups, remarks: list[str]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the position and orientation of an image in the patient (LPS).
 
     Args:
         path: The file, for the message.
         groups: See `functional_groups`.
+        remarks: `ROUNDED` is appended if the directions had to be made perpendicular.
 
     Returns:
         Centre of the first pixel, (3,), mm, and unit vectors along a row and along a column, (2, 3); each is None if
         the file does not state it.
 
     Raises:
-        ScanError: If the values are not numbers or the directions are not perpendicular unit vectors.
+        ScanError: If the values are not numbers, or if the directions are not perpendicular unit vectors and rounding
+            to three decimals does not explain it.
     """
     position = first_value(groups, "ImagePositionPatient")
     orientation = first_value(groups, "ImageOrientationPatient")
@@ -167,7 +179,7 @@ def position_and_orientation(path: Path, groups: Groups) -> tuple[np.ndarray | N
             raise ValueError("three and six finite numbers")
         if directions is None:
             return None, None
-        plane = Plane(where or (0, 0, 0), directions[:3], directions[3:], pixel_width=1, pixel_height=1)
+        plane = _plane(where or (0, 0, 0), np.reshape(directions, (2, 3)), remarks)
     except ValueError as error:
         raise ScanError(
             "the picture's position or orientation in the patient is invalid",
@@ -175,21 +187,37 @@ def position_and_orientation(path: Path, groups: Groups) -> tuple[np.ndarray | N
             field="ImagePositionPatient, ImageOrientationPatient",
             found=f"{position}, {orientation}",
             expected=str(error),
+            remedy="export the series again; each direction cosine needs at least three decimals",
         ) from error
     return None if where is None else plane.position, np.stack([plane.along_row, plane.along_column])
 
 
-def plane_of(path: Path, groups: Groups) -> Plane | None:
+def _plane(position: Any, directions: np.ndarray, remarks: list[str]) -> Plane:
+    """Return a plane with pixels of 1 mm, its directions made perpendicular if they are only rounded.
+
+    The perpendicular unit vectors nearest to two directions, by the sum of squared differences, are the orthogonal
+    factor of their polar decomposition (Higham, SIAM J. Sci. Stat. Comput. 7, 1986).
+    """
+    try:
+        return Plane(position, *directions, pixel_width=1, pixel_height=1)
+    except ValueError:
+        if np.abs(directions @ directions.T - np.eye(2)).max() > _MOST_ROUNDED:
+            raise
+    left, _, right = np.linalg.svd(directions, full_matrices=False)
+    remarks.append(ROUNDED)
+    return Plane(position, *(left @ right), pixel_width=1, pixel_height=1)
+
+
+def plane_of(
+    spacing: tuple[float, float] | None, position: np.ndarray | None, orientation: np.ndarray | None
+) -> Plane | None:
     """Return the plane of an image; None unless the file states spacing, position and orientation.
 
     Args:
-        path: The file, for the message.
-        groups: See `functional_groups`.
-
-    Raises:
-        ScanError: If one of them is invalid.
+        spacing: See `pixel_spacing`.
+        position: See `position_and_orientation`.
+        orientation: See `position_and_orientation`.
     """
-    spacing, (position, orientation) = pixel_spacing(path, groups), position_and_orientation(path, groups)
     if spacing is None or position is None or orientation is None:
         return None
     return Plane(position, *orientation, pixel_width=spacing[1], pixel_height=spacing[0])

@@ -52,7 +52,7 @@ def _scan(path: Path, dataset: Dataset, frame: int | None) -> Scan:
     pixels, inversion = _pixels(path, dataset, groups, index, frames, remarks)
     height, width = pixels.shape
     spacing = pixel_spacing(path, groups)
-    _, orientation = position_and_orientation(path, groups)
+    position, orientation = position_and_orientation(path, groups, remarks)
     if orientation is not None and not upright(orientation, width, height)[0].is_identity:
         remarks.append(TURNED)
     return Scan(
@@ -60,7 +60,7 @@ def _scan(path: Path, dataset: Dataset, frame: int | None) -> Scan:
         pixels,
         pixel_width=spacing[1] if spacing else None,
         pixel_height=spacing[0] if spacing else None,
-        plane=plane_of(path, groups),
+        plane=plane_of(spacing, position, orientation),
         orientation=orientation,
         window=_window(groups, inversion),
         view=None if orientation is None else nearest_view(orientation),

@@ -16,7 +16,15 @@ from pydicom.errors import InvalidDicomError
 
 from lumbar.core.errors import ScanError
 from lumbar.geometry import Plane
-from lumbar.imaging.dicom.attributes import count_frames, first_value, functional_groups, plane_of
+from lumbar.imaging.dicom.attributes import (
+    Groups,
+    count_frames,
+    first_value,
+    functional_groups,
+    pixel_spacing,
+    plane_of,
+    position_and_orientation,
+)
 from lumbar.imaging.dicom.file import IDENTITY, check_file_size, damaged, inflated, is_deflated
 from lumbar.imaging.limits import check_size
 
@@ -65,6 +73,7 @@ class SliceHeader:
         image_type: Image Type, or Frame Type if the frame has its own.
         acquisition: Values of those attributes of `ACQUISITION` that the header has.
         echo_time: Echo time, ms; None if the header does not state it.
+        warnings: What was repaired, in plain sentences.
     """
 
     path: Path
@@ -79,6 +88,7 @@ class SliceHeader:
     image_type: tuple[str, ...]
     acquisition: dict[str, str]
     echo_time: float | None
+    warnings: tuple[str, ...] = ()
 
 
 def read_headers(path: Path) -> tuple[SliceHeader, ...]:
@@ -128,12 +138,13 @@ def _slices(path: Path, dataset: Dataset) -> Iterator[SliceHeader]:
     placed = count == 1 or count == described
     for frame in range(count if placed else 1):
         groups = functional_groups(path, dataset, frame)
+        plane, remarks = _plane(path, groups) if placed else (None, ())
         yield SliceHeader(
             path,
             frame,
             width=int(dataset.Columns),
             height=int(dataset.Rows),
-            plane=plane_of(path, groups) if placed else None,
+            plane=plane,
             thickness=_positive(first_value(groups, "SliceThickness")),
             spacing=_positive(first_value(groups, "SpacingBetweenSlices")),
             frame_of_reference=str(dataset.get("FrameOfReferenceUID", "") or "").strip(),
@@ -143,7 +154,15 @@ def _slices(path: Path, dataset: Dataset) -> Iterator[SliceHeader]:
                 name: str(value) for name in ACQUISITION if (value := first_value(groups, name)) not in (None, "")
             },
             echo_time=_positive(first_value(groups, "EffectiveEchoTime") or first_value(groups, "EchoTime")),
+            warnings=remarks,
         )
+
+
+def _plane(path: Path, groups: Groups) -> tuple[Plane | None, tuple[str, ...]]:
+    """Return the plane of a slice, None if the header does not state it, and what was repaired."""
+    remarks: list[str] = []
+    plane = plane_of(pixel_spacing(path, groups), *position_and_orientation(path, groups, remarks))
+    return plane, tuple(remarks)
 
 
 def _positive(value: Any) -> float | None:

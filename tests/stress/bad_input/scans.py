@@ -478,6 +478,11 @@ _REFUSED = [
         made(ImageOrientationPatient=[1, 0, 0, 1, 0, 0]),
         "position or orientation in the patient is invalid",
     ),
+    (
+        "an orientation rounded to two decimals",
+        made(ImageOrientationPatient=[-0.22, 0.97, -0.09, -0.1, -0.11, -0.99]),
+        "at least three decimals",
+    ),
     ("a plane that the network was not trained on", axial_only_seen_by_sagittal, "not trained on this plane"),
     ("a link that leads out of the folder", outside_link, "leads out of the folder"),
 ]
@@ -507,6 +512,13 @@ _USED = [
     ("upside down, by its orientation", REPAIRED, lies(-1, 1), "rotated or mirrored", same_places),
     ("mirrored, by its orientation", REPAIRED, lies(1, -1), "rotated or mirrored", same_places),
     ("turned by 180 degrees, by its orientation", REPAIRED, lies(-1, -1), "rotated or mirrored", same_places),
+    (
+        "an orientation rounded to three decimals",
+        REPAIRED,
+        made(ImageOrientationPatient=[-0.218, 0.972, -0.087, -0.101, -0.11, -0.989]),
+        "made perpendicular again",
+        None,
+    ),
     (
         "another position in a private sequence",
         READ,
