@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from lumbar.core.errors import ScanError
 from lumbar.imaging.limits import check_size
-from lumbar.imaging.scan import GREY_IN_COLOUR, Scan, grey
+from lumbar.imaging.scan import GREY_IN_COLOUR, TRANSPARENT, Scan, grey
 
 FORMATS = ("PNG", "JPEG")
 """Formats that a file named .png or .jpg may have. Pillow reads others too, and starts other programs for some."""
@@ -26,7 +26,8 @@ def read_picture(path: Path, frame: int | None) -> Scan:
         frame: None or 0, since the file holds one image.
 
     Raises:
-        ScanError: If the file is damaged, too large, in colour, or to be rotated or mirrored for display.
+        ScanError: If the file is damaged, too large, in colour, fully transparent, or to be rotated or mirrored for
+            display.
         OSError: If the file cannot be opened.
     """
     if frame:
@@ -73,7 +74,39 @@ def _read(path: Path) -> Scan:
                 expected=1,
                 remedy="open it in an image editor and save it as it is shown",
             )
-        if picture.mode in _GREY:
-            return Scan(path, np.asarray(picture, np.float32))
-        pixels = grey(path, np.asarray(picture.convert("RGB")))
-        return Scan(path, pixels.astype(np.float32), warnings=(GREY_IN_COLOUR,))
+        pixels, transparent = _on_black(path, picture)
+        remarks = (TRANSPARENT,) if transparent else ()
+        if pixels.ndim == 2:
+            return Scan(path, np.asarray(pixels, np.float32), warnings=remarks)
+        return Scan(path, grey(path, pixels).astype(np.float32), warnings=(GREY_IN_COLOUR, *remarks))
+
+
+def _on_black(path: Path, picture: Image.Image) -> tuple[np.ndarray, bool]:
+    """Return the pixels of a picture on a black background, and whether any of them is transparent.
+
+    Black is what surrounds the patient in a scan. The colour that a file keeps under a transparent pixel is arbitrary.
+
+    Args:
+        path: The file, for the message.
+        picture: The picture, of any mode.
+
+    Returns:
+        Integers, (rows, columns), or RGB, (rows, columns, 3).
+
+    Raises:
+        ScanError: If all pixels are fully transparent.
+    """
+    if not picture.has_transparency_data:
+        return np.asarray(picture if picture.mode in _GREY else picture.convert("RGB")), False
+    if picture.mode in _GREY:
+        pixels = np.asarray(picture)
+        opacity = np.where(pixels == picture.info["transparency"], 0, 255)  # one grey value stands for transparent
+    else:
+        pixels, opacity = np.split(np.asarray(picture.convert("RGBA")), [3], axis=-1)
+    if opacity.min() == 255:
+        return pixels, False
+    if not opacity.any():
+        raise ScanError(
+            "every pixel of the picture is transparent", file=path, remedy="export the picture without transparency"
+        )
+    return (pixels * opacity.astype(np.uint32) + 127) // 255, True

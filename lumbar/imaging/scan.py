@@ -14,6 +14,8 @@ BURNED_IN = "text is burned into the picture and may name the patient, so the pi
 NAMED = "the header names the patient; the name is not copied into the results"
 TURNED = "stored rotated or mirrored relative to the usual display"
 GREY_IN_COLOUR = "stored in colour, but grey throughout"
+LOOKED_UP = "the pixel values were mapped by the Modality LUT of the header"
+TRANSPARENT = "transparent in places, which were taken for black"
 """Warnings that several modules use."""
 
 

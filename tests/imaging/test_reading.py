@@ -19,7 +19,7 @@ from lumbar.imaging.dicom import decoder
 from lumbar.imaging.dicom.attributes import ROUNDED, position_and_orientation
 from lumbar.imaging.dicom.pixel_data import stored_values
 from lumbar.imaging.dicom.slice_header import read_headers
-from lumbar.imaging.scan import NAMED
+from lumbar.imaging.scan import LOOKED_UP, NAMED, TRANSPARENT
 from tests.support.dicom_files import EDGE_CASES, SHIPPED, STORED, dicom
 from tests.support.phantom_studies import header, write_enhanced
 
@@ -67,6 +67,78 @@ def test_the_window_is_inverted_with_the_pixels(tmp_path):
     changes = {"WindowCenter": "100", "WindowWidth": "50"}
     scan = imaging.read(dicom(tmp_path / "a.dcm", PhotometricInterpretation="MONOCHROME1", **changes))
     assert scan.window == (STORED.max() - 100, 50)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "shape", "inverted"),
+    [
+        ("MONOCHROME2", "INVERSE", True),
+        ("MONOCHROME2", "inverse ", True),
+        ("MONOCHROME1", "INVERSE", True),
+        ("MONOCHROME1", None, True),
+        ("MONOCHROME2", "IDENTITY", False),
+        ("MONOCHROME2", "", False),
+    ],
+)
+def test_an_image_is_inverted_once_whichever_attribute_says_so(tmp_path, photometric, shape, inverted):
+    """Digital X-ray images with MONOCHROME1 also state INVERSE (PS3.3, C.8.11.3): both mean the same inversion."""
+    changes = {"PhotometricInterpretation": photometric, "PresentationLUTShape": shape}
+    scan = imaging.read(dicom(tmp_path / "a.dcm", **changes, WindowCenter="100", WindowWidth="50"))
+    np.testing.assert_array_equal(scan.pixels, STORED.max() - STORED if inverted else STORED)
+    assert scan.window == ((STORED.max() - 100) if inverted else 100, 50)
+    assert any("inverted" in text for text in scan.warnings) == inverted
+
+
+def lookup_table(descriptor: list[int], data: bytes | list[int]) -> Dataset:
+    item = Dataset()
+    if descriptor[1] < 0:  # signed if the stored values are
+        item.add_new("LUTDescriptor", "SS", descriptor)
+    else:
+        item.add_new("LUTDescriptor", "US", descriptor)
+    item.add_new("LUTData", "OW" if isinstance(data, bytes) else "US", data)
+    item.ModalityLUTType = "US"
+    return item
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("words", [True, False])
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_modality_lut_maps_the_stored_values(tmp_path, bits, words, signed):
+    """Values below the first one mapped get the first entry, those above the last one the last (PS3.3, C.11.1.1)."""
+    entries = np.arange(6, dtype="<u2") ** 2 * 100
+    stored, first = (STORED.astype(np.int16) // 100 - 9, -7) if signed else (STORED // 100, 2)
+    table = lookup_table([6, first, bits], entries.tobytes() if words else entries.tolist())
+    changes = {"PixelRepresentation": int(signed), "PixelData": stored.tobytes(), "ModalityLUTSequence": [table]}
+    scan = imaging.read(dicom(tmp_path / "a.dcm", **changes))
+    expected = [[0, 0, 0, 100], [400, 900, 1600, 2500], [2500, 2500, 2500, 2500]]
+    np.testing.assert_array_equal(scan.pixels, expected)
+    assert scan.pixels.dtype == np.float32
+    assert LOOKED_UP in scan.warnings
+    inverted = imaging.read(dicom(tmp_path / "b.dcm", **changes, PresentationLUTShape="INVERSE"))
+    np.testing.assert_array_equal(inverted.pixels, 2500 - np.array(expected))
+
+
+@pytest.mark.parametrize("stored", [np.uint8, np.int8])
+def test_a_modality_lut_of_eight_bit_pixels_does_not_overflow(tmp_path, stored):
+    """The first value mapped, -1000 or 200, does not fit into the type of the stored values, or its difference."""
+    first, depth = (-1000 if stored is np.int8 else 200), {"BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    values = (np.arange(12) * 20 - (120 if stored is np.int8 else 0)).astype(stored)
+    entries = list(range(0, 3000, 2))
+    table = lookup_table([len(entries), first, 16], entries)
+    changes = {"PixelData": values.tobytes(), "PixelRepresentation": int(stored is np.int8), **depth}
+    scan = imaging.read(dicom(tmp_path / "a.dcm", ModalityLUTSequence=[table], **changes))
+    np.testing.assert_array_equal(scan.pixels.ravel(), np.maximum(values.astype(int) - first, 0) * 2)
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "data"),
+    [([6, 0, 16], b"\0\1" * 5), ([6, 0, 16], [1, 2]), ([6, 0], [1] * 6), ([6, 0, 16], [])],
+    ids=str,
+)
+def test_a_damaged_modality_lut_is_refused(tmp_path, descriptor, data):
+    with pytest.raises(ScanError, match="Modality LUT is damaged") as refusal:
+        imaging.read(dicom(tmp_path / "bad.dcm", ModalityLUTSequence=[lookup_table(descriptor, data)]))
+    assert "bad.dcm" in str(refusal.value)
 
 
 @pytest.mark.parametrize("syntax", [b"1.2.840.99999.1.2.1\0", b"1.2.840.1\\1.2.840.12"], ids=["unknown", "two"])
@@ -384,6 +456,64 @@ def test_pictures(tmp_path, suffix):
     np.testing.assert_allclose(colour.pixels, picture, atol=0 if suffix == "png" else 3)
     assert grey.warnings == ()
     assert "colour" in colour.warnings[0]
+
+
+def transparent(mode: str, folder: Path) -> tuple[Path, np.ndarray, np.ndarray]:
+    """Save a picture whose first two columns are transparent, and white underneath; return it and what is hidden."""
+    picture = np.add.outer(np.arange(20), np.arange(30)).astype(np.uint8) * 4
+    hidden = np.zeros(picture.shape, bool)
+    hidden[:, :2] = True
+    picture[hidden] = 255
+    saved, options = Image.fromarray(picture), {"transparency": 255}
+    if mode == "I;16":
+        saved, options = Image.fromarray(picture.astype(np.uint16) * 257), {"transparency": 65535}
+    elif mode in ("LA", "RGBA"):
+        saved.putalpha(Image.fromarray(np.where(hidden, 0, 255).astype(np.uint8)))
+        saved, options = saved.convert(mode), {}
+    elif mode in ("RGB", "P"):
+        saved = saved.convert(mode)
+        options = {"transparency": (255, 255, 255)} if mode == "RGB" else options
+    saved.save(folder / "a.png", **options)
+    return folder / "a.png", picture.astype(np.float32) * (257 if mode == "I;16" else 1), hidden
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "P", "LA", "RGB", "RGBA"])
+def test_transparent_pixels_are_black_and_it_is_said(tmp_path, mode):
+    path, picture, hidden = transparent(mode, tmp_path)
+    scan = imaging.read(path)
+    np.testing.assert_array_equal(scan.pixels, np.where(hidden, 0, picture))
+    assert TRANSPARENT in scan.warnings
+
+
+def test_half_transparent_pixels_are_darkened(tmp_path):
+    alpha = Image.fromarray(np.repeat(np.uint8([0, 51, 128, 255]), 5).reshape(4, 5))
+    picture = Image.new("L", alpha.size, 200)
+    picture.putalpha(alpha)
+    picture.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(imaging.read(tmp_path / "a.png").pixels[:, 0], [0, 40, 100, 200])
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_an_opaque_picture_stays_as_it_is(tmp_path, mode):
+    picture = np.random.default_rng(0).integers(0, 255, (20, 30), np.uint8)
+    Image.fromarray(picture).convert(mode).save(tmp_path / "a.png")
+    scan = imaging.read(tmp_path / "a.png")
+    np.testing.assert_array_equal(scan.pixels, picture)
+    assert TRANSPARENT not in scan.warnings
+
+
+def test_a_picture_that_is_transparent_throughout_is_refused(tmp_path):
+    Image.new("LA", (30, 20), (255, 0)).save(tmp_path / "a.png")
+    with pytest.raises(ScanError, match="every pixel of the picture is transparent"):
+        imaging.read(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.seg.nrrd", "A.MHD", "a.nhdr", "a.mgz", "a.img.gz"])
+def test_a_volume_in_another_form_is_refused_with_the_forms_that_are_read(tmp_path, name):
+    (tmp_path / name).write_bytes(b"NRRD0004\ntype: short\ndimension: 3\n")
+    with pytest.raises(ScanError, match=r"a volume in this form is not read[\s\S]*\.mha, \.nii, \.nii\.gz"):
+        imaging.read(tmp_path / name)
+    imaging.read(dicom(tmp_path / name))
 
 
 def test_sixteen_bits_of_a_png_are_kept(tmp_path):

@@ -49,9 +49,25 @@ _KEYWORDS = (
     *("ImageOrientationPatient", "RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth", "PatientName"),
     *("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "BurnedInAnnotation", "SpecificCharacterSet", "Modality"),
     *("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelData", "InstanceNumber"),
+    *("ModalityLUTSequence", "PresentationLUTShape"),
 )
 _VALUES = (
-    *("", "0", "-1", "NaN", "inf", "1e400", "1\\2\\3\\4\\5\\6", "0\\0", "a", "\0", "é", "MONOCHROME1", "PALETTE COLOR"),
+    *(
+        "",
+        "0",
+        "-1",
+        "NaN",
+        "inf",
+        "1e400",
+        "1\\2\\3\\4\\5\\6",
+        "0\\0",
+        "a",
+        "\0",
+        "é",
+        "MONOCHROME1",
+        "INVERSE",
+        "PALETTE COLOR",
+    ),
     *("YBR_FULL", "RGB", "YES", "9" * 40, "1.2.840.10008.1.2.4.50", "\x1b$B", "ISO 2022 IR 87", "\\"),
 )
 _REPRESENTATIONS = ("US", "SS", "UL", "LO", "DS", "IS", "UI", "SQ", "OB", "OW", "UN", "FD", "AT", "PN")

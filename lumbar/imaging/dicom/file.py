@@ -16,6 +16,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
+from lumbar.core.constants import VOLUMES
 from lumbar.core.errors import ScanError
 from lumbar.imaging.limits import check_size
 
@@ -55,10 +56,12 @@ _READ = (
     "PixelSpacing",
     "ImagePositionPatient",
     "ImageOrientationPatient",
+    "ModalityLUTSequence",
     "RescaleSlope",
     "RescaleIntercept",
     "WindowCenter",
     "WindowWidth",
+    "PresentationLUTShape",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
     "BurnedInAnnotation",
@@ -70,6 +73,9 @@ _READ = (
 )
 _TAGS = [tag_for_keyword(keyword) for keyword in _READ]
 """Tags that are read. Most of a header is not needed, and an element that is not read cannot do harm."""
+
+_OTHER_VOLUMES = (".nrrd", ".nhdr", ".mhd", ".mgz", ".mgh", ".mnc", ".hdr", ".img", ".img.gz")
+"""Endings of volumes that other programs read: NRRD, MetaImage in two files, FreeSurfer, MINC, Analyze."""
 
 
 def begins_as_dicom(path: Path) -> bool:
@@ -118,15 +124,32 @@ def open_dicom(path: Path) -> Dataset:
         dataset = inflated(path, content, _TAGS) or pydicom.dcmread(BytesIO(content), specific_tags=_TAGS)
         list(dataset)  # pydicom parses an element when it is first accessed
     except InvalidDicomError as error:
-        raise ScanError(
-            "this is not a DICOM file", file=path, remedy="give a DICOM, PNG or JPEG file (a PNG must end in .png)"
-        ) from error
+        raise _not_dicom(path) from error
     except (ScanError, OSError, MemoryError):
         raise
     except Exception as error:  # a damaged header may raise anything
         raise damaged(path, error) from error
     _check_picture(path, dataset)
     return dataset
+
+
+def _not_dicom(path: Path) -> ScanError:
+    """Return the error for a file in a form that is not read; its ending may tell that it is a volume."""
+    ending = next((each for each in _OTHER_VOLUMES if path.name.lower().endswith(each)), None)
+    if ending:
+        return ScanError(
+            "a volume in this form is not read",
+            file=path,
+            found=ending,
+            expected=", ".join(VOLUMES),
+            remedy=f"save it as {VOLUMES[-1]} or {VOLUMES[0]}, for example with 3D Slicer",
+        )
+    endings = ", ".join((".png", ".jpg", *VOLUMES))
+    return ScanError(
+        "this is not a DICOM file",
+        file=path,
+        remedy=f"give a DICOM file, or a PNG, JPEG or volume file with its usual ending ({endings})",
+    )
 
 
 def damaged(path: Path, error: Exception) -> ScanError:

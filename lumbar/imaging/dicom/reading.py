@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.pixels import apply_modality_lut
 
 from lumbar.core.errors import ScanError
 from lumbar.geometry import nearest_view, upright
@@ -25,7 +26,7 @@ from lumbar.imaging.dicom.attributes import (
 from lumbar.imaging.dicom.file import IDENTITY, open_dicom
 from lumbar.imaging.dicom.pixel_data import stored_values
 from lumbar.imaging.limits import LARGEST_VALUE
-from lumbar.imaging.scan import BURNED_IN, GREY_IN_COLOUR, NAMED, TURNED, Scan, grey
+from lumbar.imaging.scan import BURNED_IN, GREY_IN_COLOUR, LOOKED_UP, NAMED, TURNED, Scan, grey
 
 
 def read_dicom(path: Path, frame: int | None) -> Scan:
@@ -125,9 +126,13 @@ def _pixels(
             found=stored.shape,
             expected=(dataset.Rows, dataset.Columns),
         )
-    slope, intercept = _rescale(path, groups)
-    with np.errstate(over="ignore"):
-        pixels = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    if dataset.get("ModalityLUTSequence"):
+        pixels = _looked_up(path, dataset, stored)
+        remarks.append(LOOKED_UP)
+    else:
+        slope, intercept = _rescale(path, groups)
+        with np.errstate(over="ignore"):
+            pixels = stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
     if not (pixels.min() >= -LARGEST_VALUE and pixels.max() <= LARGEST_VALUE):  # NaN fails both comparisons
         raise ScanError(
             "some pixels are not finite numbers",
@@ -135,11 +140,43 @@ def _pixels(
             expected=f"-{LARGEST_VALUE:g} to {LARGEST_VALUE:g}",
             remedy="export the series again",
         )
-    if dataset.PhotometricInterpretation != "MONOCHROME1":
+    inverted = _why_inverted(dataset)
+    if not inverted:
         return pixels, None
-    remarks.append("stored with black as the highest value (MONOCHROME1); inverted")
+    remarks.append(f"stored with black as the highest value ({inverted}); inverted")
     inversion = pixels.max() + pixels.min()
     return inversion - pixels, float(inversion)
+
+
+def _looked_up(path: Path, dataset: Dataset, stored: np.ndarray) -> np.ndarray:
+    """Return the values that the Modality LUT states for the stored ones, float32 (PS3.3, C.11.1)."""
+    try:
+        table = dataset.ModalityLUTSequence[0]
+        count, first, bits = table.LUTDescriptor
+        table.LUTDescriptor = [count, first, 8 if bits <= 8 else 16]  # pydicom needs a depth that NumPy has
+        # pydicom subtracts the first value mapped in the type of the stored values, where it may overflow.
+        return apply_modality_lut(stored.astype(np.int64), dataset).astype(np.float32)
+    except MemoryError:
+        raise
+    except Exception as error:  # pydicom may raise anything
+        raise ScanError(
+            "the Modality LUT is damaged",
+            file=path,
+            field="ModalityLUTSequence",
+            found=error,
+            remedy="export the series again",
+        ) from error
+
+
+def _why_inverted(dataset: Dataset) -> str:
+    """Return which attribute states that the highest value is black; "" if none does.
+
+    An image with both, as the standard requires of digital X-ray images, is inverted once (PS3.3, C.8.11.3).
+    """
+    if dataset.PhotometricInterpretation == "MONOCHROME1":
+        return "MONOCHROME1"
+    inverse = str(dataset.get("PresentationLUTShape", "")).strip().upper() == "INVERSE"
+    return "PresentationLUTShape INVERSE" if inverse and dataset.PhotometricInterpretation == "MONOCHROME2" else ""
 
 
 def _rescale(path: Path, groups: Groups) -> tuple[float, float]:

@@ -66,6 +66,18 @@ def phantom(rows: int, columns: int) -> Callable[[Path], Words]:
     return build
 
 
+def faded(share: float) -> Image.Image:
+    """Return noise, of which this share is transparent, and white underneath."""
+    picture = np.asarray(NOISE).copy()
+    picture[: round(64 * share)] = 255
+    opacity = np.where(np.arange(64)[:, None] < 64 * share, 0, 255) * np.ones(64)
+    return Image.fromarray(np.dstack([picture, opacity]).astype(np.uint8), "LA")
+
+
+def black_where_transparent(folder: Path) -> None:
+    assert (imaging.read(folder / "faded.png").pixels[:16] == 0).all()
+
+
 NOISE = noise((64, 64), 60)
 COLOUR = Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8))
 ORIENTATION = Image.Exif()
@@ -97,12 +109,22 @@ _REFUSED = [
         saved("turned.jpg", NOISE, exif=ORIENTATION),
         "rotated or mirrored for display",
     ),
+    ("a picture that is transparent throughout", saved("clear.png", faded(1)), "every pixel .* is transparent"),
     ("a constant picture", saved("blank.png", Image.new("L", (64, 64), 90)), "one grey throughout"),
 ]
 
 CASES = [
     *(Case("picture", name, build, REFUSED, says, 1) for name, build, says in _REFUSED),
     Case("picture", "grey stored in colour", saved("rgb.png", NOISE.convert("RGB")), REPAIRED, "grey throughout", 0),
+    Case(
+        "picture",
+        "transparent in places",
+        saved("faded.png", faded(0.25)),
+        REPAIRED,
+        "taken for black",
+        0,
+        black_where_transparent,
+    ),
     Case(
         "picture",
         "sixteen bits",

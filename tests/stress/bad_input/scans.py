@@ -350,6 +350,19 @@ def in_its_public_place(folder: Path) -> None:
     assert pd.read_csv(folder / "points.csv")["x_mm"].tolist() == [1] * 5
 
 
+def modality_lut(entries: list[int]) -> Dataset:
+    """Return a table that maps the values from 0 to 2."""
+    table = Dataset()
+    table.add_new("LUTDescriptor", "US", [3, 0, 16])
+    table.add_new("LUTData", "US", entries)
+    return table
+
+
+def nrrd(folder: Path) -> Words:
+    (folder / "a.nrrd").write_bytes(b"NRRD0004\ntype: short\ndimension: 3\nsizes: 2 2 2\nencoding: raw\n\n" + bytes(16))
+    return predict(folder / "a.nrrd", folder=folder)
+
+
 def outside_link(folder: Path) -> Words:
     (folder / "study").mkdir()
     dicom(folder / "private.dcm")
@@ -467,6 +480,8 @@ _REFUSED = [
     ("sequences 20,000 deep", bytes_changed(deep_sequences), "header is damaged"),
     ("rows and columns swapped", exchanged, "look swapped"),
     ("rows and columns zero", made(Rows=0), "out of bounds"),
+    ("a damaged Modality LUT", made(ModalityLUTSequence=[modality_lut(entries=[])]), "Modality LUT is damaged"),
+    ("a volume in NRRD form", nrrd, "a volume in this form is not read"),
     ("a constant picture", made(PixelData=bytes(24)), "one grey throughout"),
     (
         "a position of two numbers",
@@ -508,6 +523,20 @@ _USED = [
     ),
     ("pixels that claim four gigabytes", READ, bytes_changed(over_long), "1 pictures", None),
     ("MONOCHROME1", REPAIRED, shipped("dicomdirtests/77654033/CR1/6154"), r"MONOCHROME1\); inverted", None),
+    (
+        "PresentationLUTShape INVERSE",
+        REPAIRED,
+        made(PresentationLUTShape="INVERSE"),
+        r"PresentationLUTShape INVERSE\); inverted",
+        pixels_are(STORED.max() - STORED),
+    ),
+    (
+        "a Modality LUT",
+        READ,
+        made(ModalityLUTSequence=[modality_lut(entries=[0, 7, 9])]),
+        "mapped by the Modality LUT",
+        pixels_are(np.where(STORED == 0, 0, 9)),
+    ),
     ("grey stored in colour", REPAIRED, grey_in_colour, "stored in colour, but grey throughout", None),
     ("upside down, by its orientation", REPAIRED, lies(-1, 1), "rotated or mirrored", same_places),
     ("mirrored, by its orientation", REPAIRED, lies(1, -1), "rotated or mirrored", same_places),
