@@ -65,12 +65,18 @@ SCHEMA = pandera.DataFrameSchema(
             required=False,
             description="frame of the file, see `lumbar.imaging.read`; missing if the file has only one",
         ),
+        "patient_from_file": pandera.Column(
+            bool,
+            required=False,
+            description="whether the reader named the patient after a file; other sources use the name for others",
+        ),
     },
     strict=False,
     coerce=True,
 )
 """Columns that every reader in `lumbar.datasets` fills; `frame` only where a file holds several images (a volume or a
-multi-frame DICOM file). Further columns are allowed and kept."""
+multi-frame DICOM file), `patient_from_file` only where the table may not state the patients. Further columns are
+allowed and kept."""
 
 REQUIRED = tuple(name for name, column in SCHEMA.columns.items() if column.required)
 """Columns that every landmark table must have."""

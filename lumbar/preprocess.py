@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from lumbar.core.digests import digest_of
 from lumbar.core.schema import setting
 from lumbar.geometry import Affine, upright
 from lumbar.imaging.scan import Scan
@@ -140,7 +141,7 @@ class Prepared:
             `lumbar.storage.lazy_images.LazyImages` if many were selected from there.
         index: DataFrame with N rows and columns image, patient, source, view, contrast, level (of an axial image; ""
             otherwise), width, height (native pixels), pixel_width, pixel_height (mm, NaN if unknown); and frame, if
-            the data set has it.
+            the data set has it; and patient_from_file, see `lumbar.landmarks.SCHEMA`.
         to_native: float64, (N, 2, 3): the matrix of the `Affine` from the 256 frame to native pixels.
         points: float64, (N, K, 2), pixels of the 256 frame; NaN where a landmark is missing.
         channels: Names of the K points.
@@ -162,6 +163,20 @@ class Prepared:
             to_native=self.to_native[positions],
             points=self.points[positions],
         )
+
+    @property
+    def people(self) -> pd.DataFrame:
+        """Whom each image shows, for `lumbar.splits.check_people`: N rows with the columns patient, source and picture.
+
+        picture is a fingerprint of the image where the patient is named after a file, and "" where the table states
+        the patient.
+        """
+        from_file = self.index.get("patient_from_file", pd.Series(False, self.index.index)).eq(True)
+        pictures = [
+            digest_of([np.ascontiguousarray(image)]) if named else ""
+            for named, image in zip(from_file, self.images, strict=True)
+        ]
+        return self.index[["patient", "source"]].assign(picture=pictures)
 
     @property
     def mm_per_pixel(self) -> np.ndarray:

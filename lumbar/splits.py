@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,7 @@ def _shuffled(patients: pd.Series, seed: int) -> list[str]:
     return sorted(patients, key=lambda patient: hashlib.sha256(f"{seed}/{patient}".encode()).digest())
 
 
-def check_split(patients: list[str], parts: list[str]) -> None:
+def check_split(patients: Sequence[str], parts: Sequence[str]) -> None:
     """Check that no patient is in two parts.
 
     Args:
@@ -101,15 +102,44 @@ def check_split(patients: list[str], parts: list[str]) -> None:
     Raises:
         TableError: If a patient is in several parts; the message names the first.
     """
-    counts = pd.DataFrame({"patient": patients, "part": parts}).drop_duplicates()
-    leaks = counts.loc[counts["patient"].duplicated(keep=False)]
+    people = pd.DataFrame({"patient": patients, "part": parts})
+    _refuse_leaks(people, ["patient"], "split by patient (lumbar.splits.split), not by image")
+
+
+def check_people(people: pd.DataFrame) -> None:
+    """Check that no patient is in two parts, where the parts come from several data sets.
+
+    A name that a table states is the same patient in every data set. A name that a reader took from a file is the same
+    patient only within its source. If the image is the same too, one data set is a copy of the other.
+
+    Args:
+        people: One row an image, with the columns patient, source and part; and picture, as `Prepared.people` returns
+            it. Where picture is missing, as in runs of earlier releases, names are compared whatever their source.
+
+    Raises:
+        TableError: If a patient is in several parts; the message names the first.
+    """
+    known = "picture" in people and people["picture"].notna().all()
+    for same in (["patient", "source"], ["patient", "picture"]) if known else (["patient"],):
+        _refuse_leaks(
+            people,
+            same,
+            "leave these patients out of one of the data sets; if they are different people, add a column `patient` "
+            "(or `source`) to the tables that tells them apart",
+        )
+
+
+def _refuse_leaks(people: pd.DataFrame, same: list[str], remedy: str) -> None:
+    """Raise an error if rows with the same values in the columns `same` are in several parts."""
+    once = people[[*same, "part"]].drop_duplicates()
+    leaks = once[once.duplicated(same, keep=False)]
     if len(leaks):
-        who = leaks["patient"].iloc[0]
+        first = leaks[(leaks[same] == leaks[same].iloc[0]).all(axis=1)]
         raise TableError(
-            f"{leaks['patient'].nunique()} patient(s) are in more than one part of the split",
+            f"{len(leaks[same].drop_duplicates())} patient(s) are in more than one part of the split",
             field="patient",
-            found=f"{who} in {' and '.join(sorted(leaks.loc[leaks['patient'] == who, 'part']))}",
-            remedy="split by patient (lumbar.splits.split), not by image",
+            found=f"{first['patient'].iloc[0]} in {' and '.join(sorted(first['part']))}",
+            remedy=remedy,
         )
 
 

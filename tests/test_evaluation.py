@@ -44,6 +44,7 @@ def prepared(part: str, patients: int, source: str = "phantom"):
     return SimpleNamespace(
         images=np.zeros((count, 256, 256), np.uint8),
         index=index,
+        people=index[["patient", "source"]].assign(picture=""),
         points=points,
         to_native=np.tile(Affine.stretch(512, 320).inverse().matrix, (count, 1, 1)),
         mm_per_pixel=np.tile([512 / 256 * 0.5, 320 / 256 * 0.75], (count, 1)),
@@ -161,6 +162,28 @@ def test_a_patient_who_was_trained_on_is_not_measured_on(run):
     with pytest.raises(TableError, match="more than one part"):
         evaluate(EvaluationSettings(run=run, bootstrap=0), progress=False)
     assert not (run / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("earlier", [True, False], ids=["a run of an earlier release", "a run of this release"])
+@pytest.mark.parametrize(
+    ("source", "picture", "seen"), [("B", "beef", False), ("B", "f00d", True), ("A", "beef", True)]
+)
+def test_another_source_with_equal_file_names_is_measured(run, monkeypatch, earlier, source, picture, seen):
+    """The run was trained on files of source A; split.csv of an earlier release has no column picture."""
+    other = prepared("train", 3)
+    other.people = other.people.assign(source=source, picture=picture)
+    monkeypatch.setattr(evaluation, "_other_set", lambda *_: ("all of B", other))
+    parts = data.prepared_parts(None, progress=False)
+    for part in parts.values():
+        part.people = part.people.assign(source="A", picture="f00d")
+    then = data.index_of(parts).drop_duplicates()
+    then.drop(columns="picture" if earlier else []).to_csv(run / "split.csv", index=False)
+    settings = EvaluationSettings(run=run, data=run, bootstrap=0)
+    if seen:
+        with pytest.raises(TableError, match=r"train0 in all of B and train"):
+            evaluate(settings, progress=False)
+    else:
+        assert evaluate(settings, progress=False).metrics["network"]["patients"] == 3
 
 
 def test_the_newest_trained_run_is_taken_if_none_is_named(run):

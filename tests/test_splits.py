@@ -52,3 +52,41 @@ def test_too_few_patients_are_an_error():
 def test_fractions_must_add_up():
     with pytest.raises(ValueError, match="add up to 1"):
         splits.split(table(), (0.5, 0.5, 0.5))
+
+
+def shown(part: str, patient: str, source: str, picture: str | None = "") -> dict:
+    """Return one row of the table that `check_people` takes; without a picture if it is None."""
+    row = {"part": part, "patient": patient, "source": source}
+    return row if picture is None else row | {"picture": picture}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "leaks"),
+    [
+        (shown("train", "anna", "A"), shown("test", "anna", "B"), True),
+        (shown("train", "001", "A", "f00d"), shown("test", "001", "B", "beef"), False),
+        (shown("train", "001", "A", "f00d"), shown("test", "001", "A", "beef"), True),
+        (shown("train", "001", "A", "f00d"), shown("test", "001", "copy of A", "f00d"), True),
+        (shown("train", "001", "A", "f00d"), shown("test", "002", "A", "f00d"), False),
+        (shown("train", "001", "A"), shown("test", "001", "B", "beef"), False),
+        (shown("train", "001", "A"), shown("test", "001", "A", "beef"), True),
+        (shown("train", "001", "A", None), shown("test", "001", "B", "beef"), True),
+    ],
+    ids=[
+        "stated names mean the same everywhere",
+        "names of files belong to their source",
+        "names of files in one source",
+        "a copy under another name",
+        "two files of one source are two patients",
+        "a stated name and one of a file",
+        "the table has come to state its patients",
+        "a run of an earlier release does not say whose names were stated",
+    ],
+)
+def test_a_name_taken_from_a_file_belongs_to_its_source(one, other, leaks):
+    people = pd.DataFrame([one, other, shown("validation", "bert", "A")])
+    if not leaks:
+        splits.check_people(people)
+        return
+    with pytest.raises(TableError, match=f"{one['patient']} in test and train[\\s\\S]*column `patient`"):
+        splits.check_people(people)

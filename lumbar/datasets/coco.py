@@ -178,7 +178,8 @@ def _completed(table: pd.DataFrame, root: Path, notes: list[str]) -> pd.DataFram
         notes.append("patients are not stated: each picture counts as a patient of its own, named after the file")
     return table.assign(
         patient=table["patient"].fillna(table["image"].map(lambda image: str(Path(image).with_suffix("")))).astype(str),
-        source=table["source"].fillna(root.name),
+        patient_from_file=table["patient"].isna(),
+        source=table["source"].fillna(root.absolute().name),
         view=table["view"].fillna(shown.replace("", "sagittal")),
         contrast=table["contrast"].fillna(""),
         width=table["width"].astype(float).fillna(headers["width"]),

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from lumbar.core.errors import DatasetError
 from lumbar.datasets.dataset import Dataset, Reader
@@ -58,7 +59,8 @@ def read(root: Path) -> Dataset:
     names = points["image"].map(lambda image: Path(image).name)
     found = names.map(_CONTRAST.search)
     table = points.assign(
-        patient=names.map(_patient),
+        patient=_patients(points["image"]),
+        patient_from_file=True,
         source=root.resolve().name,
         view="sagittal",
         contrast=[match[1] if match else "" for match in found],
@@ -126,10 +128,20 @@ def _candidates(root: Path, labels: Path) -> Iterator[Path]:
     yield from (folder / f"{scan}{ending}" for folder in folders for ending in _ENDINGS)
 
 
-def _patient(name: str) -> str:
-    """Return the subject of a BIDS name, or else the name without its ending."""
-    subject = re.match(r"sub-[^_.]+", name)
-    return subject[0] if subject else re.sub(r"(_0000)?\.nii(\.gz)?$", "", name)
+def _patients(images: pd.Series) -> pd.Series:
+    """Name the patient of each volume after the subject of its BIDS name, or else after the file without its ending.
+
+    Where files of several folders have the same name (``p1/t2.nii.gz``, ``p2/t2.nii.gz``), each folder of the data set
+    is a patient.
+    """
+    paths = images.map(Path)
+    names = paths.map(lambda path: re.sub(r"(_0000)?\.nii(\.gz)?$", "", path.name))
+    subjects = names.str.extract(r"^(sub-[^_.]+)", expand=False)
+    folders = paths.map(lambda path: path.parts[0] if len(path.parts) > 1 else None)
+    others = pd.DataFrame({"name": names, "folder": folders})[subjects.isna()].dropna()
+    if others.groupby("name")["folder"].nunique().gt(1).any():
+        names = folders.fillna(names)
+    return subjects.fillna(names)
 
 
 READER = Reader(

@@ -78,14 +78,16 @@ def _completed(table: pd.DataFrame, root: Path, notes: list[str]) -> pd.DataFram
         notes.append("pictures whose plane neither the table nor the file states are assumed to be sagittal")
     given = {
         "patient": table["image"].map(lambda image: str(Path(image).with_suffix(""))),
-        "source": root.name,
+        "source": root.absolute().name,
         "contrast": "",
         "side": "",
     }
     added = {column: values for column, values in given.items() if column not in table}
     for column in ("width", "height", "pixel_width", "pixel_height"):
         added[column] = table[column].fillna(headers[column]) if column in table else headers[column]
-    return table.assign(**added, view=view.replace("", "sagittal"))
+    return table.assign(
+        **added, view=view.replace("", "sagittal"), patient_from_file=pd.Series("patient" in added, table.index)
+    )
 
 
 def _only(folder: Path) -> Path:

@@ -44,6 +44,9 @@ _NAMED = 20
 INDEX = ("image", "patient", "source", "view", "contrast", "level", "width", "height", "pixel_width", "pixel_height")
 """Columns of `Prepared.index`."""
 
+OPTIONAL = ("frame", "patient_from_file")
+"""Further columns of `Prepared.index`, where the table has them."""
+
 
 def load_prepared(
     path: str | Path,
@@ -126,7 +129,7 @@ def _images(dataset: Dataset, views: tuple[str, ...]) -> tuple[pd.DataFrame, np.
             expected=", ".join(views),
         )
     names = landmarks.image_names(table)
-    columns = [*INDEX, *(["frame"] if "frame" in table else [])]
+    columns = [*INDEX, *(column for column in OPTIONAL if column in table)]
     index = table.loc[~names.duplicated(), columns].reset_index(drop=True)
     index["level"] = index["level"].where(index["view"] == "axial", "")
     points = np.full((len(index), len(channels), 2), np.nan)

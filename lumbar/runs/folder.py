@@ -21,7 +21,7 @@ HISTORY = ("epoch", "loss", "mae_px", "val_loss", "val_mae_px", "learning_rate",
 """Columns of ``history.csv``, see `read_history`."""
 
 SPLIT = ("patient", "source", "part")
-"""Columns of ``split.csv``."""
+"""Columns that every ``split.csv`` has; that of an earlier release lacks picture."""
 
 
 def run_folder(run: Path | None) -> Path:
@@ -136,7 +136,8 @@ def read_split(run: Path) -> pd.DataFrame:
     """Return the part of the split that each patient was in.
 
     Returns:
-        DataFrame with the text columns patient, source and part, one row a patient.
+        DataFrame with the text columns patient, source and part, one row a patient; and picture, see `Prepared.people`.
+        A patient who is named after a file has a row for each different image.
 
     Raises:
         RunError: If the file is missing or damaged.
@@ -145,7 +146,7 @@ def read_split(run: Path) -> pd.DataFrame:
 
     path = run / "split.csv"
     try:
-        split = pd.read_csv(path, dtype=str)
+        split = pd.read_csv(path, dtype=str, keep_default_na=False)
         if missing := {*SPLIT} - {*split.columns}:
             raise ValueError(f"no column {', '.join(sorted(missing))}")
     except (OSError, ValueError) as error:  # pandas's parsers raise subclasses of ValueError
@@ -177,7 +178,7 @@ def write_config(
     Args:
         run: Its folder.
         settings: As they were given, open ones included.
-        index: One row an image, with the columns of `SPLIT`.
+        index: One row an image, with the columns of `SPLIT` and picture.
         data: What identifies the prepared data: fingerprint, version of the preparation.
         start: What identifies the network to start from: started_from (its digest, or None) and synthetic (whether it
             has seen synthetic patients only).
@@ -191,8 +192,8 @@ def write_config(
     if (run / "config.json").is_file():
         _note_start(run, here)
         return
-    split = index[[*SPLIT]].drop_duplicates().sort_values("patient")
-    write_table(run / "split.csv", split)
+    write_table(run / "split.csv", index[[*SPLIT, "picture"]].drop_duplicates().sort_values("patient"))
+    split = index[[*SPLIT]].drop_duplicates()
     write_json(
         run / "config.json",
         {

@@ -44,10 +44,8 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
         part_of = splits.fold(own.index, settings.folds, settings.fold, seed=settings.seed)
     where = own.index["patient"].map(part_of)
     extra = [prepared(folder) for folder in settings.extra]
-    splits.check_split(
-        [*own.index["patient"], *(patient for more in extra for patient in more.index["patient"])],
-        [*where, *("train" for more in extra for _ in more.index["patient"])],
-    )
+    people = [own.people.assign(part=where), *(more.people.assign(part="train") for more in extra)]
+    splits.check_people(pd.concat(people, ignore_index=True))
     parts = {part: own.select((where == part).to_numpy()) for part in PARTS}
     parts["train"] = concatenate([parts["train"], *extra])
     return parts
@@ -62,8 +60,8 @@ def _data_folder(settings: TrainingSettings, progress: bool) -> Path:
 
 
 def index_of(parts: dict[str, Prepared]) -> pd.DataFrame:
-    """Return one row for each image, with its patient, source and part."""
-    return pd.concat([prepared.index.assign(part=part) for part, prepared in parts.items()])
+    """Return one row for each image, with its patient, source, part and picture (see `Prepared.people`)."""
+    return pd.concat([prepared.people.assign(part=part) for part, prepared in parts.items()], ignore_index=True)
 
 
 def fingerprint(parts: dict[str, Prepared]) -> str:

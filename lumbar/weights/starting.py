@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from lumbar import splits
 from lumbar.core.constants import PARTS
 from lumbar.core.digests import digest_of_file
@@ -47,16 +49,15 @@ def starting_point(name: str, parts: dict[str, Prepared]) -> StartingPoint:
         RunError: If there is no such network, or files of its run are missing or damaged.
     """
     network = find(name)
-    known: list[str] = []
+    people = [parts[part].people.assign(part="measuring") for part in PARTS[1:]]
     ancestor, file = name, network.file
     while ancestor is not None and ancestor not in released():
         split = read_split(file.parent)
-        known += split.loc[split["part"] == "train", "patient"].tolist()
+        people.append(split[split["part"] == "train"])
         ancestor = load_config(file.parent)["settings"].get("weights")
         if ancestor is not None:
             file = find(ancestor).file
-    measuring = [who for part in PARTS[1:] for who in parts[part].index["patient"].unique()]
-    splits.check_split([*known, *measuring], ["train"] * len(known) + ["measuring"] * len(measuring))
+    splits.check_people(pd.concat(people, ignore_index=True))
     return StartingPoint(network, digest_of_file(network.file))
 
 

@@ -103,6 +103,23 @@ def test_patients_and_contrasts_come_from_the_names(root):
     assert prepare(datasets.load(root), progress=False).images.shape[0] == 3
 
 
+@pytest.mark.parametrize(
+    ("images", "patients"),
+    [
+        (("p1/t1", "p1/t2", "p2/t1", "p2/t2", "p3/only"), ["p1", "p1", "p2", "p2", "p3"]),
+        (("p1/a", "p1/b", "p2/c"), ["a", "b", "c"]),
+        (("p1/sub-01_T2w", "p2/sub-01_T2w", "p2/sub-02_T2w"), ["sub-01", "sub-01", "sub-02"]),
+    ],
+    ids=["equal names in several folders", "names of their own", "BIDS"],
+)
+def test_files_of_equal_names_in_folders_of_patients_are_not_one_patient(root, images, patients):
+    for image in images:
+        add(root, f"{image}.nii.gz", f"{image}_label-discs_dlabel.nii.gz")
+    table = datasets.load(root).table.drop_duplicates("image")
+    assert table["patient"].tolist() == patients
+    assert table["patient_from_file"].all()
+
+
 def test_missing_labels_are_missing_points(root):
     add(root, "scan.nii.gz", "scan_step1_levels.nii.gz", {disc: VOXELS[disc] for disc in (21, 24)})
     assert datasets.load(root).table["x"].isna().tolist() == [False, True, True, False, True]

@@ -265,6 +265,13 @@ def test_coco_points_and_those_not_marked(tmp_path):
     assert any("patient of its own" in note for note in dataset.notes)
 
 
+def test_coco_may_state_the_patients_of_some_images(tmp_path):
+    folder = layouts.coco(tmp_path, pictures=2)
+    change_coco(folder, lambda content: content["images"][0].update(patient="anna"))
+    shown = datasets.load(folder).table.drop_duplicates("image")
+    assert shown[["patient", "patient_from_file"]].to_numpy().tolist() == [["anna", False], ["images/patient-2", True]]
+
+
 def test_coco_states_patient_and_view_and_the_file_may_be_named(tmp_path):
     folder = layouts.coco(tmp_path)
 
@@ -367,6 +374,7 @@ def test_own_csv_reads_missing_columns_from_the_images(tmp_path):
     assert pictures.loc["scans/001.png", ["width", "height", "source"]].tolist() == [64, 96, "mine"]
     assert np.isnan(pictures.loc["scans/001.png", "pixel_width"])
     assert pictures["patient"].tolist() == ["scans/001", "scans/002"]
+    assert pictures["patient_from_file"].all()
     assert any("patient of its own" in note for note in dataset.notes)
     assert any("assumed to be sagittal" in note for note in dataset.notes)
 
@@ -380,6 +388,13 @@ def test_own_csv_keeps_its_own_columns(tmp_path):
     first = dataset.table.iloc[0]
     columns = ["patient", "view", "pixel_width", "pixel_height", "reader"]
     assert first[columns].tolist() == ["007", "coronal", 0.5, 0.7, "JD"]
+    assert not dataset.table["patient_from_file"].any()
+
+
+@pytest.mark.parametrize("layout", [layouts.own_csv, layouts.coco])
+def test_the_source_of_the_current_folder_is_its_name(tmp_path, monkeypatch, layout):
+    monkeypatch.chdir(layout(tmp_path / "mine"))
+    assert set(datasets.load(".").table["source"]) == {"mine"} == set(datasets.load(tmp_path / "mine").table["source"])
 
 
 def test_own_csv_names_missing_columns_and_gives_an_example(tmp_path):

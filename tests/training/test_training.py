@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,16 +14,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from lumbar import inference, runs
 from lumbar.core import paths
 from lumbar.core.backend import keras
+from lumbar.core.constants import LEVELS, PARTS
 from lumbar.core.errors import RunError, SettingsError, TableError
 from lumbar.phantom import PhantomSettings, write_dataset
-from lumbar.runs.folder import HISTORY, load_settings, read_history
+from lumbar.runs.folder import HISTORY, load_settings, read_history, read_split
 from lumbar.runs.settings import TrainingSettings
 from lumbar.training.data import prepared_parts
 from lumbar.training.job import train
+from lumbar.weights.starting import starting_point
 
 
 @pytest.fixture(scope="module")
@@ -225,3 +229,47 @@ def test_the_heatmap_network_is_reproducible_and_gives_points_and_probabilities(
     points, probability = inference.predict_with_probability(run / "best.keras", test, progress=False)
     assert points.shape == test.points.shape
     assert ((probability > 0) & (probability <= 1)).all()
+
+
+def two_sources(folder: Path) -> tuple[Path, Path]:
+    """Write two data sets of different pictures whose files have the same names and whose tables state no patient."""
+    rng = np.random.default_rng(5)
+    for name, count in (("A", 8), ("B", 2)):
+        (folder / name).mkdir()
+        lines = ["image,level,x,y"]
+        for number in range(count):
+            picture = rng.integers(0, 255, (64, 64)).astype(np.uint8)
+            Image.fromarray(picture).save(folder / name / f"{number:03}.png")
+            lines += [f"{number:03}.png,{level},32,{10 + 10 * order}" for order, level in enumerate(LEVELS)]
+        (folder / name / "points.csv").write_text("\n".join(lines))
+    return folder / "A", folder / "B"
+
+
+def test_equal_file_names_of_two_sources_are_different_patients(small, tmp_path):
+    first, second = two_sources(tmp_path)
+    alone = prepared_parts(replace(small, data=first), progress=False)
+    parts = prepared_parts(replace(small, data=first, extra=(second,)), progress=False)
+    for part in PARTS[1:]:
+        assert parts[part].index["patient"].tolist() == alone[part].index["patient"].tolist()
+    assert {*alone["train"].index["patient"]} | {"000", "001"} == {*parts["train"].index["patient"]}
+    assert len(parts["train"].images) == len(alone["train"].images) + 2
+    shutil.copytree(first, tmp_path / "copy")
+    with pytest.raises(TableError, match=r"more than one part[\s\S]*column `patient`"):
+        prepared_parts(replace(small, data=first, extra=(tmp_path / "copy",)), progress=False)
+
+
+def test_a_network_may_start_from_one_trained_on_equal_file_names_of_another_source(small, tmp_path):
+    first, second = two_sources(tmp_path)
+    shutil.copytree(first, tmp_path / "copy")
+    trained = train(replace(small, data=first, extra=(second,), epochs=1, name="first source"), progress=False)
+    split = read_split(trained)
+    assert len(split) == 10
+    assert set(split.loc[split["source"] == "B", "patient"]) == {"000", "001"}
+    others = {
+        part: replace(each, images=255 - np.asarray(each.images), index=each.index.assign(source="C"))
+        for part, each in prepared_parts(replace(small, data=first), progress=False).items()
+    }
+    assert starting_point(trained.name, others).network.file == trained / "best.keras"
+    copied = replace(small, data=tmp_path / "copy", seed=small.seed + 1)
+    with pytest.raises(TableError, match="more than one part"):
+        starting_point(trained.name, prepared_parts(copied, progress=False))
