@@ -4,11 +4,14 @@ A label is a single voxel at the posterior tip of its disc, from 21 for L1/L2 to
 
 - BIDS: `sub-X/anat/sub-X_T2w.nii.gz` and, in `derivatives/labels/sub-X/anat/`, `sub-X_T2w_label-discs_dlabel.nii.gz` or
   `sub-X_T2w_labels-disc-manual.nii.gz`;
-- one folder: `scan.nii.gz` and one of those names, or `scan_step1_levels.nii.gz` (``sct_deepseg``);
-- TotalSpineSeg: `step1_levels/scan.nii.gz`, with the volume beside that folder, one folder above, or in
-  `input/scan_0000.nii.gz`.
+- one folder: `scan.nii.gz` and one of those names, or what ``sct_deepseg`` writes beside the volume:
+  `scan_totalspineseg_discs.nii.gz` (``spine``, releases 7.2 and 7.3) or `scan_step1_levels.nii.gz`
+  (``totalspineseg``, releases 6.5 to 7.1);
+- TotalSpineSeg: `step1_levels/scan.nii.gz`, with the volume beside that folder, one folder above, in the folder
+  `sub-X/anat/` of either, or in `input/scan_0000.nii.gz`.
 
-Sources: the labelling conventions of the toolbox; TotalSpineSeg's inference and extract_levels.
+Sources: the labelling conventions of the toolbox; ``sct_deepseg`` of its releases; inference and extract_levels of
+TotalSpineSeg 20260429.
 """
 
 from __future__ import annotations
@@ -34,14 +37,16 @@ FURTHEST_MM = 5.0
 """Largest distance of a label's voxels from their centre, mm; larger labels are segmentations, not points."""
 
 _NAME = re.compile(
-    r"(?P<scan>.+)_(?:labels-disc(?:-manual)?|label-discs?(?:_desc-[A-Za-z0-9]+)?_dlabel|step1_levels)\.nii(?:\.gz)?"
+    r"(?P<scan>.+)_(?:labels-disc(?:-manual)?|label-discs?(?:_desc-[A-Za-z0-9]+)?_dlabel|step1_levels"
+    r"|totalspineseg_discs)\.nii(?:\.gz)?"
 )
 _ENDINGS = (".nii.gz", ".nii")
+_FOLDERS = ("", "*/", "*/anat/", "*/*/anat/", "derivatives/*/*/anat/", "derivatives/*/*/*/anat/")
 _PATTERNS = (
-    *("derivatives/*/*/anat/*disc*.nii*", "derivatives/*/*/*/anat/*disc*.nii*", "*disc*.nii*", "*/*disc*.nii*"),
-    *("*/anat/*disc*.nii*", "*_step1_levels.nii*", "*/*_step1_levels.nii*"),
+    *(folder + name for folder in _FOLDERS for name in ("*disc*.nii*", "*_step1_levels.nii*")),
     *("step1_levels/*.nii*", "*/step1_levels/*.nii*"),
 )
+_SUBJECT = re.compile(r"sub-[^_.]+")
 _CONTRAST = re.compile(r"_(T1|T2)w(?:_|\.|$)")
 
 
@@ -124,6 +129,8 @@ def _candidates(root: Path, labels: Path) -> Iterator[Path]:
         folders = [root.joinpath(*inside[:at], *inside[at + 2 :])]
     elif labels.parent.name == "step1_levels":
         folders = [labels.parents[1], *([labels.parents[2]] if len(inside) > 1 else [])]
+        subject = _SUBJECT.match(scan)
+        folders += [folder / subject[0] / "anat" for folder in folders if subject]
         yield from (labels.parents[1] / "input" / f"{scan}_0000{ending}" for ending in _ENDINGS)
     yield from (folder / f"{scan}{ending}" for folder in folders for ending in _ENDINGS)
 
@@ -136,7 +143,7 @@ def _patients(images: pd.Series) -> pd.Series:
     """
     paths = images.map(Path)
     names = paths.map(lambda path: re.sub(r"(_0000)?\.nii(\.gz)?$", "", path.name))
-    subjects = names.str.extract(r"^(sub-[^_.]+)", expand=False)
+    subjects = names.map(lambda name: match[0] if (match := _SUBJECT.match(name)) else None)
     folders = paths.map(lambda path: path.parts[0] if len(path.parts) > 1 else None)
     others = pd.DataFrame({"name": names, "folder": folders})[subjects.isna()].dropna()
     if others.groupby("name")["folder"].nunique().gt(1).any():
@@ -146,7 +153,10 @@ def _patients(images: pd.Series) -> pd.Series:
 
 READER = Reader(
     layout="disc labels of the Spinal Cord Toolbox or TotalSpineSeg",
-    looks_for="<scan>.nii.gz and <scan>_label-discs_dlabel.nii.gz, beside it or in derivatives/labels/",
+    looks_for=(
+        "<scan>.nii.gz and <scan>_totalspineseg_discs.nii.gz or <scan>_label-discs_dlabel.nii.gz, beside it or in "
+        "derivatives/labels/"
+    ),
     recognises=lambda root: bool(_label_files(root)),
     read=read,
 )

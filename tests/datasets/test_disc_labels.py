@@ -33,9 +33,17 @@ PLACES = {
     "bids, older": ("sub-1/anat/sub-1_T2w.nii.gz", "derivatives/labels/sub-1/anat/sub-1_T2w_labels-disc-manual.nii.gz"),
     "one folder": ("scan.nii.gz", "scan_labels-disc.nii.gz"),
     "folders of patients": ("sub-01/sub-01_T2w.nii.gz", "sub-01/sub-01_T2w_labels-disc-manual.nii.gz"),
-    "sct_deepseg": ("t2.nii.gz", "t2_step1_levels.nii.gz"),
+    "sct_deepseg to 7.1": ("t2.nii.gz", "t2_step1_levels.nii.gz"),
+    "sct_deepseg from 7.2": ("t2.nii.gz", "t2_totalspineseg_discs.nii.gz"),
+    "sct_deepseg from 7.2, a volume that is not compressed": ("t2.nii", "t2_totalspineseg_discs.nii.gz"),
+    "sct_deepseg from 7.2, BIDS": ("sub-1/anat/sub-1_T2w.nii.gz", "sub-1/anat/sub-1_T2w_totalspineseg_discs.nii.gz"),
+    "sct_deepseg from 7.2, BIDS, session": (
+        "sub-1/ses-2/anat/sub-1_ses-2_T2w.nii.gz",
+        "sub-1/ses-2/anat/sub-1_ses-2_T2w_totalspineseg_discs.nii.gz",
+    ),
     "TotalSpineSeg": ("scan.nii.gz", "step1_levels/scan.nii.gz"),
     "TotalSpineSeg in a folder": ("sub-01_T2w.nii.gz", "out/step1_levels/sub-01_T2w.nii.gz"),
+    "TotalSpineSeg, BIDS": ("sub-01/anat/sub-01_T2w.nii.gz", "out/step1_levels/sub-01_T2w.nii.gz"),
     "TotalSpineSeg --iso": ("input/scan_0000.nii.gz", "step1_levels/scan.nii.gz"),
     "unpacked": ("scan.nii", "scan_label-disc_dlabel.nii"),
 }  # fmt: skip
