@@ -12,6 +12,7 @@ a series may be on several neighbouring slices.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -64,13 +65,16 @@ def read(root: Path) -> Dataset:
     return Dataset(root.name, root, table, (*labels.attrs["notes"], *notes))
 
 
-def with_images(labels: pd.DataFrame, root: Path, tables: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def with_images(
+    labels: pd.DataFrame, root: Path, tables: Path, notes: Sequence[str] = ()
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Select the labels that are landmarks, and add the columns of a landmark table and the grades.
 
     Args:
         labels: Columns `IDS`, condition, level (text) and side ("", "left" or "right").
         root: Folder of `train_images`.
         tables: Folder of `train_series_descriptions.csv` and `train.csv`; either file may be missing.
+        notes: What the caller has left out already.
 
     Returns:
         The landmarks, with the index of `labels`; and notes on what was left out.
@@ -78,7 +82,7 @@ def with_images(labels: pd.DataFrame, root: Path, tables: Path) -> tuple[pd.Data
     Raises:
         DatasetError: If none is left, a table cannot be read, or an image would lie outside the folder.
     """
-    notes: list[str] = []
+    notes = list(notes)
     table = _landmarks(labels, notes)
     table = _described(table, tables / SERIES, notes)
     table = _of_one_level(table, notes)

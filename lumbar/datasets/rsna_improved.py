@@ -5,6 +5,10 @@ relative_x is read as x / width, its meaning in `coords_pretrain.csv`. Each leve
 stenosis: side R is at the canal and is read; side L was added at the other edge of the disc and is not. The images are
 not in that set. They are looked for beside the table, then in the folder of the RSNA set, either next to the table's
 folder or in data/.
+
+In some series the points at the canal have the placeholder 1 as instance_number, which is the outermost slice. The
+table does not say on which slice they were marked, so they are left out. Code published with solutions of the RSNA
+competition skips the same series.
 """
 
 from __future__ import annotations
@@ -24,6 +28,9 @@ RSNA = "rsna-2024-lumbar-spine-degenerative-classification"
 AT_THE_CANAL = "R"
 """Side of the canal stenosis points that are read."""
 
+OUTERMOST = 1
+"""Instance number of the outermost sagittal slice, which never shows the canal."""
+
 _SIDES = {"L": "left", "R": "right"}
 _SUBARTICULAR = r"^(?:Left |Right )?Subarticular Stenosis$"
 
@@ -39,10 +46,12 @@ def read(root: Path) -> Dataset:
     """
     text = ("series_id", "condition", "side", "instance_number", "study_id", "level")
     given = read_csv(root / TABLE, text=text, numbers=("relative_x", "relative_y"))
-    added = (given["condition"] == rsna.CANAL) & (given["side"] != AT_THE_CANAL)
-    labels = _as_rsna(given[~added].drop(columns=[c for c in given if c.startswith("Unnamed")]))
+    canal = given["condition"] == rsna.CANAL
+    added = canal & (given["side"] != AT_THE_CANAL)
+    unplaced = canal & ~added & ~(pd.to_numeric(given["instance_number"], errors="coerce") > OUTERMOST)
+    labels = _as_rsna(given[~added & ~unplaced].drop(columns=[c for c in given if c.startswith("Unnamed")]))
     images = _image_folder(root)
-    table, notes = rsna.with_images(labels, images, images)
+    table, notes = rsna.with_images(labels, images, images, _unplaced_note(given[unplaced]))
     relative = table[["relative_x", "relative_y"]].apply(pd.to_numeric, errors="coerce")
     table = table.assign(x=relative["relative_x"] * table["width"], y=relative["relative_y"] * table["height"])
     notes = (
@@ -51,6 +60,17 @@ def read(root: Path) -> Dataset:
         f"{added.sum()} points of {rsna.CANAL} that are not at the canal are left out",
     )
     return Dataset(root.name, images, table, notes)
+
+
+def _unplaced_note(points: pd.DataFrame) -> tuple[str, ...]:
+    if points.empty:
+        return ()
+    placeholders = ", ".join(sorted(points["instance_number"].replace("", "empty").unique()))
+    return (
+        f"{len(points)} points of {rsna.CANAL} in {points['series_id'].nunique()} series are left out: their "
+        f"instance_number is a placeholder ({placeholders}), "
+        "and the table does not say on which slice they lie",
+    )
 
 
 def _as_rsna(given: pd.DataFrame) -> pd.DataFrame:

@@ -176,6 +176,47 @@ def test_improved_points_find_the_images(tmp_path, where):
     assert main(["check", str(folder)]) == 0
 
 
+def improved_beside_images(folder):
+    """Write the images of RSNA 2024 and the improved table, without the set's own table of points."""
+    layouts.rsna_improved(layouts.rsna(folder), folder)
+    (folder / "train_label_coordinates.csv").unlink()
+    return folder
+
+
+def place_canal_points(folder, study, instance):
+    """Give the points at the canal of one study another instance_number, and write the image of that number."""
+    file = folder / "coords_rsna_improved.csv"
+    table = pd.read_csv(file, index_col=0, dtype=str)
+    canal = (table["condition"] == "Spinal Canal Stenosis") & (table["side"] == "R") & (table["study_id"] == str(study))
+    table.loc[canal, "instance_number"] = instance
+    table.to_csv(file)
+    series = folder / "train_images" / str(study) / str(study + 1)
+    layouts.grey_dicom(series / f"{instance or 0}.dcm", layouts.SAGITTAL)
+
+
+@pytest.mark.parametrize("placeholder", ["1", "-1", ""])
+def test_improved_points_of_an_unknown_slice_are_left_out_and_counted(tmp_path, placeholder):
+    folder = improved_beside_images(tmp_path)
+    place_canal_points(folder, 4003253, placeholder)
+    dataset = datasets.load(folder)
+    sagittal = dataset.table[dataset.table["view"] == "sagittal"]
+    assert set(sagittal["image"]) == {f"train_images/4646740/4646741/{number}.dcm" for number in (8, 9)}
+    assert len(dataset.table) == 30 - 5
+    assert (
+        "5 points of Spinal Canal Stenosis in 1 series are left out: their instance_number is a placeholder "
+        f"({placeholder or 'empty'}), and the table does not say on which slice they lie"
+    ) in dataset.notes
+
+
+def test_improved_points_on_the_second_slice_are_read_and_axial_ones_on_the_first(tmp_path):
+    folder = improved_beside_images(tmp_path)
+    place_canal_points(folder, 4003253, "2")
+    table = datasets.load(folder).table
+    assert len(table) == 30
+    assert table["image"].eq("train_images/4003253/4003254/2.dcm").sum() == 5
+    assert table.loc[table["image"].str.endswith("/1.dcm"), "view"].tolist() == ["axial"] * 4
+
+
 def test_improved_points_are_not_taken_for_the_set_they_are_published_in(tmp_path):
     folder = write_kaggle(tmp_path / "kaggle", [("lsd", "0001.jpg")])
     pictures = layouts.rsna(tmp_path / "rsna-2024-lumbar-spine-degenerative-classification")
