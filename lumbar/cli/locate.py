@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = from_flags(LocateSettings, arguments)
     if arguments.series_only:
-        study = read_study(arguments.paths, study=settings.study)
+        study = read_study(arguments.paths, study=settings.study, common_frame=settings.common_frame)
         print(study)
         return _report_refused(study.refused)
     check_writable(arguments.out)

@@ -159,6 +159,11 @@ class LocateSettings:
         None, "number or UID of the sagittal series to use (default: the one with the longest echo time)"
     )
     axial: tuple[str, ...] = setting((), "numbers or UIDs of the axial series to use (default: all)")
+    common_frame: bool = setting(
+        True,
+        "assume one frame of reference for series that each state one of their own, as de-identified studies do, if "
+        "their positions agree; the levels are flagged",
+    )
     middle: str = setting("confidence", "how the mid-sagittal slice is chosen", choices=("confidence", "geometry"))
 
 

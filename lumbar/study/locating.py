@@ -15,6 +15,7 @@ from lumbar.core.errors import ScanError, StudyError
 from lumbar.imaging.dicom.slice_header import SliceHeader
 from lumbar.runs.settings import LocateSettings
 from lumbar.study import plausibility
+from lumbar.study.frames import ASSUMED, is_assumed
 from lumbar.study.levels import find_axial_slice, spine_directions
 from lumbar.study.reading import Study, read_study
 from lumbar.study.sagittal import Midsagittal, find_midsagittal
@@ -77,7 +78,7 @@ def locate(
         RunError: If there is no such network, or it was not trained on sagittal images.
     """
     network = weights.find(settings.weights)
-    study = read_study(paths, study=settings.study, progress=progress)
+    study = read_study(paths, study=settings.study, common_frame=settings.common_frame, progress=progress)
     sagittal = study.stacks("sagittal", () if settings.sagittal is None else (settings.sagittal,))
     if not sagittal:
         raise StudyError(
@@ -126,6 +127,9 @@ def _table(
     directions = spine_directions(xyz)
     places = [find_axial_slice(point, along, reference, axial) for point, along in zip(xyz, directions, strict=True)]
     doubts, notes = plausibility.find_doubts(middle, others)
+    for doubt, place in zip(doubts, places, strict=True):
+        if place.slice and is_assumed(middle.slice, place.slice):
+            doubt.append(ASSUMED)
     found = middle.points
     rows = []
     for n, (level, place) in enumerate(zip(LEVELS, places, strict=True)):

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from lumbar.core.errors import ScanError, StudyError
 from lumbar.imaging import begins_as_dicom
 from lumbar.imaging.dicom.slice_header import SliceHeader, read_headers
+from lumbar.study.frames import assume_common_frame
 from lumbar.study.series import Series, group_into_series
 from lumbar.study.stacks import Stack
 
@@ -63,12 +64,16 @@ class Study:
         return "\n".join([*lines, *(f"warning: {text}" for text in self.warnings)])
 
 
-def read_study(paths: Sequence[str | Path], *, study: str | None = None, progress: bool = True) -> Study:
+def read_study(
+    paths: Sequence[str | Path], *, study: str | None = None, common_frame: bool = True, progress: bool = True
+) -> Study:
     """Read a study from the headers of its files.
 
     Args:
         paths: DICOM files, and folders of them, searched recursively; the names of the files do not matter.
         study: Study Instance UID of the study to read, if there are several.
+        common_frame: Whether series that each state a frame of reference of their own may be taken to share one, see
+            `lumbar.study.frames`.
         progress: Whether to show a progress bar.
 
     Raises:
@@ -86,7 +91,11 @@ def read_study(paths: Sequence[str | Path], *, study: str | None = None, progres
         raise refused[0]
     slices = _chosen(slices, study, paths)
     slices, warnings = _without_copies(slices)
-    return Study(group_into_series(slices), tuple(refused), tuple(warnings))
+    series = group_into_series(slices)
+    if common_frame:
+        series, assumptions = assume_common_frame(series)
+        warnings += assumptions
+    return Study(series, tuple(refused), tuple(warnings))
 
 
 def _dicom_files(paths: Sequence[str | Path]) -> list[Path]:

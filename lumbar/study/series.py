@@ -17,6 +17,9 @@ MODALITIES = ("MR", "CT", "")
 THICK_SLAB_MM = 20.0
 """Slices thicker than this are projections (MR myelography), in which a point has no depth."""
 
+NO_FRAME = "the files do not state their frame of reference, so no point can be mapped to or from them"
+"""Warning about a series without a frame of reference."""
+
 _LOCALISER = re.compile(
     r"(?<![a-z])(loc|locali[sz]ers?|locali[sz]ador|pilot|scouts?|survey|surview|topogram|(3|three)[ _-]?plane)(?![a-z])"
 )
@@ -94,7 +97,7 @@ def _series(slices: list[SliceHeader], *, shared: bool) -> Series:
     if len(placed) < len(slices):
         warnings.append(f"{len(slices) - len(placed)} slice(s) do not state their position and were left out")
     if not reference:
-        warnings.append("the files do not state their frame of reference, so no point can be mapped to or from them")
+        warnings.append(NO_FRAME)
     warnings += dict.fromkeys(text for each in placed for text in each.warnings)
     warnings += _irregularities(stacks)
     return Series(identity, reference, tuple(stacks), tuple(warnings), "", len(slices))

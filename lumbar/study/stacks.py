@@ -45,11 +45,14 @@ class Stack:
             a plane.
         acquisition: What distinguishes the stack from others at the same position, e.g. "EchoTime 100"; else "".
         warnings: Irregularities of the stack, in plain sentences.
+        common_frame: Frame of Reference UID that is assumed in place of the stated ones, see `lumbar.study.frames`; ""
+            if none is.
     """
 
     slices: tuple[SliceHeader, ...]
     acquisition: str = ""
     warnings: tuple[str, ...] = ()
+    common_frame: str = ""
 
     @cached_property
     def normal(self) -> np.ndarray:
@@ -71,8 +74,8 @@ class Stack:
 
     @property
     def frame_of_reference(self) -> str:
-        """Frame of Reference UID; "" if the files do not state it."""
-        return self.slices[0].frame_of_reference
+        """Frame of Reference UID, the assumed one if there is one; "" if it is not known."""
+        return self.common_frame or self.slices[0].frame_of_reference
 
     @cached_property
     def thickness(self) -> float | None:

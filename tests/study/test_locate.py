@@ -18,6 +18,7 @@ from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, dicom
 from lumbar.phantom.study import write_study
 from lumbar.study import LocateSettings, locate, midline
+from lumbar.study.frames import ASSUMED
 from lumbar.study.locating import COLUMNS
 from lumbar.study.plausibility import find_doubts
 from lumbar.study.reading import read_study
@@ -172,15 +173,50 @@ def test_what_cannot_be_done_is_refused(patient, tmp_path):
         locate([tmp_path / "cut.dcm"], progress=False)
 
 
-def test_axial_slices_of_another_frame_of_reference_get_no_points(patient, tmp_path):
-    shutil.copytree(patient / "sagittal-t2", tmp_path / "sagittal")
-    for file in (patient / "axial-t2").glob("*.dcm"):
+def with_own_frames(patient, target, **attributes):
+    """Copy a study as de-identification leaves it: each series has a frame of reference of its own.
+
+    Args:
+        patient: Folder of the study.
+        target: Folder to write.
+        attributes: Name of a series' folder → attributes to change there.
+    """
+    for file in patient.rglob("*.dcm"):
+        series = file.parent.name
         dataset = pydicom.dcmread(file)
-        dataset.FrameOfReferenceUID = dicom.uid("the patient got up in between")
-        dataset.save_as(tmp_path / file.name)
-    found = locate([tmp_path], LocateSettings(middle="geometry"), progress=False)
-    assert (found.table["axial_file"] == "").all()
-    assert "No point is mapped to series 4 (Axial T2)" in str(found)
+        dataset.FrameOfReferenceUID = dicom.uid("a frame of reference of its own", series)
+        dataset.update(attributes.get(series.replace("-", "_"), {}))
+        (target / series).mkdir(parents=True, exist_ok=True)
+        dataset.save_as(target / series / file.name)
+    return target
+
+
+def test_series_with_frames_of_reference_of_their_own_are_mapped_exactly_and_flagged(located, patient, truth, tmp_path):
+    found = locate([with_own_frames(patient, tmp_path / "study")], progress=False)
+    numbers = ["x_mm", "y_mm", "z_mm", "axial_x", "axial_y", "distance_mm", "angle_degrees"]
+    assert np.abs(found.table[numbers] - located.table[numbers]).to_numpy(float).max() < 1e-9
+    assert np.linalg.norm(millimetres(found.table) - millimetres(truth), axis=1).max() < 5
+    for row, true in zip(found.table.itertuples(), millimetres(truth), strict=True):
+        plane = imaging.read(row.axial_file).plane
+        there, projected = plane.to_patient([row.axial_x, row.axial_y]), plane.to_patient(plane.to_pixels(true))
+        assert np.linalg.norm(there - projected) < 5
+        assert ASSUMED in row.remark
+        assert row.flagged
+    assert "one frame of reference is assumed for series 2 (Sagittal T2/STIR), series 4 (Axial T2)" in str(found)
+
+
+def test_a_switch_refuses_to_assume_a_frame_of_reference(patient, tmp_path, capsys):
+    folder = with_own_frames(patient, tmp_path / "study")
+    assert main(["locate", str(folder), "--series-only"]) == 0
+    assert "one frame of reference is assumed" in capsys.readouterr().out
+    words = ["locate", str(folder), "--no-common-frame", "--middle", "geometry", "--out", str(tmp_path / "levels.csv")]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "is assumed" not in printed
+    assert "No point is mapped to series 4 (Axial T2)" in printed
+    written = pd.read_csv(tmp_path / "levels.csv")
+    assert written["axial_file"].isna().all()
+    assert not written["flagged"].any()
 
 
 def as_another_series(folder, target, **attributes):

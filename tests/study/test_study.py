@@ -197,6 +197,59 @@ def test_the_stations_of_a_whole_spine_are_not_repetitions(tmp_path):
     assert all(stack.warnings == () for stack in series.stacks)
 
 
+CORONAL = centred(np.array([3.0, 20.0, 40.0]), np.array([1.0, 0, 0]), np.array([0, 0, -1.0]), 1.0, 1.0)
+OWN = {"FrameOfReferenceUID": dicom.uid("a frame of reference of its own")}
+AXIAL_SERIES = {"SeriesNumber": 4} | OWN
+FRAMES = {
+    "each its own": ({}, AXIAL, AXIAL_SERIES, ""),
+    "none states one": ({"FrameOfReferenceUID": ""}, AXIAL, {"SeriesNumber": 4, "FrameOfReferenceUID": ""}, ""),
+    "the axial one states none": ({}, AXIAL, {"SeriesNumber": 4, "FrameOfReferenceUID": ""}, ""),
+    "sagittal series side by side": ({}, OBLIQUE, AXIAL_SERIES, ""),
+    "a coronal series": ({}, CORONAL, AXIAL_SERIES, ""),
+    "20 minutes later": (
+        {"AcquisitionDate": "20260102", "AcquisitionTime": "235000"},
+        AXIAL,
+        AXIAL_SERIES | {"AcquisitionDate": "20260103", "AcquisitionTime": "001000"},
+        "",
+    ),
+    "hours later": (
+        {"AcquisitionDate": "20260102", "AcquisitionTime": "0800"},
+        AXIAL,
+        AXIAL_SERIES | {"AcquisitionDate": "20260102", "AcquisitionTime": "151000"},
+        "7 hours passed",
+    ),
+    "another day": ({"AcquisitionDate": "20260102"}, AXIAL, AXIAL_SERIES | {"AcquisitionDate": "20260105"}, "72 hours"),
+    "lying otherwise": ({}, AXIAL, AXIAL_SERIES | {"PatientPosition": "HFP"}, r"lay differently \(HFP, HFS\)"),
+    "beside the sagittal plane": ({}, moved(AXIAL, np.array([20.0, 0, 0])), AXIAL_SERIES, "nor do the positions agree"),
+    "below the sagittal pictures": ({}, moved(AXIAL, np.array([0, 0, -60.0])), AXIAL_SERIES, "nor do the positions"),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_one_frame_of_reference_is_assumed_only_where_the_positions_agree(tmp_path, name):
+    sagittal, plane, attributes, why_not = FRAMES[name]
+    write_slices(tmp_path / "a", parallel(OBLIQUE, 9, 1.0), header("t2", **sagittal), thickness=1.0)
+    write_slices(tmp_path / "b", parallel(plane, 3, 1.0), header("other", **attributes), thickness=1.0)
+    found = study(tmp_path)
+    first, second = (series.stacks[0].frame_of_reference for series in found.series)
+    assert bool(first and first == second) == (not why_not)
+    assert re.search(why_not or "is assumed for series 1 .t2., series 4 .other.", found.warnings[0])
+    stated = read_study([tmp_path], common_frame=False, progress=False)
+    assert stated.warnings == ()
+    assert [each.stacks[0].frame_of_reference for each in stated.series] == [
+        each.frame_of_reference for each in found.series
+    ]
+
+
+def test_a_frame_of_reference_that_two_series_share_means_something(tmp_path):
+    write_slices(tmp_path / "a", parallel(OBLIQUE, 5, 4.4), header("t2"))
+    write_slices(tmp_path / "b", parallel(OBLIQUE, 5, 4.4), header("t1", SeriesNumber=2))
+    write_slices(tmp_path / "c", parallel(AXIAL, 3, 4.4), header("axial", **AXIAL_SERIES))
+    found = study(tmp_path)
+    assert found.warnings == ()
+    assert found.series[2].stacks[0].frame_of_reference == OWN["FrameOfReferenceUID"]
+
+
 LEFT_OUT = {
     "localiser by its image type": ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "Image Type"),
     "localiser by its description": ({"SeriesDescription": "T2_Localizer_3pl"}, "description"),
