@@ -18,7 +18,7 @@ from lumbar.study import plausibility
 from lumbar.study.frames import ASSUMED, is_assumed
 from lumbar.study.levels import find_axial_slice, spine_directions
 from lumbar.study.reading import Study, read_study
-from lumbar.study.sagittal import Midsagittal, find_midsagittal
+from lumbar.study.sagittal import ONLY_SLICE, Midsagittal, find_midsagittal
 from lumbar.study.stacks import Stack
 
 COLUMNS = (
@@ -56,7 +56,8 @@ class Located:
 
     def __str__(self) -> str:
         middle = self.middle
-        chosen = f"Mid-sagittal: slice {middle.number + 1} of {len(middle.stack.slices)} of {middle.name}"
+        kind = "Sagittal" if middle.alone else "Mid-sagittal"
+        chosen = f"{kind}: slice {middle.number + 1} of {len(middle.stack.slices)} of {middle.name}"
         return "\n".join(
             [str(self.study), "", f"{chosen}: {middle.why}.", *self.notes, "", *map(_in_words, self.table.itertuples())]
         )
@@ -109,13 +110,13 @@ def _echo_time(stack: Stack) -> float:
 def _preference(middle: Midsagittal, axial: Sequence[Stack]) -> tuple:
     """Return a sort key, the best slice first.
 
-    Slices come first whose points can be mapped to axial slices; then those that are not flagged, those with a longer
-    echo time (T2 weighting), and those with a higher confidence.
+    Slices come first whose points can be mapped to axial slices; then those known to be the middle one, those that are
+    not flagged, those with a longer echo time (T2 weighting), and those with a higher confidence.
     """
     reference = middle.stack.frame_of_reference
     mapped = bool(reference) and any(stack.frame_of_reference == reference for stack in axial)
     confidence = float(middle.points.confidence.mean())
-    return not mapped, middle.points.flagged, -_echo_time(middle.stack), -confidence
+    return not mapped, middle.alone, middle.points.flagged, -_echo_time(middle.stack), -confidence
 
 
 def _table(
@@ -128,6 +129,8 @@ def _table(
     places = [find_axial_slice(point, along, reference, axial) for point, along in zip(xyz, directions, strict=True)]
     doubts, notes = plausibility.find_doubts(middle, others)
     for doubt, place in zip(doubts, places, strict=True):
+        if middle.alone:
+            doubt.append(f"the sagittal slice is {ONLY_SLICE}")
         if place.slice and is_assumed(middle.slice, place.slice):
             doubt.append(ASSUMED)
     found = middle.points

@@ -16,6 +16,9 @@ from lumbar.study.series import Series
 from lumbar.study.stacks import Stack
 from lumbar.weights import Weights
 
+ONLY_SLICE = "the only slice of its series, so nothing shows whether it is the middle one"
+"""How the slice of a series of one slice was chosen."""
+
 
 @dataclass(frozen=True, eq=False)
 class Midsagittal:
@@ -34,6 +37,11 @@ class Midsagittal:
     number: int
     points: ScanPoints
     why: str
+
+    @property
+    def alone(self) -> bool:
+        """Whether the stack has no other slice, so that the middle is not known."""
+        return len(self.stack.slices) == 1
 
     @property
     def name(self) -> str:
@@ -102,6 +110,8 @@ def _prepared(header: SliceHeader, network: Weights) -> PreparedScan:
 def _chosen(stack: Stack, points: dict[int, ScanPoints]) -> tuple[int, str]:
     """Return the position of the mid-sagittal slice among those read, and how it was chosen."""
     numbers = list(points)
+    if len(stack.slices) == 1:
+        return 0, ONLY_SLICE
     geometric = _nearest(stack, numbers, midline.midpoint(stack))
     nearest = "nearest to the midpoint of the outermost slices"
     if len(numbers) == 1:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lumbar.core.constants import VIEWS
 from lumbar.imaging.dicom.slice_header import SliceHeader
 from lumbar.study.stacks import Stack, group_into_stacks
+from lumbar.study.torn import join_torn
 
 MODALITIES = ("MR", "CT", "")
 """Modalities whose slices show a spine as the networks know it; files that do not state one are accepted."""
@@ -62,11 +63,14 @@ class Series:
         Args:
             wanted: The number or UID.
         """
-        return wanted in (self.identity["series_number"], self.identity["series"])
+        identities = [self.identity, *(each.identity for stack in self.stacks for each in stack.slices)]
+        return any(wanted in (each["series_number"], each["series"]) for each in identities)
 
 
 def group_into_series(slices: Sequence[SliceHeader]) -> tuple[Series, ...]:
-    """Group slices into series by Series Instance UID; two series that share a UID are separated, with a warning.
+    """Group slices into series by Series Instance UID.
+
+    Two series that share a UID are separated, and one whose slices have a UID each is put together, with a warning.
 
     Args:
         slices: Slices of one study, in any order.
@@ -74,23 +78,39 @@ def group_into_series(slices: Sequence[SliceHeader]) -> tuple[Series, ...]:
     Returns:
         The series, sorted by number and UID.
     """
-    groups = defaultdict(list)
+    alike = defaultdict(list)
     for each in slices:
-        groups[each.identity["series"], *(each.identity[name] for name in _ALIKE), each.frame_of_reference].append(each)
-    uids = [key[0] for key in groups]
-    found = [_series(group, shared=uids.count(key[0]) > 1) for key, group in groups.items()]
+        alike[each.identity["series"], *(each.identity[name] for name in _ALIKE)].append(each)
+    groups = join_torn([group for members in alike.values() for group in _by_frame(members)])
+    uids = [group[0].identity["series"] for group in groups]
+    found = [_series(group, shared=uids.count(group[0].identity["series"]) > 1) for group in groups]
     return tuple(sorted(found, key=lambda each: (_number(each.identity["series_number"]), each.identity["series"])))
+
+
+def _by_frame(slices: list[SliceHeader]) -> list[list[SliceHeader]]:
+    """Separate slices by their frame of reference, unless each has its own: then it says nothing."""
+    frames = defaultdict(list)
+    for each in slices:
+        frames[each.frame_of_reference].append(each)
+    return [slices] if len(frames) == len(slices) else list(frames.values())
 
 
 def _series(slices: list[SliceHeader], *, shared: bool) -> Series:
     identity, reference = slices[0].identity, slices[0].frame_of_reference
     warnings = []
-    if not identity["series"]:
+    if len({each.identity["series"] for each in slices}) > 1:
+        warnings.append(
+            f"{len(slices)} series of one slice each were put together: they agree in description, echo and "
+            "orientation, and lie at regular positions"
+        )
+    elif not identity["series"]:
         warnings.append("the files have no Series Instance UID")
     elif shared:
         warnings.append(f"another series has the same Series Instance UID, {identity['series']}")
     placed = [each for each in slices if each.plane is not None]
     stacks = group_into_stacks(placed)
+    if len({each.frame_of_reference for each in slices}) > 1:
+        stacks = [replace(stack, common_frame=reference) for stack in stacks]
     left_out = _why_left_out(slices, placed, stacks)
     if left_out:
         return Series(identity, reference, (), tuple(warnings), left_out, len(slices))

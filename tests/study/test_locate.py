@@ -150,6 +150,27 @@ def test_the_command_can_list_the_series_without_a_network(patient, tmp_path, ca
     assert printed.count("axial, 1 slice of") == 5
 
 
+def test_a_series_torn_apart_is_located_as_a_whole_and_a_single_slice_claims_no_middle(
+    located, patient, tmp_path
+):
+    for file in patient.rglob("*.dcm"):
+        dataset = pydicom.dcmread(file)
+        dataset.SeriesInstanceUID = dicom.uid("a series of its own", file.parent.name, file.name)
+        (tmp_path / file.parent.name).mkdir(exist_ok=True)
+        dataset.save_as(tmp_path / file.parent.name / file.name)
+    found = locate([tmp_path], progress=False)
+    np.testing.assert_allclose(millimetres(found.table), millimetres(located.table), atol=1e-9)
+    np.testing.assert_allclose(found.table[["axial_x", "axial_y"]], located.table[["axial_x", "axial_y"]], atol=1e-9)
+    assert not found.table["flagged"].any()
+    assert "Mid-sagittal: slice 4 of 9" in str(found)
+    assert "9 series of one slice each were put together" in str(found)
+    single = locate([tmp_path / "sagittal-t2" / "004.dcm"], progress=False)
+    assert "Sagittal: slice 1 of 1" in str(single)
+    assert "Mid-sagittal" not in str(single)
+    assert single.table["flagged"].all()
+    assert all("nothing shows whether it is the middle one" in remark for remark in single.table["remark"])
+
+
 def test_without_axial_slices_the_levels_are_found_and_a_remark_says_so(patient, tmp_path, capsys):
     from lumbar.figures.levels import levels
 

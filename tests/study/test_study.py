@@ -3,6 +3,7 @@
 import contextlib
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -248,6 +249,72 @@ def test_a_frame_of_reference_that_two_series_share_means_something(tmp_path):
     found = study(tmp_path)
     assert found.warnings == ()
     assert found.series[2].stacks[0].frame_of_reference == OWN["FrameOfReferenceUID"]
+
+
+def torn(count, *names):
+    """Return attributes that differ from slice to slice, as an anonymiser may leave them."""
+    own = [{name: dicom.uid("torn", name, number) for name in names} for number in range(count)]
+    return [each | ({"SeriesNumber": n + 1} if "SeriesNumber" in each else {}) for n, each in enumerate(own)]
+
+
+TORN = {
+    "series": ("SeriesInstanceUID",),
+    "frames of reference": ("FrameOfReferenceUID",),
+    "both": ("SeriesInstanceUID", "FrameOfReferenceUID"),
+    "numbers, too": ("SeriesInstanceUID", "FrameOfReferenceUID", "SeriesNumber"),
+}
+
+
+@pytest.mark.parametrize("name", TORN)
+def test_a_series_whose_slices_have_a_uid_each_is_put_together(tmp_path, name):
+    planes = parallel(OBLIQUE, 9, 4.4)
+    planes = planes[:5] + planes[6:]  # a slice is missing
+    write_slices(tmp_path, planes, header("t2"), own=torn(8, *TORN[name]), shuffled=3)
+    (series,) = study(tmp_path).series
+    (stack,) = series.stacks
+    assert shown(stack) == list(range(1, 9))
+    assert stack.frame_of_reference
+    assert len(stack.warnings) == 1  # the missing slice
+    together = ["8 series of one slice each were put together"] * ("SeriesInstanceUID" in TORN[name])
+    assert [text.split(":")[0] for text in series.warnings] == together
+    assert all(series.matches(each.identity["series"]) for each in stack.slices)
+
+
+def test_of_several_series_torn_apart_each_gets_its_own_slices(tmp_path):
+    for number, (name, echo) in enumerate((("", 10), ("", 90), ("stir", 90)), start=1):
+        common = header(name, EchoTime=echo, SeriesNumber="")
+        write_slices(tmp_path / f"{number}", parallel(OBLIQUE, 6, 4.4), common, own=torn(6, "SeriesInstanceUID"))
+    for series in (found := study(tmp_path).series):
+        (stack,) = series.stacks
+        assert shown(stack) == [1, 2, 3, 4, 5, 6]
+        assert len({each.path.parent for each in stack.slices}) == 1
+    assert len(found) == 3
+
+
+STRANGERS = {
+    "irregular positions": ([0, 4.4, 11.0, 13.0], []),
+    "far apart": ([0, 30.0, 60.0, 90.0], []),
+    "two": ([0, 4.4], []),
+    "of several descriptions": ([0, 4.4, 8.8], ["SeriesDescription"]),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_slices_that_do_not_fit_each_other_are_not_put_together(tmp_path, name):
+    offsets, others = STRANGERS[name]
+    planes = [moved(OBLIQUE, offset * OBLIQUE.normal) for offset in offsets]
+    own = torn(len(planes), "SeriesInstanceUID", *others)
+    write_slices(tmp_path, planes, header("t2"), own=own)
+    assert [series.count for series in study(tmp_path).series] == [1] * len(planes)
+
+
+def test_a_localiser_torn_apart_is_still_a_localiser(tmp_path):
+    planes = [*parallel(OBLIQUE, 3, 10.0), *parallel(CORONAL, 3, 10.0)]
+    sizes = {"pixel_width": 1.0, "pixel_height": 1.0}
+    planes = [replace(each, **sizes) for each in (*planes, *parallel(AXIAL, 3, 10.0))]
+    write_slices(tmp_path, planes, header(""), own=torn(9, "SeriesInstanceUID"))
+    (series,) = study(tmp_path).series
+    assert "all three planes" in series.left_out
 
 
 LEFT_OUT = {
