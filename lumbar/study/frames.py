@@ -101,7 +101,7 @@ def _uids_are_shared(series: Sequence[Series]) -> bool:
     stating = defaultdict(set)
     for each in series:
         number, description = each.identity["series_number"], each.identity["description"]
-        name = (number, description) if number or description else each.identity["series"]
+        name = (number, description) if number or description else each.identity["series"] or id(each)
         stating[each.frame_of_reference].add(name)
     return any(len(those) > 1 for frame, those in stating.items() if frame)
 

@@ -17,8 +17,9 @@ from lumbar.runs.settings import LocateSettings
 from lumbar.study import plausibility
 from lumbar.study.frames import ASSUMED, is_assumed
 from lumbar.study.levels import find_axial_slice, spine_directions
-from lumbar.study.reading import Study, read_study
+from lumbar.study.reading import Study, read_study, reasons, unreadable
 from lumbar.study.sagittal import ONLY_SLICE, Midsagittal, find_midsagittal
+from lumbar.study.series import Series
 from lumbar.study.stacks import Stack
 
 COLUMNS = (
@@ -85,8 +86,12 @@ def locate(
         raise StudyError(
             "the study has no sagittal series",
             file=", ".join(map(str, paths)),
-            found="; ".join(f"{each.name}{each.left_out and f', left out: {each.left_out}'}" for each in study.series),
-            remedy="give the folder of the whole study: the levels are identified in a sagittal slice",
+            found="; ".join(filter(None, (*map(_used_or_why_not, study.series), reasons(study.refused)))),
+            remedy=(
+                "export the files that could not be read again, or mend what their errors name"
+                if study.refused
+                else "give the folder of the whole study: the levels are identified in a sagittal slice"
+            ),
         )
     # Among axial series with the same slices, prefer the T2-weighted one (bright canal): it has the longest echo time.
     pairs = sorted(study.stacks("axial", settings.axial), key=lambda pair: -_echo_time(pair[1]))
@@ -94,13 +99,17 @@ def locate(
     by_confidence = settings.middle == "confidence"
     found, refused = find_midsagittal(sagittal, network, by_confidence=by_confidence, progress=progress)
     if not found:
-        raise refused[0]
+        raise unreadable(refused, paths)
     middle, *others = sorted(found, key=lambda each: _preference(each, axial))
     table, notes = _table(middle, others, axial)
     foreign = [series.name for series, stack in pairs if stack.frame_of_reference != middle.stack.frame_of_reference]
     for name in dict.fromkeys(foreign):
         notes.append(f"No point is mapped to {name}: its frame of reference differs from that of the sagittal slice.")
     return Located(table, study, middle, tuple(notes), (*study.refused, *refused), network.synthetic)
+
+
+def _used_or_why_not(series: Series) -> str:
+    return series.name + (f", left out: {series.left_out}" if series.left_out else "")
 
 
 def _echo_time(stack: Stack) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,9 @@ class Study:
             if not any(series.matches(name) for series, _ in found):
                 known = ", ".join(dict.fromkeys(series.name for series, _ in found))
                 raise StudyError(
-                    f"the study has no such {view} series", found=name, expected=known or f"no series: none is {view}"
+                    f"the study has no such {view} series",
+                    found="; ".join(filter(None, (name, reasons(self.refused)))),
+                    expected=known or f"no series: none is {view}",
                 )
         return [pair for pair in found if not wanted or any(pair[0].matches(name) for name in wanted)]
 
@@ -88,14 +91,40 @@ def read_study(
         except ScanError as error:
             refused.append(error)
     if refused and not slices:
-        raise refused[0]
-    slices = _chosen(slices, study, paths)
+        raise unreadable(refused, paths)
+    slices = _chosen(slices, study, refused, paths)
     slices, warnings = _without_copies(slices)
     series = group_into_series(slices)
     if common_frame:
         series, assumptions = assume_common_frame(series)
         warnings += assumptions
     return Study(series, tuple(refused), tuple(warnings))
+
+
+def reasons(refused: Sequence[ScanError]) -> str:
+    """Return why files could not be read, each reason with the number of files and an example; "" if there are none."""
+    kinds = defaultdict(list)
+    for error in refused:
+        kinds[error.problem].append(error)
+    return "; ".join(
+        f"{len(errors)} file(s) left out, because {problem}"
+        f" ({', '.join(str(part) for part in (errors[0].file, errors[0].field, errors[0].found) if part is not None)})"
+        for problem, errors in kinds.items()
+    )
+
+
+def unreadable(refused: Sequence[ScanError], paths: Sequence[str | Path]) -> ScanError:
+    """Return the error for files of which none can be read: that of a single one, or one that gives all reasons.
+
+    Args:
+        refused: Why the files could not be read, at least one error.
+        paths: What was to be read.
+    """
+    if len(refused) == 1:
+        return refused[0]
+    where = ", ".join(map(str, paths))
+    remedy = next((error.remedy for error in refused if error.remedy), None)
+    return ScanError("none of the files can be read", file=where, found=reasons(refused), remedy=remedy)
 
 
 def _dicom_files(paths: Sequence[str | Path]) -> list[Path]:
@@ -112,7 +141,9 @@ def _dicom_files(paths: Sequence[str | Path]) -> list[Path]:
     return found
 
 
-def _chosen(slices: list[SliceHeader], study: str | None, paths: Sequence[str | Path]) -> list[SliceHeader]:
+def _chosen(
+    slices: list[SliceHeader], study: str | None, refused: Sequence[ScanError], paths: Sequence[str | Path]
+) -> list[SliceHeader]:
     """Return the slices of the one study, and check that they are of one patient."""
     where = ", ".join(map(str, paths))
     studies = sorted({each.identity["study"] for each in slices})
@@ -128,7 +159,12 @@ def _chosen(slices: list[SliceHeader], study: str | None, paths: Sequence[str | 
             remedy="give the folder of one study, or choose one: --study UID",
         )
     if not slices:
-        raise StudyError("there is no DICOM slice of this study", file=where, field="StudyInstanceUID", found=study)
+        raise StudyError(
+            "there is no DICOM slice of this study",
+            file=where,
+            field="StudyInstanceUID",
+            found="; ".join(filter(None, (study, reasons(refused)))) or None,
+        )
     patients = sorted({each.identity["patient"] for each in slices})
     if len(patients) > 1:
         raise StudyError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from lumbar.core.constants import VIEWS
 from lumbar.imaging.dicom.slice_header import SliceHeader
 from lumbar.study.stacks import Stack, group_into_stacks
-from lumbar.study.torn import join_torn
+from lumbar.study.torn import join_torn, tell_apart
 
 MODALITIES = ("MR", "CT", "")
 """Modalities whose slices show a spine as the networks know it; files that do not state one are accepted."""
@@ -53,6 +53,8 @@ class Series:
     def name(self) -> str:
         """Name for a reader: number and description."""
         number, description = self.identity["series_number"], self.identity["description"]
+        if not (number or description or self.identity["series"]) and self.stacks:
+            description = self.stacks[0].view
         return f"series {number or self.identity['series'] or 'without a number'}" + (
             f" ({description})" if description else ""
         )
@@ -81,7 +83,10 @@ def group_into_series(slices: Sequence[SliceHeader]) -> tuple[Series, ...]:
     alike = defaultdict(list)
     for each in slices:
         alike[each.identity["series"], *(each.identity[name] for name in _ALIKE)].append(each)
-    groups = join_torn([group for members in alike.values() for group in _by_frame(members)])
+    nameless = [key for key in alike if not key[0]]
+    # Without UIDs, numbers and descriptions tell series apart; if they are all the same, only the slices themselves do.
+    parts = tell_apart(alike.pop(nameless[0])) if len(nameless) == 1 else []
+    groups = join_torn([group for members in (*alike.values(), *parts) for group in _by_frame(members)])
     uids = [group[0].identity["series"] for group in groups]
     found = [_series(group, shared=uids.count(group[0].identity["series"]) > 1) for group in groups]
     return tuple(sorted(found, key=lambda each: (_number(each.identity["series_number"]), each.identity["series"])))
@@ -104,7 +109,7 @@ def _series(slices: list[SliceHeader], *, shared: bool) -> Series:
             "orientation, and lie at regular positions"
         )
     elif not identity["series"]:
-        warnings.append("the files have no Series Instance UID")
+        warnings.append("the files have no Series Instance UID; what tells their series apart is uncertain")
     elif shared:
         warnings.append(f"another series has the same Series Instance UID, {identity['series']}")
     placed = [each for each in slices if each.plane is not None]

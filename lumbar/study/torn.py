@@ -1,4 +1,4 @@
-"""Series that were torn apart: an anonymiser may give each file a Series Instance UID of its own."""
+"""Series whose UIDs do not tell them apart: an anonymiser may give each file a UID of its own, or none."""
 
 from __future__ import annotations
 
@@ -49,6 +49,25 @@ def join_torn(groups: Sequence[list[SliceHeader]]) -> list[list[SliceHeader]]:
 def planes_of(slices: Sequence[SliceHeader]) -> set[str]:
     """Return the anatomical planes nearest to those of slices that state their position."""
     return {nearest_view((each.plane.along_row, each.plane.along_column)) for each in slices if each.plane is not None}
+
+
+def tell_apart(slices: Sequence[SliceHeader]) -> list[list[SliceHeader]]:
+    """Separate the slices of a study without identifiers into series, by plane, acquisition, thickness and size.
+
+    Slices in all three planes that agree in all else stay together: only those of a localiser do.
+
+    Args:
+        slices: Slices in any order.
+    """
+    alike = defaultdict(list)
+    for each in slices:
+        alike[_signature(each)].append(each)
+    groups = defaultdict(list)
+    for signature, members in alike.items():
+        localiser = planes_of(members) == set(VIEWS)
+        for each in members:
+            groups[signature, None if localiser else tuple(planes_of([each]))].append(each)
+    return list(groups.values())
 
 
 def _candidates(single: Sequence[SliceHeader], ignored: Sequence[str]) -> list[list[SliceHeader]]:

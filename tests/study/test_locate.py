@@ -11,7 +11,7 @@ from PIL import Image
 
 from lumbar import imaging
 from lumbar.cli.main import main
-from lumbar.core.errors import RunError, ScanError, StudyError
+from lumbar.core.errors import LumbarError, RunError, ScanError, StudyError
 from lumbar.geometry import Plane
 from lumbar.inference import ScanPoints
 from lumbar.landmarks import LEVELS
@@ -150,9 +150,7 @@ def test_the_command_can_list_the_series_without_a_network(patient, tmp_path, ca
     assert printed.count("axial, 1 slice of") == 5
 
 
-def test_a_series_torn_apart_is_located_as_a_whole_and_a_single_slice_claims_no_middle(
-    located, patient, tmp_path
-):
+def test_a_series_torn_apart_is_located_as_a_whole_and_a_single_slice_claims_no_middle(located, patient, tmp_path):
     for file in patient.rglob("*.dcm"):
         dataset = pydicom.dcmread(file)
         dataset.SeriesInstanceUID = dicom.uid("a series of its own", file.parent.name, file.name)
@@ -192,6 +190,20 @@ def test_what_cannot_be_done_is_refused(patient, tmp_path):
     file.save_as(tmp_path / "cut.dcm")
     with pytest.raises(ScanError):
         locate([tmp_path / "cut.dcm"], progress=False)
+
+
+def test_why_sagittal_files_were_refused_is_said_where_no_sagittal_series_is_left(patient, tmp_path):
+    shutil.copytree(patient, tmp_path / "study")
+    for file in (tmp_path / "study" / "sagittal-t2").glob("*.dcm"):
+        dataset = pydicom.dcmread(file)
+        dataset.PixelSpacing = [0, 1]
+        dataset.save_as(file)
+    for paths in ([tmp_path / "study"], [tmp_path / "study" / "sagittal-t2"]):
+        with pytest.raises(LumbarError) as caught:
+            locate(paths, progress=False)
+        assert "9 file(s) left out, because the pixel spacing is not a pair of positive numbers" in caught.value.found
+        assert "003.dcm, PixelSpacing" in caught.value.found
+        assert "whole study" not in str(caught.value)
 
 
 def with_own_frames(patient, target, **attributes):

@@ -22,7 +22,17 @@ from lumbar.imaging.dicom.slice_header import read_headers
 from lumbar.phantom import dicom
 from lumbar.study.reading import read_study
 from lumbar.study.series import group_into_series
-from tests.support.phantom_studies import HEIGHT, WIDTH, centred, header, moved, parallel, write_enhanced, write_slices
+from tests.support.phantom_studies import (
+    FRAME,
+    HEIGHT,
+    WIDTH,
+    centred,
+    header,
+    moved,
+    parallel,
+    write_enhanced,
+    write_slices,
+)
 
 OBLIQUE = centred(np.array([3.0, 20.0, 40.0]), np.array([0.06, 0.99, 0.12]), np.array([0.03, 0.1, -0.99]), 0.7, 1.1)
 """A sagittal slice, tilted, its pixels higher than wide."""
@@ -251,9 +261,9 @@ def test_a_frame_of_reference_that_two_series_share_means_something(tmp_path):
     assert found.series[2].stacks[0].frame_of_reference == OWN["FrameOfReferenceUID"]
 
 
-def torn(count, *names):
+def torn(count, *names, series=""):
     """Return attributes that differ from slice to slice, as an anonymiser may leave them."""
-    own = [{name: dicom.uid("torn", name, number) for name in names} for number in range(count)]
+    own = [{name: dicom.uid("torn", name, series, number) for name in names} for number in range(count)]
     return [each | ({"SeriesNumber": n + 1} if "SeriesNumber" in each else {}) for n, each in enumerate(own)]
 
 
@@ -283,7 +293,8 @@ def test_a_series_whose_slices_have_a_uid_each_is_put_together(tmp_path, name):
 def test_of_several_series_torn_apart_each_gets_its_own_slices(tmp_path):
     for number, (name, echo) in enumerate((("", 10), ("", 90), ("stir", 90)), start=1):
         common = header(name, EchoTime=echo, SeriesNumber="")
-        write_slices(tmp_path / f"{number}", parallel(OBLIQUE, 6, 4.4), common, own=torn(6, "SeriesInstanceUID"))
+        own = torn(6, "SeriesInstanceUID", series=number)
+        write_slices(tmp_path / f"{number}", parallel(OBLIQUE, 6, 4.4), common, own=own)
     for series in (found := study(tmp_path).series):
         (stack,) = series.stacks
         assert shown(stack) == [1, 2, 3, 4, 5, 6]
@@ -315,6 +326,25 @@ def test_a_localiser_torn_apart_is_still_a_localiser(tmp_path):
     write_slices(tmp_path, planes, header(""), own=torn(9, "SeriesInstanceUID"))
     (series,) = study(tmp_path).series
     assert "all three planes" in series.left_out
+
+
+@pytest.mark.parametrize("frame", ["", FRAME])
+def test_a_study_without_uids_is_sorted_by_plane_and_echo_and_its_localiser_is_left_out(tmp_path, frame):
+    nothing = {"StudyInstanceUID": "", "SeriesInstanceUID": "", "FrameOfReferenceUID": frame, "SeriesNumber": ""}
+    sizes = {"pixel_width": 1.2, "pixel_height": 1.2}
+    scout = [replace(plane, **sizes) for view in (OBLIQUE, CORONAL, AXIAL) for plane in parallel(view, 2, 10.0)]
+    write_slices(tmp_path / "scout", scout, header("", **nothing, EchoTime=5))
+    t1, t2 = (moved(OBLIQUE, by * OBLIQUE.normal) for by in (-11.0, -10.5))
+    for name, plane, echo in (("t1", t1, 10), ("t2", t2, 90), ("ax", AXIAL, 90)):
+        write_slices(tmp_path / name, parallel(plane, 6, 4.4), header("", **nothing, EchoTime=echo))
+    found = study(tmp_path)
+    used = [series for series in found.series if not series.left_out]
+    (left_out,) = (series for series in found.series if series.left_out)
+    assert (left_out.count, left_out.left_out) == (6, "a localiser: its slices lie in all three planes")
+    assert sorted(str(each.stacks[0])[:18] for each in used) == ["axial, 6 slices of"] + ["sagittal, 6 slices"] * 2
+    assert all(shown(series.stacks[0]) in ([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]) for series in used)
+    assert len({series.stacks[0].frame_of_reference for series in used}) == 1
+    assert ("is assumed" in str(found)) == (not frame)
 
 
 LEFT_OUT = {
