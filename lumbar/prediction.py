@@ -72,6 +72,8 @@ class Predictions:
         pictures: What is known of each image of the table, in its order.
         network: Name of the network that answered.
         synthetic: Whether it was trained on synthetic patients only.
+        probability: Probabilities of each image's points before calibration, (k,), see `lumbar.inference.ScanPoints`;
+            empty if the points come from a file.
     """
 
     table: pd.DataFrame
@@ -79,6 +81,7 @@ class Predictions:
     pictures: tuple[Picture, ...]
     network: str
     synthetic: bool
+    probability: tuple[np.ndarray, ...] = ()
 
     @property
     def assumed(self) -> tuple[Path, ...]:
@@ -136,6 +139,7 @@ def predict(
         rows.extend(row | {"flagged": points.flagged or bool(turn)} for row in _rows(each, points))
         pictures.append(replace(each.about, warnings=(*each.about.warnings, *remarks[each.scan.path])))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"frame": "Int64"})
+    about_network["probability"] = tuple(points.probability for points in answers.points)
     return Predictions(table, tuple(refused), tuple(pictures), **about_network)
 
 

@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the table and the other requested formats; return 1 if an image had to be left out, else 0."""
     from lumbar.prediction import predict
+    from lumbar.study.marking import mark_middles
 
     if arguments.structured_report:
         from lumbar.exports.structured_report import check_installed
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_installed()
     for file in filter(None, (arguments.out, arguments.json, arguments.coco)):
         check_writable(file)
-    found = predict(arguments.paths, from_flags(PredictionSettings, arguments))
+    found = mark_middles(predict(arguments.paths, from_flags(PredictionSettings, arguments)))
     write_table(arguments.out, found.table.round(4))
     print(f"{found.table['image'].nunique()} pictures, {len(found.table)} points: {arguments.out}")
     skipped = [error for written in _other_formats(found, arguments) for error in written.skipped]

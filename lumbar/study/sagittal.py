@@ -98,7 +98,7 @@ def find_midsagittal(
     found = []
     for series, stack, read in wanted:
         here = {number: next(answers) for number in read}
-        number, why = _chosen(stack, here)
+        number, why = choose_middle(stack, {number: points.probability for number, points in here.items()})
         found.append(Midsagittal(series, stack, number, here[number], why))
     return found, refused
 
@@ -107,17 +107,24 @@ def _prepared(header: SliceHeader, network: Weights) -> PreparedScan:
     return PreparedScan.of(imaging.read(header.path, frame=header.frame), "sagittal", network)
 
 
-def _chosen(stack: Stack, points: dict[int, ScanPoints]) -> tuple[int, str]:
-    """Return the position of the mid-sagittal slice among those read, and how it was chosen."""
-    numbers = list(points)
+def choose_middle(stack: Stack, probability: dict[int, np.ndarray]) -> tuple[int, str]:
+    """Choose the mid-sagittal slice among those that a network has read.
+
+    Args:
+        stack: A sagittal stack.
+        probability: Position of a slice in the stack → probabilities of its points, see `lumbar.inference.ScanPoints`.
+
+    Returns:
+        Position of the slice in the stack, from 0, and how it was chosen, in words.
+    """
+    numbers = list(probability)
     if len(stack.slices) == 1:
         return 0, ONLY_SLICE
     geometric = _nearest(stack, numbers, midline.midpoint(stack))
     nearest = "nearest to the midpoint of the outermost slices"
     if len(numbers) == 1:
         return geometric, f"the slice {nearest}"
-    probability = np.array([points[number].probability for number in numbers])
-    middle = midline.middle_by_confidence(stack.offsets[numbers], probability)
+    middle = midline.middle_by_confidence(stack.offsets[numbers], np.array(list(probability.values())))
     if middle is None:
         return geometric, f"the slice {nearest}; the network's confidence does not show the middle"
     number = _nearest(stack, numbers, middle)

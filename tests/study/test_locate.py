@@ -12,6 +12,7 @@ from PIL import Image
 from lumbar import imaging
 from lumbar.cli.main import main
 from lumbar.core.errors import LumbarError, RunError, ScanError, StudyError
+from lumbar.exports import json_points
 from lumbar.geometry import Plane
 from lumbar.inference import ScanPoints
 from lumbar.landmarks import LEVELS
@@ -20,6 +21,7 @@ from lumbar.phantom.study import write_study
 from lumbar.study import LocateSettings, locate, midline
 from lumbar.study.frames import ASSUMED
 from lumbar.study.locating import COLUMNS
+from lumbar.study.marking import NOT_MIDDLE
 from lumbar.study.plausibility import find_doubts
 from lumbar.study.reading import read_study
 from lumbar.study.sagittal import Midsagittal
@@ -140,6 +142,19 @@ def test_the_command_writes_table_and_figure_and_prints_the_levels(patient, loca
     picture = Image.open(tmp_path / "overlay" / "levels.png")
     assert np.asarray(picture).std() > 20
     assert "L5/S1" in picture.text["Description"]
+
+
+def test_predict_says_which_slice_of_a_series_is_the_middle_one(patient, located, tmp_path, capsys):
+    words = ["predict", patient, "--out", tmp_path / "points.csv", "--json", tmp_path / "points.json"]
+    assert main(list(map(str, words))) == 0
+    printed = capsys.readouterr().out
+    assert f"1 of them: the mid-sagittal slice, {located.middle.number + 1} of 9 of series 2 (006.dcm)" in printed
+    assert "8 of them: not the mid-sagittal slice of its series" in printed
+    assert "python -m lumbar locate" in printed
+    pictures = json_points.read(tmp_path / "points.json").pictures
+    (middle,) = (each for each in pictures if any("the mid-sagittal slice, " in text for text in each.warnings))
+    assert middle.image == str(located.middle.slice.path)
+    assert all(NOT_MIDDLE not in each.warnings for each in pictures if each.view == "axial")
 
 
 def test_the_command_can_list_the_series_without_a_network(patient, tmp_path, capsys, monkeypatch):
