@@ -18,10 +18,11 @@ from lumbar.geometry import Affine, upright
 from lumbar.imaging.scan import Scan
 from lumbar.storage import lazy_images
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same scan and settings give another image than before, so that no cache is trusted wrongly.
 
 Version 1, of the first release, left turned and mirrored scans as they were stored when it prepared a data set.
+Version 2 ignored transparency, the Modality LUT and PresentationLUTShape, and took the rescale of private sequences.
 """
 
 

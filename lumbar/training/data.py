@@ -15,7 +15,7 @@ from lumbar.core.constants import PARTS
 from lumbar.core.digests import digest_of
 from lumbar.core.errors import RunError
 from lumbar.datasets.preparation import load_prepared
-from lumbar.preprocess import VERSION, Prepared, PreprocessSettings, concatenate
+from lumbar.preprocess import Prepared, PreprocessSettings, concatenate
 from lumbar.runs.settings import TrainingSettings
 
 
@@ -118,5 +118,5 @@ def check_preparation(run: Path, config: dict[str, Any], found: str) -> None:
 
 
 def prepared_otherwise(config: dict[str, Any]) -> bool:
-    """Return whether a run's images were prepared by another version of `lumbar.preprocess` than this one."""
-    return config["data"].get("preparation", 1) != VERSION
+    """Return whether a run's images were prepared by version 1 of `lumbar.preprocess`: turned ones as stored."""
+    return config["data"].get("preparation", 1) == 1

@@ -19,7 +19,7 @@ from lumbar.preprocess import PreprocessSettings, prepare_scan
 from lumbar.runs import load_config, read_history
 from lumbar.runs.settings import EvaluationSettings, TrainingSettings
 from lumbar.storage.files import write_json
-from lumbar.training import train
+from lumbar.training import data, train
 from tests.support.turned_studies import WAYS, turned_study
 from tests.training.test_training import outcome
 
@@ -116,3 +116,11 @@ def test_a_run_of_an_earlier_release_says_that_it_saw_turned_images(small, tmp_p
     (upright / "learning_curves.png").unlink()
     assert len(read_history(train(replace(small, name="upright-early"), progress=False))) == 1
     assert json.loads((paths.runs() / "upright-early" / "config.json").read_text())["settings"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "otherwise"), [({}, True), ({"preparation": 1}, True), ({"preparation": 2}, False)]
+)
+def test_only_the_first_release_prepared_turned_images_otherwise(recorded, otherwise):
+    """Later versions of the preparation differ in few images; a run of theirs is evaluated as it is."""
+    assert data.prepared_otherwise({"data": recorded}) == otherwise
