@@ -1,5 +1,6 @@
 """The course: exercises that check themselves, and notebooks that are executed without a browser.
 
 Notebooks import `exercises`. `execution` executes one notebook with given parameters, `runner` executes all of them in
-order, and `sweep` executes one of them for each combination of parameters in a `grid`.
+order, and `sweep` executes one of them for each combination of parameters in a `grid`. `notebook` and `parameters`
+read the files of both.
 """

@@ -1,19 +1,18 @@
-"""Execute a notebook without a browser, with given parameters; check the parameters first and report the outcome."""
+"""Execute a notebook without a browser, with given parameters, and report the outcome."""
 
 from __future__ import annotations
 
-import ast
 import functools
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lumbar.core.errors import SettingsError
+from lumbar.course.notebook import KERNEL
 from lumbar.storage.files import atomic_write
 
 CELL_TIMEOUT_SECONDS = 3600
@@ -87,11 +86,12 @@ def execute(
     with atomic_write(target) as unfinished:
         try:
             papermill.execute_notebook(
-                str(source),
-                str(unfinished),
+                _literal(source),
+                _literal(unfinished),
                 parameters=dict(parameters),
                 engine_name=_engine(),
-                kernel_name="python3",
+                kernel_name=KERNEL["name"],
+                language=KERNEL["language"],
                 progress_bar=progress,
                 folder=str(folder),
                 environment=dict(os.environ if environment is None else environment),
@@ -107,6 +107,11 @@ def execute(
     return Executed(source.stem, not error, minutes, recorded(notebook), error)
 
 
+def _literal(path: Path) -> str:
+    """Return a path for papermill, which takes braces in a path for the names of parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
 @functools.cache
 def _engine() -> str:
     """Return the name of an engine for papermill that sets the current folder and environment of the kernel only.
@@ -119,6 +124,8 @@ def _engine() -> str:
     class Engine(NBClientEngine):
         @classmethod
         def execute_managed_notebook(cls, nb_man, kernel_name, *, folder, environment, **_):
+            metadata = nb_man.nb.metadata
+            metadata["kernelspec"] = KERNEL | metadata.get("kernelspec", {})  # JupyterLab would ask for a kernel
             client = PapermillNotebookClient(nb_man, timeout=CELL_TIMEOUT_SECONDS, kernel_name=kernel_name)
             with tempfile.TemporaryFile("w+", errors="replace") as log:  # stderr of the process, not of its cells
                 try:
@@ -145,71 +152,3 @@ def as_page(notebook: Any, title: str) -> str:
     exporter = HTMLExporter(extra_loaders=[DictLoader({"notebook.html.j2": TEMPLATE})])
     exporter.template_file = "notebook.html.j2"
     return exporter.from_notebook_node(notebook, {"metadata": {"name": title}})[0]
-
-
-def read_mapping(path: Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file; it is empty if the file is.
-
-    Raises:
-        SettingsError: If the file is not YAML, contains something other than a mapping, or has a name twice; YAML
-            itself would use the last value.
-    """
-    import yaml
-
-    text = path.read_text(encoding="utf-8")
-    try:
-        root, content = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SettingsError("this is not a YAML file", file=path, found=" ".join(str(error).split())) from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise SettingsError("the file does not contain a mapping", file=path, expected="lines NAME: value")
-    names = [name.value for name, _ in root.value]
-    for name in names:
-        if names.count(name) > 1:
-            raise SettingsError("a name occurs twice", file=path, field=name, expected="each name once")
-    return content
-
-
-def check_parameters(source: Path, values: Mapping[str, Sequence[Any]], *, file: Path) -> None:
-    """Check that a notebook has the given parameters; papermill itself would only print a warning.
-
-    Args:
-        source: The notebook.
-        values: Parameter → values for it.
-        file: The file with the values, for the message.
-
-    Raises:
-        SettingsError: If the notebook does not have a parameter, or the value of a number is text.
-    """
-    import papermill
-
-    offered = papermill.inspect_notebook(str(source))
-    for name, given in values.items():
-        if name not in offered:
-            raise SettingsError(
-                f"the notebook {source.stem} has no such parameter",
-                file=file,
-                field=str(name),
-                expected=", ".join(offered) or "no parameters",
-                remedy="look at the cell of the notebook that is tagged `parameters`",
-            )
-        text = next((value for value in given if isinstance(value, str)), None)
-        if text is not None and _is_number(offered[name]["default"]):
-            raise SettingsError(
-                "this parameter must be a number",
-                file=file,
-                field=name,
-                found=repr(text),
-                expected=f"a number like {offered[name]['default']}",
-                remedy="YAML reads 1e-3 as text; write 1.0e-3 or 0.001",
-            )
-
-
-def _is_number(literal: str) -> bool:
-    try:
-        value = ast.literal_eval(literal)
-    except (ValueError, SyntaxError):
-        return False
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

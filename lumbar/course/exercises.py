@@ -8,11 +8,15 @@ Python. `with_solutions` replaces the stub with that block, so the tests run the
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 import nbformat
+import numpy as np
+
+from lumbar.core.errors import SettingsError
 
 MIME_TYPE = "application/vnd.lumbar.record+json"
 """MIME type of recorded values in the outputs of a notebook, beside the text that the reader sees."""
@@ -20,22 +24,52 @@ MIME_TYPE = "application/vnd.lumbar.record+json"
 _SOLUTION = re.compile(r"<details>.*?```python\n(.*?)```.*?</details>", re.DOTALL)
 
 
-def record(**values: float | int | str | bool) -> None:
+def record(**values: Any) -> None:
     """Store named values in the outputs of the notebook; the tests and the summary of the course read them.
 
     Args:
-        values: Name → value.
+        values: Name → value: a number, text, True, False, None, or a list or dictionary of them. NumPy's scalars and
+            arrays, and the tensors of a backend, are stored as plain numbers.
+
+    Raises:
+        SettingsError: If a value is of another kind.
     """
     from IPython.display import display
 
+    plain = {name: _plain(name, value) for name, value in values.items()}
     text = ", ".join(
-        f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}" for name, value in values.items()
+        f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}" for name, value in plain.items()
     )
-    display({MIME_TYPE: values, "text/plain": f"recorded: {text}"}, raw=True)
+    display({MIME_TYPE: plain, "text/plain": f"recorded: {text}"}, raw=True)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a recorded value as JSON can hold it."""
+    try:
+        return json.loads(json.dumps(value, default=_numbers))
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            "this value cannot be recorded",
+            field=name,
+            found=f"{value!r} ({type(value).__name__})",
+            expected="a number, text, True, False or None",
+            remedy="convert it, for example with float(...) or str(...)",
+        ) from error
+
+
+def _numbers(value: Any) -> Any:
+    """Return a NumPy scalar, an array or a tensor as plain numbers, for `json.dumps`."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{type(value).__name__} holds no numbers")
+    return array.tolist()
 
 
 def recorded(notebook: nbformat.NotebookNode) -> dict[str, Any]:
-    """Return all values that an executed notebook recorded, name → value; a later value replaces an earlier one."""
+    """Return all values that an executed notebook recorded, name → value; a later value replaces an earlier one.
+
+    Jupyter stores a number that is not finite as text: "nan", "inf" or "-inf".
+    """
     found: dict[str, Any] = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):

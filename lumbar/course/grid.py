@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lumbar.core.errors import SettingsError
-from lumbar.course.execution import check_parameters, read_mapping
+from lumbar.course.parameters import check_parameters, read_mapping
 
 SCALARS = (str, int, float, bool, type(None))
 
@@ -45,7 +45,7 @@ def read_grid(path: Path, notebook: Path) -> Grid:
         raise SettingsError("no such grid", file=path, expected="a YAML file of lines PARAMETER: [value, value, …]")
     values = {}
     for name, given in read_mapping(path).items():
-        values[str(name)] = each = given if isinstance(given, list) else [given]
+        values[name] = each = given if isinstance(given, list) else [given]
         if not each:
             raise SettingsError("this parameter has no values", file=path, field=name, expected="at least one value")
         for position, value in enumerate(each):
@@ -55,7 +55,7 @@ def read_grid(path: Path, notebook: Path) -> Grid:
                     file=path,
                     field=name,
                     found=repr(value),
-                    expected="a number, text, true or false, or a list of them",
+                    expected="a finite number, text, true or false, null, or a list of them",
                 )
             if as_text(value) in map(as_text, each[:position]):
                 raise SettingsError(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lumbar.core import paths
 from lumbar.core.errors import SettingsError
-from lumbar.course.execution import Executed, check_parameters, execute, read_mapping
+from lumbar.course.execution import Executed, execute
+from lumbar.course.notebook import read_notebook
+from lumbar.course.parameters import check_parameters, read_mapping
 from lumbar.exports import notices
 from lumbar.reports.page import write
 from lumbar.storage.files import write_json
@@ -76,10 +77,12 @@ def find(notebook: str) -> Path:
         notebook: A path, or the beginning of the name of a notebook of the course.
 
     Raises:
-        SettingsError: If there is no such notebook, the beginning fits several, or the file is not a notebook.
+        SettingsError: If there is no such notebook, the beginning fits several, or it is not a notebook in Python.
     """
     if Path(notebook).is_file():
-        return _checked(Path(notebook).absolute())
+        path = Path(notebook).absolute()
+        read_notebook(path)
+        return path
     known = notebooks()
     found = [path for path in known if path.name.startswith(notebook)]
     if len(found) != 1:
@@ -90,16 +93,6 @@ def find(notebook: str) -> Path:
             expected=f"a path, or the beginning of one of {', '.join(path.stem for path in found or known)}",
         )
     return found[0]
-
-
-def _checked(path: Path) -> Path:
-    try:
-        is_notebook = "cells" in json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError):  # not text, not JSON, or JSON of another kind
-        is_notebook = False
-    if not is_notebook:
-        raise SettingsError("this is not a notebook", file=path, expected="a Jupyter notebook of format 4 (.ipynb)")
-    return path
 
 
 def read_profile(path: Path) -> dict[str, dict[str, Any]]:
@@ -118,7 +111,7 @@ def read_profile(path: Path) -> dict[str, dict[str, Any]]:
     for name, parameters in profile.items():
         source = NOTEBOOKS / f"{name}.ipynb"
         if not source.is_file():
-            raise SettingsError("the profile names a notebook that does not exist", file=path, field=str(name))
+            raise SettingsError("the profile names a notebook that does not exist", file=path, field=name)
         if not isinstance(parameters, dict):
             raise SettingsError(
                 "the entry of a notebook must be a mapping", file=path, field=name, expected="{PARAMETER: value, …}"
@@ -136,13 +129,15 @@ def run_course(out: Path, *, profile: Path | None = None, only: list[str] | None
         only: Select the notebooks whose names begin with one of these.
 
     Raises:
-        SettingsError: If the profile or `only` names something that does not exist.
+        SettingsError: If the profile or `only` names something that does not exist, or a notebook cannot be read.
         RunError: If another process is at work in the folder.
         OutputError: If the results cannot be written.
     """
     parameters = read_profile(profile) if profile else {}
     lessons = []
     chosen = notebooks(only)
+    for source in chosen:
+        read_notebook(source)  # so that a damaged file is refused before the others are executed
     with exclusive_lock(out):
         for number, source in enumerate(chosen, start=1):
             print(f"[{number}/{len(chosen)}] {source.stem}", flush=True)

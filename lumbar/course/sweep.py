@@ -27,6 +27,7 @@ from lumbar.core.digests import digest_of_values
 from lumbar.core.errors import ClusterError, RunError, SettingsError
 from lumbar.course.execution import Executed, execute
 from lumbar.course.grid import Grid, as_text
+from lumbar.course.notebook import read_notebook
 from lumbar.storage.claims import claim_folder
 from lumbar.storage.files import atomic_write, write_json, write_table
 from lumbar.storage.locks import exclusive_lock
@@ -132,9 +133,7 @@ def sweep(
 
 def _digest(notebook: Path, grid: Grid) -> str:
     """Return the fingerprint that identifies a sweep: of the grid, and of the notebook without its outputs."""
-    import nbformat
-
-    cells = [(cell.cell_type, cell.source) for cell in nbformat.read(notebook, as_version=4).cells]
+    cells = [(cell.cell_type, cell.source) for cell in read_notebook(notebook).cells]
     return digest_of_values([cells, list(grid.offered.items())], length=8)
 
 

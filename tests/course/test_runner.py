@@ -51,8 +51,26 @@ def test_a_failed_notebook_is_reported_and_the_others_run(classroom, tmp_path, c
     assert not nbformat.read(classroom / "01_count.ipynb", 4).cells[1].outputs, "the source is not changed"
 
 
-@pytest.mark.parametrize("text", ["01_count: {NUMBRE: 1}", "07_later: {NUMBER: 1}"])
-def test_an_unknown_notebook_or_parameter_is_an_error(classroom, tmp_path, text):
+WRONG = ["01_count: {NUMBRE: 1}", "07_later: {NUMBER: 1}", "01_count: {NUMBER: .inf}", "01_count: {NUMBER: 1:30}"]
+
+
+def test_the_values_of_a_profile_are_such_as_a_notebook_can_hold(classroom, tmp_path):
+    parameters = new_code_cell('NUMBER = 3  # any number\nSEARCH = "a"  # name of a folder')
+    parameters.metadata["tags"] = ["parameters"]
+    nbformat.write(new_notebook(cells=[parameters]), classroom / "05_search.ipynb")
+    read = runner.read_profile(profile(tmp_path, "05_search: {NUMBER: 1e-3, SEARCH: 2026-11-28}"))
+    assert read == {"05_search": {"NUMBER": 0.001, "SEARCH": "2026-11-28"}}
+
+
+def test_a_damaged_notebook_is_refused_before_the_others_are_executed(classroom, tmp_path):
+    (classroom / "04_count_on.ipynb").write_text("{}")
+    with pytest.raises(SettingsError, match="not a notebook"):
+        runner.run_course(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_an_unknown_notebook_or_parameter_or_a_wrong_value_is_an_error(classroom, tmp_path, text):
     with pytest.raises(SettingsError):
         runner.read_profile(profile(tmp_path, text))
 

@@ -182,9 +182,10 @@ def test_a_dask_cluster_gives_the_same_table(notebook, tmp_path, scheduler):
         ("NUMBER: [1]\nWORD: [a]\nNUMBER: [2]", "a name occurs twice"),
         ("NUMBRE: [1, 2]", "no such parameter"),
         ("7: [1, 2]", "no such parameter"),
-        ("NUMBER: [1e-3, 1e-2]", "must be a number"),
+        ("NUMBER: [1:30, 2:30]", "must be a number"),
         ("NUMBER: [{a: 1}]", "cannot be the value"),
-        ("WORD: [2020-01-01]", "cannot be the value"),
+        ("NUMBER: [1, .inf]", "cannot be the value"),
+        ("WORD: [!!timestamp 2020-01-01]", "cannot be the value"),
     ],
 )
 def test_a_wrong_grid_is_an_error_with_the_reason(notebook, text, problem):
@@ -204,6 +205,8 @@ def test_a_grid_gives_all_combinations_and_a_single_value_is_constant(notebook):
         ("b", 2, 2.5),
     ]
     assert read_grid(grid_file(notebook, "WORD: [[a, b], [a], null]"), notebook).varied == ["WORD"], "lists are values"
+    numbers = read_grid(grid_file(notebook, "NUMBER: [1e-3, 010]\nWORD: 2026-11-28"), notebook)
+    assert numbers.offered == {"NUMBER": [0.001, 10], "WORD": ["2026-11-28"]}
     with pytest.raises(SettingsError, match="no such grid"):
         read_grid(notebook.with_name("gird.yaml"), notebook)
 

@@ -45,7 +45,7 @@ class Case:
     """One kind of bad input.
 
     Args:
-        family: What is bad: "scan", "picture", "table", "network" or "output".
+        family: What is bad: "scan", "picture", "table", "network", "output" or "parameters".
         name: What is bad about it.
         build: Function that makes the files in an empty folder and returns the arguments of the command.
         outcome: The expected outcome.
@@ -72,6 +72,6 @@ class Case:
 
 def every_case() -> list[Case]:
     """Return all cases, in the order of the table."""
-    from tests.stress.bad_input import networks, outputs, pictures, scans, tables
+    from tests.stress.bad_input import networks, outputs, parameters, pictures, scans, tables
 
-    return [*scans.CASES, *pictures.CASES, *tables.CASES, *networks.CASES, *outputs.CASES]
+    return [*scans.CASES, *pictures.CASES, *tables.CASES, *networks.CASES, *outputs.CASES, *parameters.CASES]
