@@ -8,7 +8,6 @@ combinations in progress, and keeps the finished epochs of their trainings.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -24,9 +23,18 @@ from lumbar.compute import dask_cluster
 from lumbar.compute.processes import in_parallel
 from lumbar.core import paths
 from lumbar.core.digests import digest_of_values
-from lumbar.core.errors import ClusterError, RunError, SettingsError
-from lumbar.course.execution import Executed, execute
-from lumbar.course.grid import Grid, as_text
+from lumbar.core.errors import ClusterError, RunError
+from lumbar.course.comparison import (
+    describe_diverged,
+    is_boolean,
+    plot,
+    read_record,
+    recorded_names,
+    restore_numbers,
+    tabulate,
+)
+from lumbar.course.execution import execute
+from lumbar.course.grid import Grid
 from lumbar.course.notebook import read_notebook
 from lumbar.storage.claims import claim_folder
 from lumbar.storage.files import atomic_write, write_json, write_table
@@ -63,11 +71,13 @@ class Sweep:
         out: Folder of the results.
         table: One row per combination.
         figure: Path of the figure; None if there is nothing to plot.
+        diverged: One sentence for each recorded number that is not finite in some combinations.
     """
 
     out: Path
     table: pd.DataFrame
     figure: Path | None
+    diverged: tuple[str, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -76,13 +86,14 @@ class Sweep:
 
     def __str__(self) -> str:
         # Boolean values, such as those of exercises, are in sweep.csv only.
-        hidden = [name for name in _recorded(self.table) if _is_boolean(self.table[name])]
+        hidden = [name for name in recorded_names(self.table) if is_boolean(self.table[name])]
         shown = self.table.drop(columns=hidden if self.failed else [*hidden, "error"])
         lines = [shown.to_string(index=False, float_format="{:.4g}".format, na_rep="")]
         if self.failed:
             lines.append(
                 f"{self.failed} of {len(self.table)} combinations failed; run the same command to try them again"
             )
+        lines += self.diverged
         figure = f" and {self.figure.name}" if self.figure else ""
         return "\n".join([*lines, f"The executed notebooks, with sweep.csv{figure}, are in {self.out}"])
 
@@ -126,9 +137,11 @@ def sweep(
             for number, parameters in enumerate(grid.combinations, start=1)
         ]
         _execute_missing(combinations, out, workers, scheduler, progress)
-        table = _table(combinations, grid.varied)
-        write_table(out / "sweep.csv", table)
-        return Sweep(out, table, _plot(out / "sweep.png", table, grid.varied, metrics))
+        stored = tabulate({each.folder: each.parameters for each in combinations}, grid.varied)
+        write_table(out / "sweep.csv", stored)  # where a number that is not finite differs from a missing one
+        table, diverged = restore_numbers(stored)
+        figure = plot(out / "sweep.png", table, grid.varied, metrics, diverged)
+        return Sweep(out, table, figure, tuple(describe_diverged(table, grid.varied, diverged)))
 
 
 def _digest(notebook: Path, grid: Grid) -> str:
@@ -159,7 +172,7 @@ def _execute_missing(
 ) -> None:
     from tqdm.auto import tqdm
 
-    missing = [each for each in combinations if not (record := _record(each)) or record["error"]]
+    missing = [each for each in combinations if not (record := read_record(each.folder)) or record["error"]]
     done = len(combinations) - len(missing)
     if done:
         print(f"{done} of {len(combinations)} combinations were done before", flush=True)
@@ -221,71 +234,3 @@ def _interruptible() -> Iterator[None]:
         raise
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-def _record(combination: Combination) -> dict[str, Any] | None:
-    """Return the record of a combination; None if it has not been executed."""
-    path = combination.folder / "record.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def _table(combinations: list[Combination], varied: list[str]) -> pd.DataFrame:
-    """Return one row per combination: its folder, the varied parameters, state, minutes, recorded values, error."""
-    import pandas as pd
-
-    rows, values = [], {}
-    for each in combinations:
-        record = _record(each)
-        executed = Executed(**{name: value for name, value in record.items() if name != "parameters"})
-        parameters = {name: each.parameters[name] for name in varied}
-        rows.append({"combination": each.folder.name, **{name: _shown(value) for name, value in parameters.items()}})
-        rows[-1] |= {"state": executed.state, "minutes": executed.minutes, "error": executed.error}
-        rows[-1] |= executed.recorded
-        values |= executed.recorded
-    return pd.DataFrame(rows, columns=["combination", *varied, "state", "minutes", *values, "error"])
-
-
-def _shown(value: Any) -> Any:
-    return as_text(value) if isinstance(value, list) else "none" if value is None else value
-
-
-def _recorded(table: pd.DataFrame) -> list[str]:
-    """Return the names of the columns of recorded values."""
-    columns = list(table)
-    return columns[columns.index("minutes") + 1 : -1]
-
-
-def _numbers(table: pd.DataFrame) -> list[str]:
-    """Return the names of the columns of recorded numbers."""
-    from pandas.api.types import is_numeric_dtype
-
-    return [name for name in _recorded(table) if is_numeric_dtype(table[name]) and not _is_boolean(table[name])]
-
-
-def _is_boolean(column: pd.Series) -> bool:
-    return all(str(value) in ("True", "False") for value in column.dropna())
-
-
-def _plot(path: Path, table: pd.DataFrame, varied: list[str], metrics: Sequence[str] | None) -> Path | None:
-    """Plot the metrics over the varied parameters; return the path of the figure, or None if there is nothing to plot.
-
-    Raises:
-        SettingsError: If no combination recorded a number in `metrics`.
-    """
-    recorded = _numbers(table)
-    for name in metrics or ():
-        if name not in [*recorded, "minutes"]:
-            raise SettingsError(
-                "no combination recorded a number of this name",
-                field="metric",
-                found=name,
-                expected=", ".join([*recorded, "minutes"]),
-            )
-    chosen = metrics or [name for name in recorded if len(set(table[name].dropna())) > 1] or recorded
-    if not varied or not chosen:
-        path.unlink(missing_ok=True)
-        return None
-    from lumbar import figures
-
-    figures.sweep_results(table, varied, chosen).savefig(path)
-    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,15 +16,17 @@ FEW = 6
 
 
 @styled
-def sweep_results(table: pd.DataFrame, parameters: Sequence[str], metrics: Sequence[str]) -> Drawing:
+def sweep_results(table: pd.DataFrame, parameters: Sequence[str], metrics: Sequence[str], *, note: str = "") -> Drawing:
     """Plot each recorded number over each parameter: a dot per combination, a line through the mean of each value.
 
     Args:
         table: One row per combination of parameters, with a column for each parameter (numbers, text or booleans) and
-            each recorded number (NaN where there is none).
+            each recorded number. NaN and infinity are not drawn and do not count in the means.
         parameters: Columns of the parameters; at least one.
         metrics: Columns of the recorded numbers, in their own units; at least one.
+        note: What the reader should know about the numbers that are not drawn, as one line without a full stop.
     """
+    table = table.replace({metric: [np.inf, -np.inf] for metric in metrics}, np.nan)
     figure = Drawing(figsize=(max(1 + 3.1 * len(parameters), 5), 0.9 + 2.3 * len(metrics)))
     panels = figure.subplots(len(metrics), len(parameters), sharex="col", sharey="row", squeeze=False)
     for row, metric in zip(panels, metrics, strict=True):
@@ -33,12 +36,14 @@ def sweep_results(table: pd.DataFrame, parameters: Sequence[str], metrics: Seque
     for axes, parameter in zip(panels[-1], parameters, strict=True):
         axes.set_xlabel(parameter)
     shown = int(table[list(metrics)].notna().any(axis=1).sum())
-    figure.suptitle(
-        "Each dot is a combination; the line joins the means of each value", fontsize=10, fontweight="normal"
-    )
+    title = ["Each dot is a combination; the line joins the means of each value"]
+    if note:
+        title += textwrap.wrap(f"Not drawn: {note}", width=int(13 * figure.get_figwidth()))
+    figure.suptitle("\n".join(title), fontsize=10, fontweight="normal")
     figure.alt = f"{join_words(metrics)} over {join_words(parameters)}, {shown} combinations. " + " ".join(
         _in_words(table, parameter, metric) for metric in metrics for parameter in parameters
     )
+    figure.alt += f" Not drawn: {note}." if note else ""
     return figure
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 
 from lumbar.cli.main import INTERRUPTED, RESUME, main
 from lumbar.core import paths
@@ -19,6 +20,7 @@ from lumbar.core.errors import LumbarError, RunError, SettingsError
 from lumbar.course import runner
 from lumbar.course.grid import Grid, read_grid
 from lumbar.course.sweep import sweep
+from lumbar.storage.files import write_json
 from lumbar.storage.locks import exclusive_lock
 from tests.support.clusters import count_workers, until, worker
 
@@ -228,6 +230,59 @@ def test_the_grids_of_the_repository_fit_their_notebooks():
     assert grids
     for path in grids:
         assert read_grid(path, runner.NOTEBOOKS / f"{path.stem}.ipynb").varied
+
+
+def finished(out: Path, **recorded: list) -> Path:
+    """Write the records of combinations as Jupyter stores them: a number that is not finite is text."""
+    for number, values in enumerate(zip(*recorded.values(), strict=True), start=1):
+        (out / f"{number:03}").mkdir(parents=True)
+        given = {name: value for name, value in zip(recorded, values, strict=True) if value is not None}
+        record = {"name": "tiny", "complete": True, "minutes": number, "recorded": given, "error": ""}
+        write_json(out / f"{number:03}" / "record.json", {"parameters": {}, **record})
+    return out
+
+
+def test_what_diverged_is_named_and_the_rest_is_plotted(notebook, tmp_path):
+    out = finished(
+        tmp_path / "out",
+        val_px=[6.0, 4.0, "nan", "inf"],
+        loss=[1, None, 3, 5],
+        word=["a", "nan", "b", "c"],
+        lost=["nan", "-inf", "nan", "nan"],
+    )
+    grid = Grid({"NUMBER": [1, 2], "WORD": ["a", "bb"]})
+    done = sweep(notebook, grid, out, metrics=["val_px", "lost"], progress=False)
+    assert [str(value) for value in done.table["val_px"]] == ["6.0", "4.0", "nan", "inf"]
+    assert done.table["val_px"].dtype == float
+    assert list(done.table["word"]) == ["a", "nan", "b", "c"], "among words it is a word"
+    assert done.diverged == (
+        "val_px is not a finite number in 2 of 4 combinations: 003 (NUMBER 2, WORD a), 004 (NUMBER 2, WORD bb)",
+        "lost is not a finite number in 4 of 4 combinations: "
+        "001 (NUMBER 1, WORD a), 002 (NUMBER 1, WORD bb), 003 (NUMBER 2, WORD a) and 1 more",
+    )
+    assert "\n".join(done.diverged) in str(done)
+    alt = Image.open(done.figure).text["Description"]
+    assert "val_px over NUMBER and WORD, 2 combinations." in alt
+    assert "Mean val_px by NUMBER: 5 at 1. Mean val_px by WORD: 6 at a and 4 at bb." in alt
+    assert alt.endswith(f"Not drawn: {done.diverged[0]}.")
+    assert pd.read_csv(out / "sweep.csv", dtype=str, keep_default_na=False)["val_px"].tolist() == [
+        *("6.0", "4.0", "nan", "inf")
+    ]
+    assert sweep(notebook, grid, out, metrics=["lost"], progress=False).figure is None, "it is finite nowhere"
+    everything = sweep(notebook, grid, out, progress=False)
+    assert Image.open(everything.figure).text["Description"].startswith("val_px and loss over")
+    with pytest.raises(SettingsError, match="no combination recorded") as refusal:
+        sweep(notebook, grid, out, metrics=["word"], progress=False)
+    assert refusal.value.expected == "val_px, loss, lost, minutes"
+
+
+def test_recorded_names_may_be_those_of_other_columns(notebook, tmp_path):
+    out = finished(tmp_path / "out", error=[0.5, 0.25], minutes=[7, 8], NUMBER=[3, 4])
+    done = sweep(notebook, Grid({"NUMBER": [1, 2]}), out, progress=False)
+    assert list(done.table["error (recorded)"]) == [0.5, 0.25]
+    assert list(done.table["minutes (recorded)"]) == [7, 8]
+    assert (list(done.table["NUMBER"]), list(done.table["NUMBER (recorded)"])) == ([1, 2], [3, 4])
+    assert (done.failed, list(done.table["minutes"])) == (0, [1, 2])
 
 
 def test_a_combination_that_another_process_executes_is_an_error(notebook, tmp_path):

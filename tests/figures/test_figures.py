@@ -127,6 +127,14 @@ def test_numbers_in_the_text_alternative_are_those_plotted():
     assert "patients 7 for train, 2 for validation, 1 for test; pictures 21, 6, 3" in FIGURES["split"]().alt
 
 
+def test_what_is_not_finite_does_not_move_the_means_of_a_sweep():
+    swept = SWEPT.assign(error_px=[4.0, np.inf, 8.0, -np.inf])
+    figure = figures.sweep_results(swept, ["RATE"], ["error_px"], note="error_px diverged twice")
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_xydata(), [[0.001, 4], [0.1, 8]])
+    assert figure.get_suptitle().endswith("\nNot drawn: error_px diverged twice")
+    assert figure.alt.endswith("Not drawn: error_px diverged twice.")
+
+
 def test_a_sweep_is_plotted_over_numbers_and_words():
     figure = FIGURES["sweep"]()
     rate, model = figure.axes[:2]
