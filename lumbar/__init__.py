@@ -54,4 +54,7 @@ def predict(
         raise found.refused[0]
     for error in found.refused:
         warnings.warn(f"left out: {error}", stacklevel=2)
+    for unread in found.unread:
+        if unread.remedy:
+            warnings.warn(f"not read, {unread}", stacklevel=2)
     return found.table

@@ -12,9 +12,10 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from lumbar import imaging, weights
-from lumbar.core.constants import LEVELS, PICTURES, VIEWS
+from lumbar.core.constants import LEVELS, VIEWS
 from lumbar.core.errors import ScanError
-from lumbar.imaging import Scan, begins_as_dicom, identity
+from lumbar.imaging import Scan, identity
+from lumbar.imaging.folder import Unread, list_images
 from lumbar.inference import PreparedScan, ScanPoints, find_points
 from lumbar.orientation import detect_orientation
 from lumbar.runs.settings import PredictionSettings
@@ -22,10 +23,6 @@ from lumbar.weights import Weights
 
 COLUMNS = ("image", "view", "level", "side", "x", "y", "confidence", "flagged", "x_mm", "y_mm", "z_mm", "frame")
 """Columns of the table of points, see `Predictions`."""
-
-ENDINGS = {*PICTURES, ".dcm", ""}
-"""Files with these endings are taken from a folder, and those that begin as DICOM files do, whatever their names.
-Volumes are not taken: the masks that lie beside them have the same endings."""
 
 MIDDLE = "of the volume the middle sagittal slice was taken; choose another with --frame N, in Python frame=N"
 
@@ -74,6 +71,7 @@ class Predictions:
         synthetic: Whether it was trained on synthetic patients only.
         probability: Probabilities of each image's points before calibration, (k,), see `lumbar.inference.ScanPoints`;
             empty if the points come from a file.
+        unread: Files in the folders that are not read, by kind.
     """
 
     table: pd.DataFrame
@@ -82,6 +80,7 @@ class Predictions:
     network: str
     synthetic: bool
     probability: tuple[np.ndarray, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
     @property
     def assumed(self) -> tuple[Path, ...]:
@@ -104,7 +103,7 @@ def predict(
     """Find the points in images. A file that cannot be used is left out and reported.
 
     Args:
-        paths: DICOM, PNG and JPEG files and volumes, and folders of images, searched recursively.
+        paths: DICOM, PNG and JPEG files and volumes, and folders of them, see `lumbar.imaging.folder.list_images`.
         settings: The network, and how to read the files.
         progress: Show progress bars.
 
@@ -113,19 +112,24 @@ def predict(
         ScanError: If there is no file that may be an image.
     """
     network = weights.find(settings.weights)
-    about_network = {"network": Path(settings.weights).resolve().name, "synthetic": network.synthetic}
-    chosen = list(files(paths))
-    if not chosen:
-        raise ScanError("there is no picture here", file=", ".join(map(str, paths)), expected="DICOM, PNG or JPEG")
+    listing = list_images(paths)
+    if not listing.images:
+        raise ScanError(
+            "there is no picture here",
+            file=", ".join(map(str, paths)),
+            found="; ".join(map(str, listing.unread)) or "an empty folder",
+            expected="DICOM, PNG, JPEG, .mha or .nii",
+        )
+    about = {"network": Path(settings.weights).resolve().name, "synthetic": network.synthetic, "unread": listing.unread}
     found, refused = [], []
-    for file in tqdm(chosen, "reading", unit="picture", disable=not progress):
+    for file in tqdm(listing.images, "reading", unit="picture", disable=not progress):
         try:
             _check_link(file, paths)
             found.append(_read(file, settings, network))
         except ScanError as error:
             refused.append(error)
     if not found:
-        return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), (), **about_network)
+        return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), (), **about)
     answers = find_points(network, [each.prepared for each in found], progress=progress)
     unstated = np.array([each.scan.orientation is None for each in found])
     turned = detect_orientation(network.file, answers.prepared, answers.probability, unstated)
@@ -139,8 +143,8 @@ def predict(
         rows.extend(row | {"flagged": points.flagged or bool(turn)} for row in _rows(each, points))
         pictures.append(replace(each.about, warnings=(*each.about.warnings, *remarks[each.scan.path])))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"frame": "Int64"})
-    about_network["probability"] = tuple(points.probability for points in answers.points)
-    return Predictions(table, tuple(refused), tuple(pictures), **about_network)
+    about["probability"] = tuple(points.probability for points in answers.points)
+    return Predictions(table, tuple(refused), tuple(pictures), **about)
 
 
 def by_picture(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
@@ -156,19 +160,6 @@ def by_picture(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     for number, (image, points) in enumerate(table.groupby("image", sort=False), start=1):
         # File systems take names of 255 bytes; an ending has to fit in too.
         yield f"{number:04d}_{Path(image).stem[:60]}", image, points
-
-
-def files(paths: Sequence[str | Path]) -> Iterator[Path]:
-    """Yield the files named, and those in folders that may be images, in the order of their names; each once."""
-    yield from dict.fromkeys(file for path in map(Path, paths) for file in _files_of(path))
-
-
-def _files_of(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
-        yield path
-        return
-    inside = (file for file in sorted(path.rglob("*")) if not file.name.startswith(".") and file.is_file())
-    yield from (file for file in inside if file.suffix.lower() in ENDINGS or begins_as_dicom(file))
 
 
 def _check_link(file: Path, paths: Sequence[str | Path]) -> None:
@@ -194,6 +185,8 @@ class _Read:
 
 
 def _read(file: Path, settings: PredictionSettings, network: Weights) -> _Read:
+    if imaging.is_mask(file):
+        raise ScanError("the volume holds labels (a mask), not a scan", file=file, remedy="give the scan itself")
     middle = imaging.middle_frame(file) if settings.frame is None else None
     frame = settings.frame if middle is None else middle
     scan = imaging.read(file, frame=frame)

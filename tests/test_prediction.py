@@ -1,5 +1,8 @@
 """Points of pictures nobody has marked: the right place in the file and in the patient, nothing skipped silently."""
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pydicom
@@ -15,7 +18,7 @@ from lumbar.datasets import load
 from lumbar.exports import json_points
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
-from lumbar.prediction import COLUMNS, PredictionSettings, files, predict
+from lumbar.prediction import COLUMNS, PredictionSettings, predict
 from lumbar.runs.settings import TrainingSettings
 from lumbar.training.job import train
 from tests.support import volume_files
@@ -155,12 +158,54 @@ def test_a_network_nobody_knows_is_named(home):
     assert "phantom" in str(error.value), "it says which there are"
 
 
-def test_in_a_folder_only_what_may_be_a_picture_is_taken(tmp_path):
-    for name in ("b.dcm", "IM0001", "c.PNG", "landmarks.csv", ".hidden.png"):
-        (tmp_path / name).touch()
-    (tmp_path / "IM.0002").write_bytes(bytes(128) + b"DICM")
-    assert [file.name for file in files([tmp_path])] == ["IM.0002", "IM0001", "b.dcm", "c.PNG"]
-    assert list(files([tmp_path / "landmarks.csv"])) == [tmp_path / "landmarks.csv"], "who names a file means it"
+def test_a_folder_is_read_or_accounted_for_and_what_may_be_lost_changes_the_exit_code(home, tmp_path, capsys):
+    """Four files of one picture, a mask beside them, a table, and two forms that are not read."""
+    dicom, folder = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm", tmp_path / "mixed"
+    folder.mkdir()
+    scan = imaging.read(dicom)
+    (folder / "a.dcm").write_bytes(dicom.read_bytes())
+    (folder / "h.IMA").write_bytes(dicom.read_bytes()[132:])
+    Image.fromarray((scan.pixels / scan.pixels.max() * 255).astype(np.uint8)).save(folder / "e.jpe", "JPEG")
+    steps = [-scan.plane.normal * 4, scan.plane.along_column * scan.plane.pixel_height]
+    place = scan.plane.position, [*steps, scan.plane.along_row * scan.plane.pixel_width]
+    volume_files.write(folder / "g.nii.gz", scan.pixels[None].astype(np.int16), *place)
+    volume_files.write(folder / "g_seg.nii.gz", (scan.pixels[None] > 1e9).astype(np.uint8), *place)
+    (folder / "points.csv").touch()
+    found = predict([folder], PredictionSettings(weights="flat"), progress=False)
+    points = {Path(name).name: rows[["x", "y"]].to_numpy() for name, rows in found.table.groupby("image")}
+    assert set(points) == {"a.dcm", "e.jpe", "g.nii.gz", "h.IMA"}
+    np.testing.assert_allclose(points["h.IMA"], points["a.dcm"], atol=1e-3)
+    np.testing.assert_allclose(points["g.nii.gz"], points["a.dcm"], atol=1.0)
+    words = ["predict", str(folder), "--weights", "flat", "--out", str(tmp_path / "points.csv")]
+    assert main(words) == 0, "neither a mask nor a table is an image that was lost"
+    assert "volumes of labels (masks): g_seg.nii.gz" in capsys.readouterr().err
+    for name in ("c.tif", "d.bmp", "f.dcm.gz"):
+        (folder / name).write_bytes(b"anything")
+    assert main([*words, "--json", str(tmp_path / "points.json")]) == 1
+    printed = capsys.readouterr().err
+    assert "not read, pictures in an unsupported format: c.tif, d.bmp; save them as PNG" in printed
+    assert "not read, compressed files: f.dcm.gz; unpack them" in printed
+    left_out = {Path(error.file).name for error in json_points.read(tmp_path / "points.json").refused}
+    assert left_out == {"c.tif", "d.bmp", "f.dcm.gz"}
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        lumbar.predict(folder, weights="flat")
+    assert [str(each.message).split(":")[0] for each in warned] == [
+        "not read, compressed files",
+        "not read, pictures in an unsupported format",
+    ]
+
+
+def test_a_mask_that_is_named_is_refused_and_a_folder_without_images_says_what_is_there(home, tmp_path):
+    steps = [[4.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]]
+    mask = volume_files.write(tmp_path / "mask.mha", np.zeros((3, 20, 20), np.uint8), [0, 0, 0], steps)
+    found = predict([mask], PredictionSettings(weights="flat", frame=1), progress=False)
+    assert "holds labels" in str(found.refused[0])
+    (tmp_path / "a.tif").touch()
+    with pytest.raises(ScanError, match="no picture here") as error:
+        predict([tmp_path], PredictionSettings(weights="flat"), progress=False)
+    assert "a.tif; save them as PNG" in error.value.found
+    assert "mask.mha" in error.value.found
 
 
 def test_the_command_writes_table_and_pictures_and_tells_what_it_left_out(home, tmp_path, capsys):

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the table and the other requested formats; return 1 if an image had to be left out, else 0."""
+    """Write the table and the other requested formats; return 1 if an image was, or may have been, left out, else 0."""
     from lumbar.prediction import predict
     from lumbar.study.marking import mark_middles
 
@@ -71,7 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"skipped: {error}", file=sys.stderr)
     for error in found.refused:
         print(f"left out: {error}", file=sys.stderr)
-    return 1 if found.refused or skipped else 0
+    for unread in found.unread:
+        print(f"not read, {unread}", file=sys.stderr)
+    return 1 if found.refused or skipped or any(unread.remedy for unread in found.unread) else 0
 
 
 def _other_formats(found: Predictions, arguments: argparse.Namespace) -> Iterator[Written]:

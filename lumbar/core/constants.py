@@ -15,7 +15,7 @@ SIDES = ("left", "right")
 PARTS = ("train", "validation", "test")
 """Parts of a split."""
 
-PICTURES = {".png", ".jpg", ".jpeg"}
+PICTURES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif"}
 """Endings of PNG and JPEG files; a file with neither these endings nor those of a volume is read as DICOM."""
 
 VOLUMES = (".mha", ".nii", ".nii.gz")

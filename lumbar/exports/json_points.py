@@ -84,8 +84,12 @@ def content(found: Predictions) -> dict[str, Any]:
         "notices": notices(found.synthetic),
         "units": UNITS,
         "pictures": [_picture(*each) for each in zip(found.pictures, tables, strict=True)],
-        "left_out": [
-            {"image": error.file, "problem": error.problem, "remedy": error.remedy} for error in found.refused
+        "left_out": [{"image": error.file, "problem": error.problem, "remedy": error.remedy} for error in found.refused]
+        + [
+            {"image": str(file), "problem": f"one of the {unread.kind}, which are not read", "remedy": unread.remedy}
+            for unread in found.unread
+            if unread.remedy
+            for file in unread.files
         ],
     }
 

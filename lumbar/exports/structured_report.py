@@ -22,6 +22,7 @@ import lumbar
 from lumbar.core.errors import LumbarError, ScanError, SettingsError
 from lumbar.exports import Written
 from lumbar.exports.measurement_group import measurement_group
+from lumbar.imaging.dicom.file import completed
 from lumbar.prediction import Predictions, by_picture
 from lumbar.storage.files import atomic_write, describe_os_error
 
@@ -186,7 +187,7 @@ def _source(file: Path) -> Dataset:
 
     try:
         with warnings.catch_warnings(action="ignore"):
-            header = pydicom.dcmread(file, stop_before_pixels=True)
+            header = pydicom.dcmread(completed(file), stop_before_pixels=True)
             missing = [name for name in _NEEDED if not UID(str(header.get(name) or "")).is_valid]
             for keyword in _MAY_BE_EMPTY:
                 if header.get(keyword) is None:

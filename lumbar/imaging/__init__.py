@@ -1,7 +1,7 @@
 """Read one image (DICOM, PNG, JPEG or a slice of a volume) into pixels, spacing and position, without guessing.
 
-`dicom` reads DICOM files, `volume` MetaImage and NIfTI files, `picture` PNG and JPEG files. `header` reads the size of
-an image alone, and `identity` finds files that contradict each other.
+`dicom` reads DICOM files, `volume` MetaImage and NIfTI files, `picture` PNG and JPEG files. `folder` finds the images
+in folders, `header` reads the size of an image alone, and `identity` finds files that contradict each other.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from lumbar.imaging.dicom.file import begins_as_dicom
 from lumbar.imaging.dicom.reading import read_dicom
 from lumbar.imaging.picture import read_picture
 from lumbar.imaging.scan import Scan
-from lumbar.imaging.volume.reading import middle_slice, read_volume
+from lumbar.imaging.volume.reading import holds_labels, middle_slice, read_volume
 
-__all__ = ["Scan", "begins_as_dicom", "middle_frame", "read"]
+__all__ = ["Scan", "begins_as_dicom", "is_mask", "middle_frame", "read"]
 
 
 def read(path: str | Path, *, frame: int | None = None) -> Scan:
@@ -55,6 +55,19 @@ def middle_frame(path: str | Path) -> int | None:
     """
     path = Path(path)
     return middle_slice(path) if _is_volume(path) and path.is_file() else None
+
+
+def is_mask(path: str | Path) -> bool:
+    """Whether a file is a volume of labels (a mask), in which there is nothing to find.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ScanError: If it is a volume that cannot be read.
+    """
+    path = Path(path)
+    return _is_volume(path) and path.is_file() and holds_labels(path)
 
 
 def _is_volume(path: Path) -> bool:

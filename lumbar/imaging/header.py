@@ -20,7 +20,7 @@ from lumbar.core.constants import PICTURES
 from lumbar.core.errors import ScanError
 from lumbar.geometry import nearest_view
 from lumbar.imaging.dicom.attributes import finite_numbers, pixel_spacing
-from lumbar.imaging.dicom.file import is_deflated
+from lumbar.imaging.dicom.file import completed, is_deflated
 from lumbar.imaging.dicom.first_elements import first_elements
 from lumbar.imaging.dicom.reading import read_dicom
 from lumbar.imaging.limits import LARGEST_SIDE, check_size
@@ -112,9 +112,10 @@ def _plain(beginning: bytes) -> Header | None:
 def _parsed(path: Path) -> Header:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what pydicom warns of is either harmless or an error here
-        if is_deflated(path):
+        source = completed(path)
+        if source is path and is_deflated(path):
             return _as_read(read_dicom(path, None))  # even the header of a deflated file may inflate without limit
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_KEYWORDS)
+        dataset = pydicom.dcmread(source, stop_before_pixels=True, specific_tags=_KEYWORDS)
         rows, columns, _, directions = (dataset.get(keyword) for keyword in _KEYWORDS)
     if rows is None or columns is None:
         raise ScanError("the file holds no picture", file=path, field="Rows, Columns")

@@ -10,15 +10,17 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
 
 from lumbar import imaging
 from lumbar.core.errors import ScanError
 from lumbar.geometry import Plane
 from lumbar.imaging.dicom import decoder
 from lumbar.imaging.dicom.attributes import ROUNDED, position_and_orientation
+from lumbar.imaging.dicom.file import begins_as_dicom
 from lumbar.imaging.dicom.pixel_data import stored_values
 from lumbar.imaging.dicom.slice_header import read_headers
+from lumbar.imaging.header import read_header
 from lumbar.imaging.scan import LOOKED_UP, NAMED, TRANSPARENT
 from tests.support.dicom_files import EDGE_CASES, SHIPPED, STORED, dicom
 from tests.support.phantom_studies import header, write_enhanced
@@ -542,3 +544,31 @@ def test_a_truncated_picture_is_refused(tmp_path):
     (tmp_path / "short.png").write_bytes((tmp_path / "a.png").read_bytes()[:2000])
     with pytest.raises(ScanError, match="damaged"):
         imaging.read(tmp_path / "short.png")
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+@pytest.mark.parametrize("begins_with", ["meta information", "first element"])
+def test_a_file_without_preamble_is_read_as_with_it(tmp_path, syntax, begins_with):
+    whole = dicom(tmp_path / "whole.dcm")
+    dataset = pydicom.dcmread(whole)
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.save_as(whole, implicit_vr=syntax == ImplicitVRLittleEndian, enforce_file_format=True)
+    content = whole.read_bytes()
+    start = 132 if begins_with == "meta information" else 144 + int.from_bytes(content[140:144], "little")
+    bare = tmp_path / "bare.IMA"
+    bare.write_bytes(content[start:])
+    assert begins_as_dicom(bare)
+    one, other = imaging.read(whole), imaging.read(bare)
+    np.testing.assert_array_equal(other.pixels, one.pixels)
+    assert other.identity == one.identity
+    np.testing.assert_array_equal(other.plane.position, one.plane.position)
+    assert read_header(bare) == read_header(whole)
+    assert read_headers(bare)[0].identity == read_headers(whole)[0].identity
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\0\x05", b"\x08\0\x05\0" + b"\xff" * 20, b"P5 3 4 255 " * 9])
+def test_other_content_is_not_taken_for_a_file_without_preamble(tmp_path, content):
+    (tmp_path / "a.bin").write_bytes(content)
+    assert not begins_as_dicom(tmp_path / "a.bin")
+    with pytest.raises(ScanError, match="not a DICOM file"):
+        imaging.read(tmp_path / "a.bin")

@@ -14,7 +14,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_file_meta_info
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lumbar.core.constants import VOLUMES
 from lumbar.core.errors import ScanError
@@ -42,6 +42,11 @@ IDENTITY = {
 
 REQUIRED = ("Rows", "Columns", "BitsAllocated", "PhotometricInterpretation")
 """Attributes that decoding needs."""
+
+_PREAMBLE = bytes(128) + b"DICM"
+_FIRST_KINDS = (b"UL", b"CS", b"UI", b"DA", b"TM", b"SH")
+_LAST_FIRST, _LONGEST_FIRST = 0x20, 256
+"""Value representations, highest number and longest value of an element of group 8 that a data set begins with."""
 
 _READ = (
     *IDENTITY.values(),
@@ -79,16 +84,57 @@ _OTHER_VOLUMES = (".nrrd", ".nhdr", ".mhd", ".mgz", ".mgh", ".mnc", ".hdr", ".im
 
 
 def begins_as_dicom(path: Path) -> bool:
-    """Whether a file begins like a DICOM file, whatever its name.
+    """Whether a file begins like a DICOM file, with or without the preamble, whatever its name.
 
     Also true for a file that cannot be opened: reading it will report why.
     """
     try:
         with path.open("rb") as opened:
-            opened.seek(128)
-            return opened.read(4) == b"DICM"
+            beginning = opened.read(len(_PREAMBLE))
     except OSError:
         return True
+    return beginning[128:] == b"DICM" or bool(missing_beginning(beginning))
+
+
+def missing_beginning(content: bytes) -> bytes:
+    """Return what a file lacks at its beginning: old exports begin with the first element, without preamble and prefix.
+
+    Such a file may also lack the meta information that states the transfer syntax; its first element shows it.
+
+    Args:
+        content: The file, or its first 12 bytes or more.
+
+    Returns:
+        The bytes to put before the content; b"" if nothing is missing, or the file does not begin as DICOM does.
+    """
+    if len(content) < 12 or content[128:132] == b"DICM":
+        return b""
+    group, element, kind, size = struct.unpack_from("<2H2sH", content)
+    explicit = kind in _FIRST_KINDS
+    if not explicit:
+        (size,) = struct.unpack_from("<I", content, 4)
+    if (group, element) == (2, 0) and explicit:
+        return _PREAMBLE
+    if group != 8 or element > _LAST_FIRST or not size <= _LONGEST_FIRST:
+        return b""
+    syntax = ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
+    value = syntax.encode() + b"\0" * (len(syntax) % 2)
+    stated = struct.pack("<2H2sH", 2, 0x10, b"UI", len(value)) + value
+    return _PREAMBLE + struct.pack("<2H2sHI", 2, 0, b"UL", 4, len(stated)) + stated
+
+
+def completed(path: Path) -> Path | BytesIO:
+    """Return what pydicom can read a header from: the file, or its content with the beginning that it lacks.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: If the file cannot be opened.
+    """
+    with path.open("rb") as opened:
+        beginning = missing_beginning(opened.read(len(_PREAMBLE)))
+    return BytesIO(beginning + path.read_bytes()) if beginning else path
 
 
 def check_file_size(path: Path) -> None:
@@ -120,6 +166,7 @@ def open_dicom(path: Path) -> Dataset:
     """
     check_file_size(path)
     content = path.read_bytes()
+    content = missing_beginning(content) + content
     try:
         dataset = inflated(path, content, _TAGS) or pydicom.dcmread(BytesIO(content), specific_tags=_TAGS)
         list(dataset)  # pydicom parses an element when it is first accessed

@@ -25,7 +25,7 @@ from lumbar.imaging.dicom.attributes import (
     plane_of,
     position_and_orientation,
 )
-from lumbar.imaging.dicom.file import IDENTITY, check_file_size, damaged, inflated, is_deflated
+from lumbar.imaging.dicom.file import IDENTITY, check_file_size, completed, damaged, inflated, is_deflated
 from lumbar.imaging.limits import check_size
 
 ACQUISITION = (
@@ -125,8 +125,9 @@ def read_headers(path: Path) -> tuple[SliceHeader, ...]:
 def _header(path: Path) -> Dataset:
     """Read the elements of the header; a deflated file is inflated as a whole, up to a limit."""
     check_file_size(path)
-    dataset = inflated(path, path.read_bytes(), _TAGS) if is_deflated(path) else None
-    return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS) if dataset is None else dataset
+    source = completed(path)
+    dataset = inflated(path, path.read_bytes(), _TAGS) if source is path and is_deflated(path) else None
+    return pydicom.dcmread(source, stop_before_pixels=True, specific_tags=_TAGS) if dataset is None else dataset
 
 
 def _slices(path: Path, dataset: Dataset) -> Iterator[SliceHeader]:

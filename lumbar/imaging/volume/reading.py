@@ -30,6 +30,12 @@ _TOWARDS = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
 
 _CHUNK = 2**20
 
+MOST_LABELS = 64
+"""Different values in one plane of a volume of labels, at most; a scan has hundreds."""
+
+SAME_AS_NEIGHBOUR = 0.75
+"""Share of neighbouring voxels of a plane of labels that are equal, at least; in a scan noise makes them differ."""
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:
@@ -193,6 +199,28 @@ def read_labels(path: Path) -> tuple[Grid, np.ndarray]:
     # NumPy counts the axes of a file from the slowest.
     labels = voxels.transpose([2 - axis for axis in grid.axes])
     return grid, labels[tuple(slice(None, None, -1 if against else 1) for against in grid.reversed)]
+
+
+def holds_labels(path: Path) -> bool:
+    """Whether a volume holds labels (a mask) and not a scan, judged by its voxels: few values, in large areas.
+
+    Reading stops at the first plane that is not of labels, so that a scan costs little.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ScanError: If the file is not a volume that can be read.
+        OSError: If the file cannot be opened.
+    """
+    return all(map(_is_of_labels, _planes(read_header(path))))
+
+
+def _is_of_labels(plane: np.ndarray) -> bool:
+    if len(np.unique(plane)) > MOST_LABELS:
+        return False
+    equal = [plane[1:] == plane[:-1], plane[:, 1:] == plane[:, :-1]]
+    return float(np.mean(np.concatenate([[True], *(each.ravel() for each in equal)]))) >= SAME_AS_NEIGHBOUR
 
 
 def _slice(header: Header, grid: Grid, frame: int) -> np.ndarray:

@@ -29,7 +29,7 @@ from pydicom.uid import (
 
 from lumbar import imaging
 from lumbar.imaging.dicom import file
-from tests.stress.bad_input import READ, REFUSED, REPAIRED, WARNED, AbsentError, Case, Words
+from tests.stress.bad_input import NAMED, READ, REFUSED, REPAIRED, WARNED, AbsentError, Case, Words
 from tests.support.dicom_files import EDGE_CASES, SHIPPED, STORED, dicom
 from tests.support.noise import noise
 
@@ -363,6 +363,17 @@ def nrrd(folder: Path) -> Words:
     return predict(folder / "a.nrrd", folder=folder)
 
 
+def mixed_folder(folder: Path) -> Words:
+    for name in ("picture.tif", "picture.bmp", "scan.dcm.gz", "scan.nrrd"):
+        (folder / name).touch()
+    return predict(dicom(folder / "a.dcm").parent, folder=folder)
+
+
+def without_preamble(folder: Path) -> Words:
+    (folder / "a.IMA").write_bytes(dicom(folder / "a.dcm").read_bytes()[132:])
+    return predict(folder / "a.IMA", folder=folder)
+
+
 def outside_link(folder: Path) -> Words:
     (folder / "study").mkdir()
     dicom(folder / "private.dcm")
@@ -521,6 +532,7 @@ _USED = [
         "1 pictures",
         pixels_are(STORED),
     ),
+    ("no preamble", READ, without_preamble, "1 pictures", None),
     ("pixels that claim four gigabytes", READ, bytes_changed(over_long), "1 pictures", None),
     ("MONOCHROME1", REPAIRED, shipped("dicomdirtests/77654033/CR1/6154"), r"MONOCHROME1\); inverted", None),
     (
@@ -583,6 +595,14 @@ CASES = [
     *(
         Case("scan", name, build, outcome, says, 0, facts, real=build.__qualname__.startswith("lies"))
         for name, outcome, build, says, facts in _USED
+    ),
+    Case(
+        "scan",
+        "a folder with files that are not read",
+        mixed_folder,
+        NAMED,
+        r"compressed files: scan.dcm.gz; (.|\n)*: picture.bmp, picture.tif; (.|\n)*: scan.nrrd; ",
+        1,
     ),
     Case(
         "scan", "bad files among good ones", good_and_bad, REFUSED, "left out(.|\n)*b.dcm(.|\n)*c.dcm", 1, two_were_read
