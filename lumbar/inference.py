@@ -121,14 +121,15 @@ class ScanPoints:
         confidence: (k,) calibrated probability that a point is within `lumbar.decoding.NEAR_PIXELS` of the true one;
             NaN from a network without heatmaps.
         probability: (k,) the same before calibration, as the heatmaps have it.
-        flagged: Whether the points need checking: a confidence is low.
+        flagged: Whether the points need checking: a confidence is low; None from a network without heatmaps, which
+            gives no confidence to judge by.
     """
 
     names: tuple[str, ...]
     xy_native: np.ndarray
     confidence: np.ndarray
     probability: np.ndarray
-    flagged: bool
+    flagged: bool | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +172,7 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
                 xy_native=Affine(prepared.to_native[number]).points(points[number, here]),
                 confidence=confidence,
                 probability=probabilities[number, here],
-                flagged=bool((confidence < network.doubtful).any()),
+                flagged=None if np.isnan(confidence).all() else bool((confidence < network.doubtful).any()),
             )
         )
     return Answers(tuple(found), prepared, probabilities)

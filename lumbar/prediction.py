@@ -63,8 +63,9 @@ class Predictions:
             its level), side (of axial points, else ""), x and y (native pixels, the centre of the first one is (0, 0)),
             confidence (probability that the point is within 5 pixels of the 256 frame of the true one; NaN from a
             network without heatmaps), flagged (whether the image's points need checking: a confidence is low, or the
-            network is surer of the turned image), x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the file does
-            not place the image), frame (see `Picture`; Int64).
+            network is surer of the turned image; missing from a network without heatmaps, which cannot judge), x_mm,
+            y_mm, z_mm (patient coordinates, LPS; NaN where the file does not place the image), frame (see `Picture`;
+            Int64).
         refused: Why files were left out, one error each.
         pictures: What is known of each image of the table, in its order.
         network: Name of the network that answered.
@@ -81,6 +82,11 @@ class Predictions:
     synthetic: bool
     probability: tuple[np.ndarray, ...] = ()
     unread: tuple[Unread, ...] = ()
+
+    @property
+    def judged(self) -> bool:
+        """Whether the network can flag images; one without heatmaps cannot."""
+        return bool(self.table["flagged"].notna().all())
 
     @property
     def assumed(self) -> tuple[Path, ...]:
@@ -140,9 +146,11 @@ def predict(
     for each, points, turn in zip(found, answers.points, turned, strict=True):
         if turn:
             remarks[each.scan.path].append(f"looks {turn} to the network; flagged")
-        rows.extend(row | {"flagged": points.flagged or bool(turn)} for row in _rows(each, points))
+        rows.extend(row | {"flagged": True if turn else points.flagged} for row in _rows(each, points))
         pictures.append(replace(each.about, warnings=(*each.about.warnings, *remarks[each.scan.path])))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"frame": "Int64"})
+    if table["flagged"].isna().any():
+        table = table.astype({"flagged": "boolean"})
     about["probability"] = tuple(points.probability for points in answers.points)
     return Predictions(table, tuple(refused), tuple(pictures), **about)
 

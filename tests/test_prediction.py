@@ -1,5 +1,6 @@
 """Points of pictures nobody has marked: the right place in the file and in the patient, nothing skipped silently."""
 
+import json
 import warnings
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from lumbar.cli.main import main
 from lumbar.core import paths
 from lumbar.core.errors import RunError, ScanError
 from lumbar.datasets import load
-from lumbar.exports import json_points
+from lumbar.exports import UNJUDGED, json_points
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.prediction import COLUMNS, PredictionSettings, predict
@@ -206,6 +207,32 @@ def test_a_mask_that_is_named_is_refused_and_a_folder_without_images_says_what_i
         predict([tmp_path], PredictionSettings(weights="flat"), progress=False)
     assert "a.tif; save them as PNG" in error.value.found
     assert "mask.mha" in error.value.found
+
+
+def test_a_network_without_heatmaps_judges_nothing_and_that_is_said_once(home, tmp_path, capsys):
+    folder = home / "phantom-2-0001" / "sagittal-t2"
+    found = predict([folder, home / "phantom-2-0002" / "sagittal-t2"], PredictionSettings(weights="flat"))
+    assert not found.judged
+    assert found.table["flagged"].isna().all(), "False would mean that the points had been judged"
+    words = ["predict", str(folder), "--weights", "flat", "--out", str(tmp_path / "points.csv")]
+    words += ["--json", str(tmp_path / "points.json"), "--coco", str(tmp_path / "coco.json")]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert printed.count(UNJUDGED) == 1
+    assert "are flagged" not in printed
+    assert pd.read_csv(tmp_path / "points.csv")["flagged"].isna().all()
+    assert json_points.read(tmp_path / "points.json").table["flagged"].isna().all()
+    assert json.loads((tmp_path / "coco.json").read_text())["annotations"][0]["flagged"] is None
+    for file in ("points.csv", "points.json"):
+        assert main(["report", str(tmp_path / file), "--out", str(tmp_path / "page.html")]) == 0
+        assert UNJUDGED in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_network_with_heatmaps_judges_every_picture(truthful, home):
+    found = predict([home / sorted(truthful["image"])[0]], PredictionSettings(weights="flat"), progress=False)
+    assert found.judged
+    assert found.table["flagged"].dtype == bool
+    assert not found.table["flagged"].any()
 
 
 def test_the_command_writes_table_and_pictures_and_tells_what_it_left_out(home, tmp_path, capsys):

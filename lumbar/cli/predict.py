@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumbar.core.schema import add_flags, from_flags
-from lumbar.exports import notices
+from lumbar.exports import UNJUDGED, notices
 from lumbar.runs.settings import PredictionSettings
 from lumbar.storage.files import check_writable, write_table
 
@@ -63,7 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{len(found.assumed)} of them do not state their plane and were treated as sagittal; see --view")
     for remark, concerned in found.remarks.items():
         print(f"{len(concerned)} of them: {remark} ({concerned[0].name}{', …' if len(concerned) > 1 else ''})")
-    flagged = found.table.loc[found.table["flagged"].astype(bool), "image"].nunique()
+    if not found.judged:
+        print(UNJUDGED)
+    flagged = found.table.loc[found.table["flagged"].eq(True), "image"].nunique()
     if flagged:
         print(f"{flagged} of them are flagged: check their points before you use them")
     print(*notices(found.synthetic))

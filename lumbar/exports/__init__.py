@@ -15,14 +15,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lumbar.core.errors import ScanError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DECIMALS = 4
 """Decimal places of coordinates (pixels, millimetres) and confidences in files."""
 
 NOT_FOR_DIAGNOSIS = "Not for diagnosis."
 SYNTHETIC_ONLY = "The network was trained on synthetic patients only."
+UNJUDGED = "The network gives no confidence to judge its points by: check all of them before you use them."
 
 
 def notices(synthetic: bool) -> list[str]:
@@ -37,6 +42,11 @@ def notices(synthetic: bool) -> list[str]:
 def number(value: float) -> float | None:
     """Return a coordinate or confidence rounded for a file; None if it is NaN."""
     return None if value != value else round(float(value), DECIMALS)
+
+
+def judgement(flagged: pd.Series) -> bool | None:
+    """Return whether an image is flagged, from the column of its points; None if the network could not judge."""
+    return None if flagged.isna().all() else bool(flagged.any())
 
 
 @dataclass(frozen=True)

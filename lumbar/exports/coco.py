@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lumbar
-from lumbar.exports import notices, number
+from lumbar.exports import judgement, notices, number
 from lumbar.landmarks import LEVELS, channels, row_channels
 from lumbar.prediction import Picture, Predictions, by_picture
 from lumbar.storage.files import describe_os_error, write_json
@@ -110,5 +110,5 @@ def _annotation(order: int, picture: Picture, points: pd.DataFrame, names: tuple
         "iscrowd": 0,
         "score": min(known) if known else None,
         "confidences": confidences,
-        "flagged": bool(points["flagged"].any()),
+        "flagged": judgement(points["flagged"]),
     }

@@ -16,7 +16,7 @@
           "view": "sagittal", "view_assumed": false,
           "width": 320, "height": 320,            pixels
           "pixel_width": 0.9, "pixel_height": 0.9,
-          "flagged": false,                       true: check these points before you use them
+          "flagged": false,                       true: check these points before you use them; null: not judged
           "warnings": [],                         what the reader repaired
           "points": [
             {"level": "L1/L2", "side": null, "x": 166.1, "y": 63.4,
@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 
 import lumbar
 from lumbar.core.errors import ScanError, TableError
-from lumbar.exports import notices, number
+from lumbar.exports import judgement, notices, number
 from lumbar.prediction import COLUMNS, Picture, Predictions, by_picture
 from lumbar.storage.files import describe_os_error, write_json
 
@@ -125,7 +125,7 @@ def _picture(picture: Picture, points: pd.DataFrame) -> dict[str, Any]:
         "height": picture.height,
         "pixel_width": picture.pixel_width,
         "pixel_height": picture.pixel_height,
-        "flagged": bool(points["flagged"].any()),
+        "flagged": judgement(points["flagged"]),
         "warnings": list(picture.warnings),
         "points": [
             {"level": row["level"] or None, "side": row["side"] or None} | {name: number(row[name]) for name in NUMBERS}
@@ -150,7 +150,7 @@ def _predictions(content: dict[str, Any]) -> Predictions:
         size = int(each["width"]), int(each["height"])
         pictures.append(Picture(str(each["image"]), str(each["view"]), *size, **spacing, **details))
         common = {"image": str(each["image"]), "frame": frame, "view": str(each["view"])}
-        common |= {"flagged": bool(each["flagged"])}
+        common |= {"flagged": None if each["flagged"] is None else bool(each["flagged"])}
         rows += [
             common
             | {name: str(point[name] or "") for name in ("level", "side")}
@@ -158,6 +158,8 @@ def _predictions(content: dict[str, Any]) -> Predictions:
             for point in each["points"]
         ]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float) | {"frame": "Int64"})
+    if table["flagged"].isna().any():
+        table = table.astype({"flagged": "boolean"})
     refused = [
         ScanError(str(each["problem"]), file=each["image"], remedy=each["remedy"]) for each in content["left_out"]
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumbar.core.errors import ScanError
-from lumbar.exports import Written, notices, number
+from lumbar.exports import Written, judgement, notices, number
 from lumbar.prediction import Predictions, by_picture
 from lumbar.storage.files import describe_os_error, write_json
 
@@ -67,7 +67,8 @@ def content(name: str, points: pd.DataFrame, found: Predictions) -> dict[str, An
         found: The predictions that they are part of.
     """
     # Slicer shows the descriptions of control points, but not those of lists.
-    remarks = ["flagged: check it before you use it"] if points["flagged"].any() else []
+    flagged = {True: "flagged: check it before you use it", None: "not judged: check it before you use it"}
+    remarks = [remark] if (remark := flagged.get(judgement(points["flagged"]))) else []
     remarks = [*remarks, f"found by the network {found.network}"]
     description = f"{'; '.join(remarks)}. {' '.join(notices(found.synthetic))}"
     markup = {

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from lumbar.prediction import Predictions
 
 FLAGGED = "Flagged: the points of this image must be checked before they are used."
-"""Comment in the groups of a flagged image."""
+NOT_JUDGED = "Not judged: the network gives no confidence. The points must be checked before they are used."
+"""Comments in the groups of an image that is flagged, or that the network could not judge."""
 
 
 def measurement_group(
@@ -40,6 +41,7 @@ def measurement_group(
         The group, as highdicom defines it.
     """
     import numpy as np
+    import pandas as pd
     from highdicom.sr import (
         AlgorithmIdentification,
         FindingSite,
@@ -78,8 +80,8 @@ def measurement_group(
     items = group[0].ContentSequence
     if row["x_mm"] == row["x_mm"] and source.get("FrameOfReferenceUID"):
         items.append(_in_patient(row, source))
-    if row["flagged"]:
-        items.append(TextContentItem(codes.DCM.Comment, FLAGGED, relationship_type=RelationshipTypeValues.CONTAINS))
+    if comment := NOT_JUDGED if pd.isna(row["flagged"]) else FLAGGED if row["flagged"] else "":
+        items.append(TextContentItem(codes.DCM.Comment, comment, relationship_type=RelationshipTypeValues.CONTAINS))
     return group
 
 

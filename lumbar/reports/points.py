@@ -12,7 +12,7 @@ import pandas as pd
 from lumbar import imaging
 from lumbar.core.errors import ScanError, TableError
 from lumbar.datasets.dataset import read_csv
-from lumbar.exports import NOT_FOR_DIAGNOSIS, json_points, notices, number
+from lumbar.exports import NOT_FOR_DIAGNOSIS, UNJUDGED, json_points, judgement, notices, number
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import BURNED_IN
 from lumbar.landmarks import frames, row_channels
@@ -75,7 +75,7 @@ class Card:
         name: Short name, unique in the table.
         image: Path of the image, as in the table.
         view: Plane of the image.
-        flagged: Whether its points must be checked before they are used.
+        flagged: Whether its points must be checked before they are used; None if the network could not judge.
         remarks: Remarks on the image, in sentences.
         points: For each point its name, x, y, mm (x, y, z, or None) and confidence; unknown values are None.
         picture: The image on the page; None if it is not shown.
@@ -85,7 +85,7 @@ class Card:
     name: str
     image: str
     view: str
-    flagged: bool
+    flagged: bool | None
     remarks: list[str]
     points: list[dict[str, Any]]
     picture: Embedded | None
@@ -112,6 +112,7 @@ def content(file: Path, pictures: int) -> dict[str, Any]:
         "file": file.name,
         "cards": cards,
         "flagged": [card for card in cards if card.flagged],
+        "unjudged": UNJUDGED if any(card.flagged is None for card in cards) else "",
         "shown": sum(card.picture is not None for card in cards),
         "count": len(table),
         "has_mm": any(point["mm"] for card in cards for point in card.points),
@@ -136,7 +137,8 @@ def _read_table(file: Path) -> pd.DataFrame:
         table = table.astype(dict.fromkeys(json_points.NUMBERS, float))
     except ValueError as error:
         raise TableError("a coordinate is not a number", file=file, found=error) from error
-    return table.assign(flagged=table["flagged"].str.lower() == "true")
+    flagged = table["flagged"].str.strip().str.lower()
+    return table.assign(flagged=(flagged == "true").astype("boolean").mask(flagged.fillna("") == ""))
 
 
 def _card(name: str, image: str, points: pd.DataFrame, known: Picture | None, folder: Path, shown: bool) -> Card:
@@ -155,7 +157,7 @@ def _card(name: str, image: str, points: pd.DataFrame, known: Picture | None, fo
     else:
         remarks.append("The picture is left out to keep the page small.")
     remarks += _remarks(known)
-    flagged, view = bool(points["flagged"].any()), str(points["view"].iloc[0])
+    flagged, view = judgement(points["flagged"]), str(points["view"].iloc[0])
     return Card(name, image, view, flagged, remarks, _rows(points), picture, marks)
 
 

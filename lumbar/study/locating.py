@@ -12,6 +12,7 @@ import pandas as pd
 from lumbar import weights
 from lumbar.core.constants import LEVELS
 from lumbar.core.errors import ScanError, StudyError
+from lumbar.exports import UNJUDGED
 from lumbar.imaging.dicom.slice_header import SliceHeader
 from lumbar.runs.settings import LocateSettings
 from lumbar.study import plausibility
@@ -36,8 +37,9 @@ class Located:
 
     Args:
         table: One row per level, from the head down. Its columns: level; x_mm, y_mm, z_mm (patient coordinates, LPS);
-            confidence (see `lumbar.inference.ScanPoints`); flagged (whether the point needs checking); sagittal_file,
-            sagittal_frame (from 0), sagittal_x, sagittal_y (native pixels, the centre of the first pixel is 0);
+            confidence (see `lumbar.inference.ScanPoints`); flagged (whether the point needs checking; missing
+            where nothing judged it); sagittal_file, sagittal_frame (from 0), sagittal_x, sagittal_y (native pixels, the
+            centre of the first pixel is 0);
             axial_file, axial_frame, axial_x, axial_y (the same for the axial slice that shows the level; empty and NaN
             if there is none); distance_mm (distance of the point from the plane of that slice); angle_degrees (angle
             between that slice and the plane perpendicular to the line of points; 0 for a slice along the disc); remark.
@@ -148,7 +150,7 @@ def _table(
         rows.append(
             {
                 **{"level": level, "x_mm": xyz[n, 0], "y_mm": xyz[n, 1], "z_mm": xyz[n, 2]},
-                **{"confidence": found.confidence[n], "flagged": found.flagged or bool(doubts[n])},
+                **{"confidence": found.confidence[n], "flagged": True if doubts[n] else found.flagged},
                 **_in_slice("sagittal", middle.slice, *found.xy_native[n]),
                 **_in_slice("axial", place.slice, place.x, place.y),
                 **{"distance_mm": place.distance_mm, "angle_degrees": place.angle_degrees},
@@ -156,6 +158,9 @@ def _table(
             }
         )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
+    if found.flagged is None:
+        table = table.astype({"flagged": "boolean"})
+        notes.append(UNJUDGED)
     return table.astype({"sagittal_frame": "Int64", "axial_frame": "Int64"}), notes
 
 
@@ -168,7 +173,7 @@ def _in_slice(name: str, header: SliceHeader | None, x: float, y: float) -> dict
 def _in_words(row: Any) -> str:
     text = f"{row.level}: ({row.x_mm:.1f}, {row.y_mm:.1f}, {row.z_mm:.1f}) mm"
     text += f", confidence {row.confidence:.2f}" if row.confidence == row.confidence else ", confidence unknown"
-    text += ", FLAGGED" if row.flagged else ""
+    text += ", FLAGGED" if pd.notna(row.flagged) and row.flagged else ""
     if row.axial_file:
         frame = f" frame {row.axial_frame}" if row.axial_frame else ""
         text += (

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import highdicom
 import jsonschema
@@ -28,6 +29,7 @@ from pydicom.sr.codedict import codes
 from lumbar.cli.main import main
 from lumbar.core.errors import SettingsError, TableError
 from lumbar.exports import coco, json_points, markups, structured_report
+from lumbar.exports.measurement_group import NOT_JUDGED
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.prediction import COLUMNS, Picture, Predictions, PredictionSettings, by_picture, predict
@@ -213,6 +215,16 @@ def test_coco_has_relative_paths_of_images_below_its_folder(found, study):
     held = coco.content(found, study)
     assert held["images"][0]["file_name"] == "a/001.dcm"
     assert coco.content(found, study / "a")["images"][-1]["file_name"] == str(study / "noise.png")
+
+
+def test_points_that_the_network_could_not_judge_are_marked_so(found, tmp_path):
+    table = found.table.assign(flagged=None, confidence=math.nan).astype({"flagged": "boolean"})
+    unjudged = replace(found, table=table)
+    markup = strict(markups.write(unjudged, tmp_path / "slicer").files[0])["markups"][0]
+    assert "not judged: check it" in markup["controlPoints"][0]["description"]
+    assert coco.content(unjudged, tmp_path)["annotations"][0]["flagged"] is None
+    (report, *_) = structured_report.write(unjudged, tmp_path / "reports").files
+    assert NOT_JUDGED in {item.value for item in pydicom.dcmread(report).iterall() if item.keyword == "TextValue"}
 
 
 @pytest.fixture(scope="module")

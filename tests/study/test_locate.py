@@ -9,10 +9,10 @@ import pydicom
 import pytest
 from PIL import Image
 
-from lumbar import imaging
+from lumbar import imaging, inference
 from lumbar.cli.main import main
 from lumbar.core.errors import LumbarError, RunError, ScanError, StudyError
-from lumbar.exports import json_points
+from lumbar.exports import UNJUDGED, json_points
 from lumbar.geometry import Plane
 from lumbar.inference import ScanPoints
 from lumbar.landmarks import LEVELS
@@ -359,6 +359,25 @@ def test_contradictions_between_series_are_reported():
     found, notes = find_doubts(middle_with(SPINE), [middle_with(SPINE + 99, name="series 1", flagged=True)])
     assert found == [[], [], [], [], []]
     assert "the network is not confident of them" in notes[0]
+
+
+def test_a_network_without_confidence_judges_no_level_and_that_is_said(patient, monkeypatch):
+    levels = np.stack([np.full(5, 120.0), 60 + 30.0 * np.arange(5)], axis=-1)
+
+    def answer(network, part, progress):
+        points = np.full((len(part.images), len(part.channels), 2), 128.0)
+        points[:, :5] = levels
+        return points, np.full(points.shape[:2], np.nan)
+
+    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    found = locate([patient], progress=False)
+    assert found.table["flagged"].isna().all()
+    assert found.notes.count(UNJUDGED) == 1
+    assert "FLAGGED" not in str(found)
+    levels[2] = levels[1] + 1.0
+    found = locate([patient], progress=False)
+    assert found.table["flagged"].fillna(False).tolist() == [False, False, True, False, False], "spacing is judged"
+    assert "L3/L4" in next(line for line in str(found).splitlines() if "FLAGGED" in line)
 
 
 def test_header_and_study_agree_on_the_plane(patient):
