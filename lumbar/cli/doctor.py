@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from lumbar.core import paths
+from lumbar.core.errors import LumbarError
 
 INSTALL = "run `make course`, or `pip install -r requirements.txt` in your environment"
 FREE_GIGABYTES = 2
@@ -118,6 +119,9 @@ def _check(requirement: str, attempt: Callable[[], str], remedy: str) -> Finding
     """Return the finding of a check: a function that returns what it found, or raises an error."""
     try:
         return Finding(requirement, True, attempt())
+    except LumbarError as error:  # it knows better what to do
+        where = error.file or error.field or error.problem
+        return Finding(requirement, False, f"{where}: {error.found or error.problem}", error.remedy or remedy)
     except Exception as error:  # any error means that the requirement is not met
         return Finding(requirement, False, f"{type(error).__name__}: {error}", remedy)
 
