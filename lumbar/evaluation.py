@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lumbar import figures, metrics, runs, splits
+from lumbar import figures, metrics, runs, splits, weights
+from lumbar.core import paths
 from lumbar.core.constants import LEVELS
 from lumbar.core.digests import digest_of_file
+from lumbar.core.errors import RunError
 from lumbar.core.schema import to_dict
 from lumbar.datasets import load_prepared
 from lumbar.figures import Drawing
@@ -21,8 +23,25 @@ from lumbar.inference import predict_points
 from lumbar.preprocess import Prepared, PreprocessSettings
 from lumbar.reports.tables import as_text
 from lumbar.runs.settings import EvaluationSettings, TrainingSettings
-from lumbar.storage.files import remove_leftovers, write_json, write_table
+from lumbar.storage.files import describe_os_error, remove_leftovers, write_json, write_table
 from lumbar.training import data
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """A network (.keras file), the images to measure it on and what they are called, and where the results go.
+
+    Args:
+        training: (M, K, 2) points of the training patients, pixels of the 256 frame; M is 0 if they are not here.
+        facts: Entries of metrics.json about the network and its training.
+    """
+
+    folder: Path
+    network: Path
+    measured: str
+    part: Prepared
+    training: np.ndarray
+    facts: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +72,9 @@ class Results:
 def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
     """Measure a run's best network on one part of its split, and write the results into the run folder.
 
+    A released network has no split here: it is measured on another data set, and the results go to a folder of its name
+    under runs/. The trivial predictors that learn from training patients are then left out.
+
     The files are metrics.json, predictions.csv and one PNG a figure; their names get ``_train`` or ``_validation``
     appended if the part is not the test part, and ``_all_of_`` with the folder's name for another data set. Each look
     at the test patients is noted in metrics.json: whoever chooses settings by them has no test patients any more.
@@ -62,21 +84,14 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
         progress: Show a progress bar.
 
     Raises:
-        RunError: If there is no such run, it has no trained network, the network does not answer with numbers, or the
-            run was trained on images that were prepared otherwise.
+        RunError: If there is no such run, it has no trained network, the network does not answer with numbers, the
+            run was trained on images that were prepared otherwise, or a released network is given no data set.
         TableError: If a patient to be measured on stood in another part when the run was trained.
         LumbarError: If the data cannot be read.
     """
-    run = runs.run_folder(settings.run)
-    trained_with = runs.load_settings(run)
-    parts = data.prepared_parts(trained_with, progress=progress)
-    _check_preparation(run, parts)
-    if settings.data is None:
-        measured, part = settings.part, parts[settings.part]
-    else:
-        measured, part = _other_set(settings.data, trained_with, progress)
-    _check_unseen(run, parts, part.people.assign(part=measured))
-    predicted = predict_points(run / "best.keras", part, progress=progress)
+    subject = _released(settings, progress) or _trained_here(settings, progress)
+    run, measured, part = subject.folder, subject.measured, subject.part
+    predicted = predict_points(subject.network, part, progress=progress)
     patients, views = part.index["patient"].tolist(), part.index["view"].tolist()
 
     def score(points: np.ndarray) -> tuple[metrics.Errors, dict[str, Any]]:
@@ -85,7 +100,8 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
         return found, {**numbers, "level_shift_share": metrics.level_shift_share(part.points, points, part.channels)}
 
     errors, network = score(predicted)
-    trivial = {name: score(points) for name, points in metrics.baselines(parts["train"].points, len(views)).items()}
+    guesses = metrics.baselines(subject.training, len(views))
+    trivial = {name: score(points) for name, points in guesses.items() if np.isfinite(points).all()}
     groups = {
         kind: metrics.by_group(errors, patients, names, bootstrap=settings.bootstrap, seed=settings.seed)
         for kind, names in labels(part).items()
@@ -93,8 +109,7 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
     measurements = {
         "run": run.name,
         "part": measured,
-        "synthetic_share": float(np.mean(parts["train"].index["source"] == "phantom")),
-        **_training_in_short(run, trained_with),
+        **subject.facts,
         "test_looks": _looks(run, measured),
         "network": network,
         "baselines": {name: numbers for name, (_, numbers) in trivial.items()},
@@ -107,6 +122,44 @@ def evaluate(settings: EvaluationSettings, *, progress: bool = True) -> Results:
     for name, drawing in drawn.items():
         drawing.savefig(run / f"{name}{_suffix(measured)}.png")
     return Results(run, measurements, predictions, errors, drawn)
+
+
+def _trained_here(settings: EvaluationSettings, progress: bool) -> _Subject:
+    """Return a run with the images to measure it on; none of their patients may have trained it."""
+    run = runs.run_folder(settings.run)
+    trained_with = runs.load_settings(run)
+    parts = data.prepared_parts(trained_with, progress=progress)
+    _check_preparation(run, parts)
+    if settings.data is None:
+        measured, part = settings.part, parts[settings.part]
+    else:
+        how = PreprocessSettings(resize=trained_with.resize)
+        measured, part = _other_set(settings.data, how, trained_with.views, progress)
+    _check_unseen(run, parts, part.people.assign(part=measured))
+    share = {"synthetic_share": float(np.mean(parts["train"].index["source"] == "phantom"))}
+    facts = share | _training_in_short(run, trained_with)
+    return _Subject(run, run / "best.keras", measured, part, parts["train"].points, facts)
+
+
+def _released(settings: EvaluationSettings, progress: bool) -> _Subject | None:
+    """Return a released network with the images to measure it on; None if the settings name a run."""
+    name = str(settings.run)
+    folder = paths.runs() / name
+    if name not in weights.released() or (folder / "best.keras").is_file() or Path(name).is_dir():
+        return None
+    network = weights.find(name)
+    if settings.data is None:
+        raise RunError(
+            "a released network has no test patients here",
+            field="run",
+            found=name,
+            remedy="name a data set to measure it on: --data FOLDER",
+        )
+    how = PreprocessSettings(resize=network.resize)
+    measured, part = _other_set(settings.data, how, network.views, progress)
+    seen = sorted(set(part.index["source"]) & set(network.trained_on))
+    facts = {"released": True, "synthetic_share": 1.0 if network.synthetic else None, "trained_on": seen}
+    return _Subject(folder, network.file, measured, part, np.empty((0, len(part.channels), 2)), facts)
 
 
 def points_table(part: Prepared, predicted: np.ndarray, errors: metrics.Errors) -> pd.DataFrame:
@@ -166,10 +219,9 @@ def _check_preparation(run: Path, parts: dict[str, Prepared]) -> None:
         data.check_preparation(run, config, data.fingerprint(parts))
 
 
-def _other_set(folder: Path, trained_with: TrainingSettings, progress: bool) -> tuple[str, Prepared]:
-    """Return what to call another data set, and all its images, prepared as those the run was trained on."""
-    how = PreprocessSettings(resize=trained_with.resize)
-    dataset, images = load_prepared(folder, how, views=trained_with.views, progress=progress)
+def _other_set(folder: Path, how: PreprocessSettings, views: tuple[str, ...], progress: bool) -> tuple[str, Prepared]:
+    """Return what to call another data set, and all its images, prepared as those the network was trained on."""
+    dataset, images = load_prepared(folder, how, views=views, progress=progress)
     return f"all of {dataset.root.resolve().name}", images
 
 
@@ -217,6 +269,8 @@ def _draw(
 
 
 def _write(run: Path, part: str, measurements: dict, predictions: pd.DataFrame) -> None:
+    with describe_os_error(run):
+        run.mkdir(parents=True, exist_ok=True)
     remove_leftovers(run)
     write_json(metrics_file(run, part), measurements)
     write_table(run / f"predictions{_suffix(part)}.csv", predictions)

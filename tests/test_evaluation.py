@@ -1,11 +1,12 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lumbar import evaluation, inference, runs
+from lumbar import evaluation, inference, runs, weights
 from lumbar.core.errors import RunError, TableError
 from lumbar.core.schema import to_dict
 from lumbar.evaluation import EvaluationSettings, evaluate
@@ -184,6 +185,52 @@ def test_another_source_with_equal_file_names_is_measured(run, monkeypatch, earl
             evaluate(settings, progress=False)
     else:
         assert evaluate(settings, progress=False).metrics["network"]["patients"] == 3
+
+
+def test_a_released_network_is_measured_on_a_data_set_of_ones_own(run, monkeypatch, tmp_path):
+    own = prepared("own", 3, source="spider")
+    asked = {}
+
+    def load(folder, how, *, views, progress):
+        asked.update(views=views, resize=how.resize)
+        return SimpleNamespace(root=folder), own
+
+    monkeypatch.setattr(evaluation, "load_prepared", load)
+    settings = EvaluationSettings(run=Path("phantom+mr"), data=tmp_path / "mine", bootstrap=50)
+    results = evaluate(settings, progress=False)
+    network = weights.find("phantom+mr")
+    assert asked == {"views": network.views, "resize": network.resize}
+    written = json.loads((run.parent / "phantom+mr" / "metrics_all_of_mine.json").read_text())
+    assert written["network"]["radial_mean_px"] == pytest.approx(5)
+    assert set(written["baselines"]) == {"image centre", "always zero"}, "there are no training patients to learn from"
+    text = str(results)
+    assert "Network phantom+mr, released with lumbar" in text
+    assert "trained on patients of spider: if these are the same, the numbers are too good" in text
+    assert "in this run" not in text
+    own.index["source"] = "ours"
+    assert "too good" not in str(evaluate(settings, progress=False))
+    assert run_folder(None) == run, "the results are no run"
+
+
+def test_a_released_network_without_a_data_set_says_what_is_missing(run):
+    with pytest.raises(RunError, match="no test patients here") as error:
+        evaluate(EvaluationSettings(run=Path("phantom")), progress=False)
+    assert "--data FOLDER" in error.value.remedy
+
+
+def test_a_run_of_the_name_of_a_released_network_stays_the_run(run):
+    named = run.rename(run.parent / "phantom")
+    results = evaluate(EvaluationSettings(run=Path("phantom"), bootstrap=0), progress=False)
+    assert (results.run, results.metrics["part"]) == (named, "test")
+
+
+def test_one_patient_measures_nothing_and_that_is_said(run):
+    said = "One patient measures nothing"
+    assert said not in str(evaluate(EvaluationSettings(run=run, bootstrap=50), progress=False))
+    data.prepared_parts(None, progress=False)["test"] = prepared("test", 1)
+    text = str(evaluate(EvaluationSettings(run=run, bootstrap=50), progress=False))
+    assert said in text
+    assert "95 % intervals" not in text, "one patient has none"
 
 
 def test_the_newest_trained_run_is_taken_if_none_is_named(run):

@@ -87,11 +87,14 @@ def opening(metrics: dict[str, Any]) -> list[str]:
         f"{measured}: {_count(network['patients'], 'patient')}, {_count(network['images'], 'picture')}, "
         f"{_count(network['points'], 'point')} ({network['missing']} missing)"
     )
-    best = f", best after epoch {metrics['best_epoch']}" if metrics["best_epoch"] is not None else ""
-    lines = [
-        f"Run {metrics['run']}: {metrics['model']} network, trained for {_epochs(metrics)}{best}",
-        counts[0].upper() + counts[1:],
-    ]
+    lines = [_described(metrics), counts[0].upper() + counts[1:]]
+    if network["patients"] == 1:
+        lines.append("One patient measures nothing: how far patients differ from each other cannot be seen")
+    if metrics.get("trained_on"):
+        lines.append(
+            f"The network was trained on patients of {', '.join(metrics['trained_on'])}: if these are the same, "
+            "the numbers are too good"
+        )
     if metrics["synthetic_share"] == 1:
         synthetic = set(metrics["groups"]["source"]) == {"phantom"}
         lines.append(
@@ -99,7 +102,7 @@ def opening(metrics: dict[str, Any]) -> list[str]:
             if synthetic
             else "Trained on synthetic patients, measured on others"
         )
-    elif metrics["synthetic_share"] > 0:
+    elif metrics["synthetic_share"]:
         lines.append(
             f"Trained partly on synthetic patients: {100 * metrics['synthetic_share']:.0f} % of the training pictures"
         )
@@ -109,6 +112,14 @@ def opening(metrics: dict[str, Any]) -> list[str]:
             f"The training started from the weights of {start}: the network has seen their training patients, too"
         )
     return lines
+
+
+def _described(metrics: dict[str, Any]) -> str:
+    """Return the line on the network: the run that trained it, or that it is a released one."""
+    if metrics.get("released"):
+        return f"Network {metrics['run']}, released with lumbar; its model card says what it was trained on"
+    best = f", best after epoch {metrics['best_epoch']}" if metrics["best_epoch"] is not None else ""
+    return f"Run {metrics['run']}: {metrics['model']} network, trained for {_epochs(metrics)}{best}"
 
 
 def _epochs(metrics: dict[str, Any]) -> str:
@@ -125,7 +136,7 @@ def closing(metrics: dict[str, Any]) -> list[str]:
     ]
     if network["points"]:
         lines.append(f"Mean squared error: {network['mse_unit']:.3g} unit² (the documented loss)")
-    if metrics["settings"]["bootstrap"]:
+    if metrics["settings"]["bootstrap"] and network["patients"] > 1:
         lines.append(f"95 % intervals: {metrics['settings']['bootstrap']} bootstrap resamples of the patients")
     if network["level_shift_share"] is not None:
         lines.append(f"Pictures whose points fit a neighbouring level better: {_percent(network['level_shift_share'])}")

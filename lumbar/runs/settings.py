@@ -126,7 +126,9 @@ class TrainingSettings:
 class EvaluationSettings:
     """Settings of an evaluation."""
 
-    run: Path | None = setting(None, "run folder, or its name under runs/ (default: the newest trained run)")
+    run: Path | None = setting(
+        None, "run folder, its name under runs/, or a released network (default: the newest trained run)"
+    )
     part: str = setting("test", "part of the split to measure on", choices=PARTS)
     data: Path | None = setting(None, "another data set to measure on, whole, in place of a part of the run's own")
     bootstrap: int = setting(2000, "resamples of the patients for the 95 % intervals; 0 for none", at_least=0)

@@ -42,6 +42,7 @@ class Weights:
             network had not seen: the log odds are scaled and shifted (Platt, 1999).
         offset: See `slope`.
         doubtful: An image is flagged if a point has less confidence than this.
+        trained_on: Sources of the real patients that it was trained on, as in the table of landmarks.
     """
 
     file: Path
@@ -51,6 +52,7 @@ class Weights:
     slope: float = 1.0
     offset: float = 0.0
     doubtful: float = DOUBTFUL
+    trained_on: tuple[str, ...] = ()
 
     def confidence(self, probability: np.ndarray) -> np.ndarray:
         """Return the calibrated confidence, from 0 to 1.
@@ -80,7 +82,7 @@ def find(name: str | Path | None = None) -> Weights:
     name = DEFAULT if name is None else name
     if str(name) in released():
         known = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
-        known["views"] = tuple(known["views"])
+        known |= {name: tuple(known[name]) for name in ("views", "trained_on") if name in known}
         return Weights(file=HERE / f"{name}.keras", **known)
     return _of_run(name)
 
@@ -99,8 +101,11 @@ def _of_run(name: str | Path) -> Weights:
         ) from error
     settings = load_settings(run)
     # Runs of early versions do not state it; then the warning is shown.
-    synthetic = load_config(run).get("synthetic", True)
-    return Weights(run / "best.keras", settings.views, settings.resize, synthetic=bool(synthetic))
+    config = load_config(run)
+    known = {"synthetic": bool(config.get("synthetic", True))}
+    sources = config.get("data", {}).get("sources", ())
+    known["trained_on"] = tuple(source for source in sources if source != "phantom")
+    return Weights(run / "best.keras", settings.views, settings.resize, **known)
 
 
 def release(network: Weights, name: str, folder: Path = HERE) -> Path:
@@ -120,6 +125,7 @@ def release(network: Weights, name: str, folder: Path = HERE) -> Path:
         "slope": round(network.slope, 4),
         "offset": round(network.offset, 4),
         "doubtful": math.floor(network.doubtful * 1e4) / 1e4,
+        "trained_on": network.trained_on,
     }
     model = safe_loading.load(network.file)
     model.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])
