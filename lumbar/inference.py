@@ -30,6 +30,9 @@ BATCH_SIZE = 16
 """Images given to the network at once. The answers do not depend on it; with more images the activations between two
 layers no longer fit into the processor's caches."""
 
+UNJUDGED = "The network gives no confidence to judge its points by: check all of them before you use them."
+"""Notice that goes with the points of a network without heatmaps."""
+
 
 def predict_points(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarray:
     """Return a saved network's points, see `predict_with_probability`; float64 (N, K, 2) pixels of the 256 frame."""

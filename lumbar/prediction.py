@@ -19,12 +19,12 @@ from lumbar.imaging.folder import Unread, list_images
 from lumbar.inference import PreparedScan, ScanPoints, find_points
 from lumbar.orientation import detect_orientation
 from lumbar.runs.settings import PredictionSettings
+from lumbar.study.marking import remark_on_slices
+from lumbar.study.volume import find_middle_frame
 from lumbar.weights import Weights
 
 COLUMNS = ("image", "view", "level", "side", "x", "y", "confidence", "flagged", "x_mm", "y_mm", "z_mm", "frame")
 """Columns of the table of points, see `Predictions`."""
-
-MIDDLE = "of the volume the middle sagittal slice was taken; choose another with --frame N, in Python frame=N"
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,14 @@ class Predictions:
         table: One row per point: image (the file), view, level ("" for an axial picture: a single slice does not tell
             its level), side (of axial points, else ""), x and y (native pixels, the centre of the first one is (0, 0)),
             confidence (probability that the point is within 5 pixels of the 256 frame of the true one; NaN from a
-            network without heatmaps), flagged (whether the image's points need checking: a confidence is low, or the
-            network is surer of the turned image; missing from a network without heatmaps, which cannot judge), x_mm,
-            y_mm, z_mm (patient coordinates, LPS; NaN where the file does not place the image), frame (see `Picture`;
-            Int64).
+            network without heatmaps), flagged (whether the image's points need checking: a confidence is low, the
+            network is surer of the turned image, or the volume may not contain its mid-sagittal slice; missing from a
+            network without heatmaps, which cannot judge), x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the
+            file does not place the image), frame (see `Picture`; Int64).
         refused: Why files were left out, one error each.
         pictures: What is known of each image of the table, in its order.
         network: Name of the network that answered.
         synthetic: Whether it was trained on synthetic patients only.
-        probability: Probabilities of each image's points before calibration, (k,), see `lumbar.inference.ScanPoints`;
-            empty if the points come from a file.
         unread: Files in the folders that are not read, by kind.
     """
 
@@ -80,7 +78,6 @@ class Predictions:
     pictures: tuple[Picture, ...]
     network: str
     synthetic: bool
-    probability: tuple[np.ndarray, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     @property
@@ -142,16 +139,20 @@ def predict(
     remarks = defaultdict(list)
     for file, clash in identity.clashes((each.scan.path, each.scan.identity) for each in found):
         remarks[file].append(clash)
+    places = [(each.scan.path, each.about.frame or 0) for each in found]
+    sagittal = [n for n, each in enumerate(found) if each.about.view == "sagittal"]
+    which = remark_on_slices([places[n] for n in sagittal], [answers.points[n] for n in sagittal])
     rows, pictures = [], []
-    for each, points, turn in zip(found, answers.points, turned, strict=True):
+    for each, place, points, turn in zip(found, places, answers.points, turned, strict=True):
         if turn:
             remarks[each.scan.path].append(f"looks {turn} to the network; flagged")
-        rows.extend(row | {"flagged": True if turn else points.flagged} for row in _rows(each, points))
-        pictures.append(replace(each.about, warnings=(*each.about.warnings, *remarks[each.scan.path])))
+        here = [*remarks[each.scan.path], *([which[place]] if place in which else [])]
+        flag = {"flagged": True if turn or each.doubtful else points.flagged}
+        rows.extend(row | flag for row in _rows(each, points))
+        pictures.append(replace(each.about, warnings=(*each.about.warnings, *here)))
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"frame": "Int64"})
     if table["flagged"].isna().any():
         table = table.astype({"flagged": "boolean"})
-    about["probability"] = tuple(points.probability for points in answers.points)
     return Predictions(table, tuple(refused), tuple(pictures), **about)
 
 
@@ -185,18 +186,20 @@ def _check_link(file: Path, paths: Sequence[str | Path]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """A scan (without its pixels), what is known of it, and the image for the network."""
+    """A scan (without its pixels), what is known of it, the image for the network, and whether to flag its points."""
 
     scan: Scan
     about: Picture
     prepared: PreparedScan
+    doubtful: bool
 
 
 def _read(file: Path, settings: PredictionSettings, network: Weights) -> _Read:
     if imaging.is_mask(file):
         raise ScanError("the volume holds labels (a mask), not a scan", file=file, remedy="give the scan itself")
-    middle = imaging.middle_frame(file) if settings.frame is None else None
-    frame = settings.frame if middle is None else middle
+    whole = settings.frame is None and imaging.is_volume(file) and file.is_file()
+    middle = find_middle_frame(file, network) if whole else None
+    frame = settings.frame if middle is None else middle.frame
     scan = imaging.read(file, frame=frame)
     view = scan.view or settings.view or (network.views[0] if len(network.views) == 1 else VIEWS[0])
     if view not in network.views:
@@ -213,10 +216,11 @@ def _read(file: Path, settings: PredictionSettings, network: Weights) -> _Read:
     height, width = scan.pixels.shape
     assumed = scan.view is None and settings.view is None and len(network.views) > 1
     spacing = {"pixel_width": scan.pixel_width, "pixel_height": scan.pixel_height}
-    remarks = scan.warnings if middle is None else (*scan.warnings, MIDDLE)
+    remarks = scan.warnings if middle is None else (*scan.warnings, middle.remark)
     about = Picture(str(file), view, width, height, **spacing, frame=frame, assumed=assumed, warnings=remarks)
     prepared = PreparedScan.of(scan, view, network)
-    return _Read(replace(scan, pixels=prepared.image[:0]), about, prepared)
+    doubtful = middle is not None and middle.doubtful
+    return _Read(replace(scan, pixels=prepared.image[:0]), about, prepared, doubtful)
 
 
 def _rows(each: _Read, points: ScanPoints) -> Iterator[dict]:

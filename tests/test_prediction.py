@@ -16,7 +16,8 @@ from lumbar.cli.main import main
 from lumbar.core import paths
 from lumbar.core.errors import RunError, ScanError
 from lumbar.datasets import load
-from lumbar.exports import UNJUDGED, json_points
+from lumbar.exports import json_points
+from lumbar.inference import UNJUDGED
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.prediction import COLUMNS, PredictionSettings, predict

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumbar.core.schema import add_flags, from_flags
-from lumbar.exports import UNJUDGED, notices
+from lumbar.exports import notices
 from lumbar.runs.settings import PredictionSettings
 from lumbar.storage.files import check_writable, write_table
 
@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the table and the other requested formats; return 1 if an image was, or may have been, left out, else 0."""
+    from lumbar.inference import UNJUDGED
     from lumbar.prediction import predict
-    from lumbar.study.marking import mark_middles
 
     if arguments.structured_report:
         from lumbar.exports.structured_report import check_installed
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_installed()
     for file in filter(None, (arguments.out, arguments.json, arguments.coco)):
         check_writable(file)
-    found = mark_middles(predict(arguments.paths, from_flags(PredictionSettings, arguments)))
+    found = predict(arguments.paths, from_flags(PredictionSettings, arguments))
     write_table(arguments.out, found.table.round(4))
     print(f"{found.table['image'].nunique()} pictures, {len(found.table)} points: {arguments.out}")
     skipped = [error for written in _other_formats(found, arguments) for error in written.skipped]

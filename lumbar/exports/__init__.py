@@ -27,7 +27,6 @@ DECIMALS = 4
 
 NOT_FOR_DIAGNOSIS = "Not for diagnosis."
 SYNTHETIC_ONLY = "The network was trained on synthetic patients only."
-UNJUDGED = "The network gives no confidence to judge its points by: check all of them before you use them."
 
 
 def notices(synthetic: bool) -> list[str]:

@@ -14,9 +14,9 @@ from lumbar.imaging.dicom.file import begins_as_dicom
 from lumbar.imaging.dicom.reading import read_dicom
 from lumbar.imaging.picture import read_picture
 from lumbar.imaging.scan import Scan
-from lumbar.imaging.volume.reading import holds_labels, middle_slice, read_volume
+from lumbar.imaging.volume.reading import holds_labels, read_volume
 
-__all__ = ["Scan", "begins_as_dicom", "is_mask", "middle_frame", "read"]
+__all__ = ["Scan", "begins_as_dicom", "is_mask", "is_volume", "read"]
 
 
 def read(path: str | Path, *, frame: int | None = None) -> Scan:
@@ -35,7 +35,7 @@ def read(path: str | Path, *, frame: int | None = None) -> Scan:
             do.
     """
     path = Path(path)
-    reader = read_volume if _is_volume(path) else read_picture if path.suffix.lower() in PICTURES else read_dicom
+    reader = read_volume if is_volume(path) else read_picture if path.suffix.lower() in PICTURES else read_dicom
     try:
         if not path.is_file():
             raise ScanError("there is no such file", file=path)
@@ -44,21 +44,13 @@ def read(path: str | Path, *, frame: int | None = None) -> Scan:
         raise ScanError("the file cannot be opened", file=path, found=error.strerror or str(error)) from error
 
 
-def middle_frame(path: str | Path) -> int | None:
-    """Return the frame to read if the user chooses none: the middle sagittal slice of a volume, None for other files.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ScanError: If a volume's header cannot be read.
-    """
-    path = Path(path)
-    return middle_slice(path) if _is_volume(path) and path.is_file() else None
+def is_volume(path: str | Path) -> bool:
+    """Return whether a file is read as a volume, as its name says."""
+    return Path(path).name.lower().endswith(VOLUMES)
 
 
 def is_mask(path: str | Path) -> bool:
-    """Whether a file is a volume of labels (a mask), in which there is nothing to find.
+    """Return whether a file is a volume of labels (a mask), in which there is nothing to find.
 
     Args:
         path: The file.
@@ -67,8 +59,4 @@ def is_mask(path: str | Path) -> bool:
         ScanError: If it is a volume that cannot be read.
     """
     path = Path(path)
-    return _is_volume(path) and path.is_file() and holds_labels(path)
-
-
-def _is_volume(path: Path) -> bool:
-    return path.name.lower().endswith(VOLUMES)
+    return is_volume(path) and path.is_file() and holds_labels(path)

@@ -12,9 +12,10 @@ import pandas as pd
 from lumbar import imaging
 from lumbar.core.errors import ScanError, TableError
 from lumbar.datasets.dataset import read_csv
-from lumbar.exports import NOT_FOR_DIAGNOSIS, UNJUDGED, json_points, judgement, notices, number
+from lumbar.exports import NOT_FOR_DIAGNOSIS, json_points, judgement, notices, number
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import BURNED_IN
+from lumbar.inference import UNJUDGED
 from lumbar.landmarks import frames, row_channels
 from lumbar.prediction import Picture, by_picture
 from lumbar.preprocess import windowed

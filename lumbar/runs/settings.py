@@ -146,7 +146,7 @@ class PredictionSettings:
     frame: int | None = setting(
         None,
         "frame of a multi-frame file, or sagittal slice of a volume counted from the patient's right, from 0 (default: "
-        "a volume's middle slice)",
+        "a volume's mid-sagittal slice)",
         at_least=0,
     )
 

@@ -12,8 +12,8 @@ import pandas as pd
 from lumbar import weights
 from lumbar.core.constants import LEVELS
 from lumbar.core.errors import ScanError, StudyError
-from lumbar.exports import UNJUDGED
 from lumbar.imaging.dicom.slice_header import SliceHeader
+from lumbar.inference import UNJUDGED
 from lumbar.runs.settings import LocateSettings
 from lumbar.study import plausibility
 from lumbar.study.frames import ASSUMED, is_assumed

@@ -1,17 +1,14 @@
-"""Which of the images that `lumbar.prediction` answered for are the mid-sagittal slices of their series."""
+"""Which of several images are the mid-sagittal slices of their series."""
 
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lumbar.core.errors import ScanError
 from lumbar.imaging.dicom.slice_header import SliceHeader, read_headers
-from lumbar.prediction import Predictions
-from lumbar.study import midline
+from lumbar.inference import ScanPoints
 from lumbar.study.sagittal import choose_middle
 from lumbar.study.series import group_into_series
 
@@ -21,44 +18,40 @@ FEWEST = 3
 NOT_MIDDLE = "not the mid-sagittal slice of its series; for the levels of a whole study: python -m lumbar locate FOLDER"
 """Remark on the other slices of a series."""
 
+Slice = tuple[Path, int]
+"""A file, and the frame in it, from 0."""
 
-def mark_middles(found: Predictions) -> Predictions:
-    """Add to the images of a sagittal series which one is the mid-sagittal slice, chosen as `lumbar.study.locate` does.
+
+def remark_on_slices(slices: Sequence[Slice], points: Sequence[ScanPoints]) -> dict[Slice, str]:
+    """Say of each sagittal slice of a series whether it is the mid-sagittal one, chosen as `lumbar.study.locate` does.
 
     Args:
-        found: Points of images, some of which may be the slices of one series.
+        slices: Sagittal images; some may be slices of one series.
+        points: The points that a network found in each.
 
     Returns:
-        The same points; images that belong to a series of at least `FEWEST` slices have one more warning.
+        A remark for each image that belongs to a series of at least `FEWEST` of the slices.
     """
-    numbers = {
-        (picture.image, picture.frame or 0): number
-        for number, picture in enumerate(found.pictures)
-        if picture.view == "sagittal"
-    }
-    if len(numbers) < FEWEST:
-        return found
-    remarks = defaultdict(list)
-    for series in group_into_series(list(_headers(numbers))):
+    if len(slices) < FEWEST:
+        return {}
+    found, remarks = dict(zip(slices, points, strict=True)), {}
+    for series in group_into_series(list(_headers(slices))):
         for stack in series.stacks:
             if stack.view != "sagittal" or len(stack.slices) < FEWEST:
                 continue
-            here = [numbers[str(each.path), each.frame] for each in stack.slices]
-            probability = {n: found.probability[here[n]] for n in midline.slices_near_midpoint(stack)}
-            middle, _ = choose_middle(stack, probability)
+            here = [(each.path, each.frame) for each in stack.slices]
+            middle = choose_middle(stack.offsets, {number: found[each] for number, each in enumerate(here)}).number
+            remarks |= dict.fromkeys(here, NOT_MIDDLE)
             number = series.identity["series_number"]
             name = f"series {number}" if number else "its series"
-            for n, picture in enumerate(here):
-                chosen = f"the mid-sagittal slice, {n + 1} of {len(here)} of {name}"
-                remarks[picture].append(chosen if n == middle else NOT_MIDDLE)
-    pictures = (replace(each, warnings=(*each.warnings, *remarks[n])) for n, each in enumerate(found.pictures))
-    return replace(found, pictures=tuple(pictures))
+            remarks[here[middle]] = f"the mid-sagittal slice, {middle + 1} of {len(here)} of {name}"
+    return remarks
 
 
-def _headers(chosen: dict[tuple[str, int], int]) -> Iterator[SliceHeader]:
-    """Yield the headers of the slices chosen, of those that say to which series of which study they belong."""
-    for image, frame in chosen:
+def _headers(slices: Sequence[Slice]) -> Iterator[SliceHeader]:
+    """Yield the headers of the slices that say to which series of which study they belong."""
+    for path, frame in slices:
         with contextlib.suppress(ScanError):  # a PNG, JPEG or volume
-            for each in read_headers(Path(image)):
+            for each in read_headers(path):
                 if each.frame == frame and each.identity["study"] and each.identity["series"]:
                     yield each

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,28 @@ from lumbar.weights import Weights
 
 ONLY_SLICE = "the only slice of its series, so nothing shows whether it is the middle one"
 """How the slice of a series of one slice was chosen."""
+
+Reader = Callable[[Sequence[int]], dict[int, PreparedScan]]
+"""Function that reads slices of a stack by their positions, from 0, and leaves out those that cannot be read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Middle:
+    """The mid-sagittal slice among the slices of a stack.
+
+    Args:
+        number: Position of the slice in the stack, from 0.
+        points: The points that the network found in the slice; flagged, too, if `cut_off`.
+        why: How the slice was chosen, in words.
+        shown: Whether the confidence of the network shows the middle; else the slice is nearest to the midpoint.
+        cut_off: Whether the spine lies so far to one side that the stack may not contain its middle.
+    """
+
+    number: int
+    points: ScanPoints
+    why: str
+    shown: bool = False
+    cut_off: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,61 +102,140 @@ def find_midsagittal(
         raise RunError(
             "the network was not trained on sagittal pictures", file=network.file, found=", ".join(network.views)
         )
-    wanted, refused = [], []
-    for series, stack in candidates:
-        numbers = midline.slices_near_midpoint(stack)
-        read = {}
-        for number in numbers if by_confidence else [_nearest(stack, numbers, midline.midpoint(stack))]:
-            try:
-                read[number] = _prepared(stack.slices[number], network)
-            except ScanError as error:
-                refused.append(error)
-        if read:
-            wanted.append((series, stack, read))
-    if not wanted:
-        return [], refused
-    scans = [each for *_, read in wanted for each in read.values()]
-    answers = iter(find_points(network, scans, progress=progress).points)
-    found = []
-    for series, stack, read in wanted:
-        here = {number: next(answers) for number in read}
-        number, why = choose_middle(stack, {number: points.probability for number, points in here.items()})
-        found.append(Midsagittal(series, stack, number, here[number], why))
+    refused: list[ScanError] = []
+    readers = [_reader(stack, network, refused) for _, stack in candidates]
+    offsets = [stack.offsets for _, stack in candidates]
+    middles = choose_middles(offsets, readers, network, by_confidence=by_confidence, progress=progress)
+    found = [
+        Midsagittal(series, stack, middle.number, middle.points, middle.why)
+        for (series, stack), middle in zip(candidates, middles, strict=True)
+        if middle is not None
+    ]
     return found, refused
 
 
-def _prepared(header: SliceHeader, network: Weights) -> PreparedScan:
-    return PreparedScan.of(imaging.read(header.path, frame=header.frame), "sagittal", network)
-
-
-def choose_middle(stack: Stack, probability: dict[int, np.ndarray]) -> tuple[int, str]:
-    """Choose the mid-sagittal slice among those that a network has read.
+def choose_middles(
+    offsets: Sequence[np.ndarray],
+    readers: Sequence[Reader],
+    network: Weights,
+    *,
+    by_confidence: bool = True,
+    progress: bool = True,
+) -> list[Middle | None]:
+    """Choose the mid-sagittal slice of each of several stacks.
 
     Args:
-        stack: A sagittal stack.
-        probability: Position of a slice in the stack → probabilities of its points, see `lumbar.inference.ScanPoints`.
+        offsets: Positions of the slices of each stack along their normal, mm, increasing from 0.
+        readers: Function that reads slices of each stack.
+        network: Network that finds the points.
+        by_confidence: Whether the confidence of the network chooses the slice; else the geometry of the stack does.
+        progress: Whether to show progress bars.
 
     Returns:
-        Position of the slice in the stack, from 0, and how it was chosen, in words.
+        The slice of each stack; None if none of the slices wanted can be read.
     """
-    numbers = list(probability)
-    if len(stack.slices) == 1:
-        return 0, ONLY_SLICE
-    geometric = _nearest(stack, numbers, midline.midpoint(stack))
+    near = [midline.slices_near(places, midline.midpoint(places)) for places in offsets]
+    if by_confidence:
+        wanted = [sorted({*here, *midline.slices_beyond(places)}) for here, places in zip(near, offsets, strict=True)]
+    else:
+        pairs = zip(near, offsets, strict=True)
+        wanted = [[_nearest(places, here, midline.midpoint(places))] for here, places in pairs]
+    points = _ask([read(numbers) for read, numbers in zip(readers, wanted, strict=True)], network, progress)
+    asides = [_aside(places, here) for places, here in zip(offsets, points, strict=True)]
+    for places, read, here, aside in zip(offsets, readers, points, asides, strict=True):
+        missing = [] if aside is None else sorted({*midline.slices_near(places, aside)} - {*here})
+        here |= _ask([read(missing)], network, progress)[0] if missing else {}
+    return [
+        _chosen(places, here, numbers, aside) if here else None
+        for places, here, numbers, aside in zip(offsets, points, near, asides, strict=True)
+    ]
+
+
+def choose_middle(offsets: np.ndarray, points: Mapping[int, ScanPoints]) -> Middle:
+    """Choose the mid-sagittal slice of a stack in which the network has read every slice, as `choose_middles` does.
+
+    Args:
+        offsets: Positions of the slices along their normal, mm, increasing from 0.
+        points: Points of each slice, by its position in the stack.
+    """
+    near = midline.slices_near(offsets, midline.midpoint(offsets))
+    read = {number: points[number] for number in sorted({*near, *midline.slices_beyond(offsets)})}
+    aside = _aside(offsets, read)
+    if aside is not None:
+        read |= {number: points[number] for number in midline.slices_near(offsets, aside)}
+    return _chosen(offsets, read, near, aside)
+
+
+def _ask(stacks: list[dict[int, PreparedScan]], network: Weights, progress: bool) -> list[dict[int, ScanPoints]]:
+    """Return the points of prepared slices of several stacks, which the network gets together."""
+    scans = [scan for stack in stacks for scan in stack.values()]
+    answers = iter(find_points(network, scans, progress=progress).points if scans else ())
+    return [{number: next(answers) for number in stack} for stack in stacks]
+
+
+def _reader(stack: Stack, network: Weights, refused: list[ScanError]) -> Reader:
+    """Return a function that reads slices of a DICOM stack, and adds an error for each that cannot be read."""
+
+    def read(numbers: Sequence[int]) -> dict[int, PreparedScan]:
+        prepared = {}
+        for number in numbers:
+            header = stack.slices[number]
+            try:
+                prepared[number] = PreparedScan.of(imaging.read(header.path, frame=header.frame), "sagittal", network)
+            except ScanError as error:
+                refused.append(error)
+        return prepared
+
+    return read
+
+
+def _aside(offsets: np.ndarray, points: dict[int, ScanPoints]) -> float | None:
+    if not points:
+        return None
+    return midline.middle_aside(offsets[list(points)], _probability(points, list(points)), midline.midpoint(offsets))
+
+
+def _probability(points: dict[int, ScanPoints], numbers: Sequence[int]) -> np.ndarray:
+    """Return the probabilities of the points in some slices, shape (n, K)."""
+    return np.array([points[number].probability for number in numbers])
+
+
+def _chosen(offsets: np.ndarray, points: dict[int, ScanPoints], near: Sequence[int], aside: float | None) -> Middle:
+    """Return the mid-sagittal slice among those read.
+
+    Args:
+        offsets: Positions of the slices of the stack, mm.
+        points: Points of the slices read.
+        near: Positions of the slices near the midpoint.
+        aside: Middle of a spine that lies to one side, see `lumbar.study.midline.middle_aside`.
+    """
+    if len(offsets) == 1:
+        return Middle(0, points[0], ONLY_SLICE)
+    # A slice that cannot be read is not there; the rest may still show the middle.
+    near = [number for number in near if number in points] or sorted(points)
+    geometric = _nearest(offsets, near, midline.midpoint(offsets))
     nearest = "nearest to the midpoint of the outermost slices"
-    if len(numbers) == 1:
-        return geometric, f"the slice {nearest}"
-    middle = midline.middle_by_confidence(stack.offsets[numbers], np.array(list(probability.values())))
+    if len(points) == 1:
+        return Middle(geometric, points[geometric], f"the slice {nearest}")
+    if aside is not None:
+        near = [number for number in midline.slices_near(offsets, aside) if number in points] or near
+    middle = midline.middle_by_confidence(offsets[near], _probability(points, near))
+    cut_off = aside is not None and min(aside, offsets[-1] - aside) < midline.CUT_OFF_MM
+    if aside is not None and (cut_off or middle is None or abs(middle - aside) > midline.AGREE_MM):
+        middle = aside
     if middle is None:
-        return geometric, f"the slice {nearest}; the network's confidence does not show the middle"
-    number = _nearest(stack, numbers, middle)
-    away = abs(stack.offsets[number] - middle)
+        why = f"the slice {nearest}; the network's confidence does not show the middle"
+        return Middle(geometric, points[geometric], why)
+    number = _nearest(offsets, near, middle)
+    away = abs(offsets[number] - middle)
     why = f"{away:.1f} mm from the middle of the slices in which the network is confident of the points"
-    if number == geometric:
-        return number, f"{why}, and {nearest}"
-    return number, f"{why}; slice {geometric + 1} is {nearest}"
+    why += f", and {nearest}" if number == geometric else f"; slice {geometric + 1} is {nearest}"
+    if cut_off:
+        why += "; the stack ends beside the middle of the spine and may not contain it"
+        return Middle(number, replace(points[number], flagged=True), why, shown=True, cut_off=True)
+    return Middle(number, points[number], why, shown=True)
 
 
-def _nearest(stack: Stack, numbers: Sequence[int], offset: float) -> int:
+def _nearest(offsets: np.ndarray, numbers: Sequence[int], offset: float) -> int:
     """Return which of some slices lies nearest to an offset, mm."""
-    return min(numbers, key=lambda number: abs(stack.offsets[number] - offset))
+    return min(numbers, key=lambda number: abs(offsets[number] - offset))

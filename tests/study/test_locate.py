@@ -1,5 +1,6 @@
 """The whole chain with a released network: from the folder of a study to the levels and their axial slices."""
 
+import itertools
 import shutil
 from types import SimpleNamespace
 
@@ -12,13 +13,13 @@ from PIL import Image
 from lumbar import imaging, inference
 from lumbar.cli.main import main
 from lumbar.core.errors import LumbarError, RunError, ScanError, StudyError
-from lumbar.exports import UNJUDGED, json_points
+from lumbar.exports import json_points
 from lumbar.geometry import Plane
-from lumbar.inference import ScanPoints
+from lumbar.inference import UNJUDGED, ScanPoints
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, dicom
 from lumbar.phantom.study import write_study
-from lumbar.study import LocateSettings, locate, midline
+from lumbar.study import LocateSettings, locate, midline, sagittal
 from lumbar.study.frames import ASSUMED
 from lumbar.study.locating import COLUMNS
 from lumbar.study.marking import NOT_MIDDLE
@@ -318,6 +319,63 @@ def test_the_middle_is_where_the_confidence_falls_off_to_both_sides():
 )
 def test_a_confidence_that_does_not_show_the_middle_is_not_used(confidence):
     assert midline.middle_by_confidence(4.4 * np.arange(11), confidence) is None
+
+
+def stack_of(offsets, middle, monkeypatch):
+    """A stack whose slices the network is confident of within 14 mm of the middle; also which slices were read."""
+    odds = np.where(np.abs(offsets - middle) <= 14, 3.0, 0.5 - 0.01 * np.abs(offsets - middle))
+    probability = 1 / (1 + np.exp(-odds))
+
+    def find_points(network, scans, progress):
+        return SimpleNamespace(
+            points=[ScanPoints(LEVELS, np.zeros((5, 2)), *[np.full(5, probability[each])] * 2, False) for each in scans]
+        )
+
+    monkeypatch.setattr(sagittal, "find_points", find_points)
+    asked = []
+
+    def read(numbers):
+        asked.append(list(numbers))
+        return {number: number for number in numbers}
+
+    return read, asked
+
+
+@pytest.mark.parametrize(
+    ("count", "spacing", "aside", "cut_off"),
+    [
+        (11, 4.4, 0.0, False),
+        (11, 4.4, -4.4, False),
+        (15, 4.4, 20.0, False),
+        (15, 4.4, -20.0, False),
+        (15, 4.4, 26.4, True),
+        (61, 4.4, 80.0, False),
+        (200, 1.0, -60.0, False),
+    ],
+)
+def test_a_spine_to_one_side_is_found(count, spacing, aside, cut_off, monkeypatch):
+    offsets = spacing * np.arange(count)
+    true = offsets[-1] / 2 + aside
+    read, asked = stack_of(offsets, true, monkeypatch)
+    (middle,) = sagittal.choose_middles([offsets], [read], None)
+    assert middle.shown
+    assert abs(offsets[middle.number] - true) <= max(spacing, 2.0) + 0.1
+    assert (middle.cut_off, middle.points.flagged) == (cut_off, cut_off)
+    numbers = list(itertools.chain.from_iterable(asked))
+    assert len(numbers) == len(set(numbers)) <= 75, "each slice is read once, and few of many"
+    (plain,) = sagittal.choose_middles([offsets], [read], None, by_confidence=False)
+    assert abs(offsets[plain.number] - offsets[-1] / 2) <= 1
+    assert not plain.shown
+
+
+@pytest.mark.parametrize("count", [9, 15])
+def test_a_spine_in_the_middle_is_searched_as_in_the_first_release(count, monkeypatch):
+    """No slice beyond the usual ones is needed, and the symmetry of the confidence decides."""
+    offsets = 4.4 * np.arange(count)
+    read, asked = stack_of(offsets, offsets[-1] / 2 + 3.0, monkeypatch)
+    (middle,) = sagittal.choose_middles([offsets], [read], None)
+    assert middle.number == count // 2 + 1
+    assert len(asked) == 1
 
 
 # -- plausibility of the points --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,18 +105,6 @@ class Grid:
         return self.shape == other.shape and apart.max() <= np.linalg.norm(self.steps, axis=1).min() / 4
 
 
-def middle_slice(path: Path) -> int:
-    """Return the sagittal slice half-way between the right and the left end of a volume, as `read_volume` counts.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ScanError: If the header cannot be read.
-    """
-    return Grid.of(read_header(path)).shape[0] // 2
-
-
 def read_volume(path: Path, frame: int | None) -> Scan:
     """Read one sagittal slice of a volume; no more than that slice is kept in memory.
 
@@ -128,9 +116,7 @@ def read_volume(path: Path, frame: int | None) -> Scan:
         ScanError: If the file is damaged or is not a volume, or the slice does not exist.
         OSError: If the file cannot be opened.
     """
-    header = read_header(path)
-    grid = Grid.of(header)
-    count = grid.shape[0]
+    count = read_grid(path).shape[0]
     if frame is None and count > 1:
         raise ScanError(
             "the file holds a volume and no slice was chosen",
@@ -139,25 +125,50 @@ def read_volume(path: Path, frame: int | None) -> Scan:
             found=f"{count} sagittal slices, from the patient's right to the left",
             remedy=f"choose one from 0 to {count - 1}: --frame N, in Python frame=N; the middle one is {count // 2}",
         )
-    frame = frame or 0
-    if not 0 <= frame < count:
-        raise ScanError("there is no such slice", file=path, field="frame", found=frame, expected=f"0 to {count - 1}")
+    (scan,) = read_slices(path, [frame or 0])
+    if not np.isfinite(scan.pixels).all():
+        raise ScanError("some pixels are not finite numbers", file=path, remedy="export the volume again")
+    return scan
+
+
+def read_slices(path: Path, frames: Sequence[int]) -> list[Scan]:
+    """Read some sagittal slices of a volume in one pass; no more than these are kept in memory.
+
+    Args:
+        path: The file.
+        frames: The slices, see `read_volume`, each once.
+
+    Returns:
+        The slices, in the order of `frames`; their pixels may be not finite.
+
+    Raises:
+        ScanError: If the file is damaged or is not a volume, or a slice does not exist.
+        OSError: If the file cannot be opened.
+    """
+    header = read_header(path)
+    grid = Grid.of(header)
+    count = grid.shape[0]
+    for frame in frames:
+        if not 0 <= frame < count:
+            raise ScanError(
+                "there is no such slice", file=path, field="frame", found=frame, expected=f"0 to {count - 1}"
+            )
     try:
-        plane = grid.plane(frame)
+        planes = [grid.plane(frame) for frame in frames]
     except ValueError as error:
         raise unplaced(path, "the directions of rows and columns", error, "perpendicular directions") from error
-    pixels = _slice(header, grid, frame)
-    if not np.isfinite(pixels).all():
-        raise ScanError("some pixels are not finite numbers", file=path, remedy="export the volume again")
-    return Scan(
-        path,
-        pixels,
-        pixel_width=plane.pixel_width,
-        pixel_height=plane.pixel_height,
-        plane=plane,
-        orientation=np.stack([plane.along_row, plane.along_column]),
-        view=VIEWS[0],
-    )
+    return [
+        Scan(
+            path,
+            pixels,
+            pixel_width=plane.pixel_width,
+            pixel_height=plane.pixel_height,
+            plane=plane,
+            orientation=np.stack([plane.along_row, plane.along_column]),
+            view=VIEWS[0],
+        )
+        for plane, pixels in zip(planes, _slices(header, grid, frames), strict=True)
+    ]
 
 
 def read_grid(path: Path) -> Grid:
@@ -223,17 +234,20 @@ def _is_of_labels(plane: np.ndarray) -> bool:
     return float(np.mean(np.concatenate([[True], *(each.ravel() for each in equal)]))) >= SAME_AS_NEIGHBOUR
 
 
-def _slice(header: Header, grid: Grid, frame: int) -> np.ndarray:
-    """Read one sagittal slice, float32, (rows, columns)."""
+def _slices(header: Header, grid: Grid, frames: Sequence[int]) -> Iterator[np.ndarray]:
+    """Read some sagittal slices, each float32, (rows, columns)."""
     axis, rows, columns = grid.axes
-    number = grid.shape[0] - 1 - frame if grid.reversed[0] else frame
+    numbers = [grid.shape[0] - 1 - frame if grid.reversed[0] else frame for frame in frames]
     if axis == 2:  # the file's planes are sagittal
-        (found,) = (plane for place, plane in enumerate(_planes(header)) if place == number)
+        planes = {place: plane for place, plane in enumerate(_planes(header)) if place in numbers}
+        found = [planes[number] for number in numbers]
     else:
-        found = np.stack([plane[:, number] if axis == 0 else plane[number] for plane in _planes(header)])
-    with np.errstate(over="ignore"):
-        upright = _scaled(found if rows > columns else found.T, header).astype(np.float32)
-    return np.ascontiguousarray(upright[:: -1 if grid.reversed[1] else 1, :: -1 if grid.reversed[2] else 1])
+        # NumPy counts the axes of a file from the slowest.
+        found = np.moveaxis(np.stack([plane.take(numbers, 1 - axis) for plane in _planes(header)]), 2 - axis, 0)
+    for each in found:
+        with np.errstate(over="ignore"):
+            upright = _scaled(each if rows > columns else each.T, header).astype(np.float32)
+        yield np.ascontiguousarray(upright[:: -1 if grid.reversed[1] else 1, :: -1 if grid.reversed[2] else 1])
 
 
 def _scaled(stored: np.ndarray, header: Header) -> np.ndarray:
