@@ -190,6 +190,117 @@ def test_the_plain_header_is_read(tmp_path):
     assert imaging.read(tmp_path / "v.mha", frame=1).pixels.ravel().tolist() == [5, 7, 1, 3]
 
 
+PLACED = {"TransformMatrix": "0 1 0 0 0 -1 -1 0 0", "Offset": "1 2 3", "ElementSpacing": "2 3 4"}
+"""Where the voxels lie: columns to the back, rows to the feet, slices to the right."""
+
+
+@pytest.mark.parametrize(
+    ("usual", "other"),
+    [
+        ("Offset", "Origin"),
+        ("Offset", "Position"),
+        ("TransformMatrix", "Rotation"),
+        ("TransformMatrix", "Orientation"),
+        ("ElementSpacing", "ElementSize"),
+    ],
+)
+def test_another_name_of_a_field_is_read_as_simpleitk_reads_it(tmp_path, usual, other):
+    fields = PLACED | {other: PLACED[usual], usual: None}
+    (tmp_path / "v.mha").write_bytes(header(**fields))
+    scan = imaging.read(tmp_path / "v.mha", frame=1)
+    assert scan.plane.position.tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(scan.orientation, [[0, 1, 0], [0, 0, -1]])
+    assert (scan.pixel_width, scan.pixel_height) == (2, 3)
+    assert imaging.read(tmp_path / "v.mha", frame=0).plane.position.tolist() == [-3, 2, 3]
+    assert scan.warnings == ()
+    assert sitk.ReadImage(str(tmp_path / "v.mha")).GetOrigin() == (1, 2, 3)
+
+
+@pytest.mark.parametrize(("preferred", "other"), [("Origin", "Offset"), ("Origin", "Position"), ("Offset", "Position")])
+def test_of_two_positions_itks_is_taken_and_the_contradiction_is_said(tmp_path, preferred, other):
+    for fields in ({preferred: "7 8 75", other: "7 8 9"}, {other: "7 8 9", preferred: "7 8 75"}):
+        (tmp_path / "v.mha").write_bytes(header(**(PLACED | {"Offset": None} | fields)))
+        scan = imaging.read(tmp_path / "v.mha", frame=1)
+        assert scan.plane.position.tolist() == [7, 8, 75]
+        assert f"{preferred} was used, as ITK and 3D Slicer do, and not {other}" in scan.warnings[0]
+    (tmp_path / "v.mha").write_bytes(header(**(PLACED | {preferred: "1 2 3", other: "1.0 2.0 3.0"})))
+    assert imaging.read(tmp_path / "v.mha", frame=1).warnings == ()
+
+
+def test_of_two_directions_itks_are_taken(tmp_path):
+    turned = {"Rotation": "1 0 0 0 1 0 0 0 1", "Orientation": "-1 0 0 0 -1 0 0 0 1"}
+    (tmp_path / "v.mha").write_bytes(header(**(PLACED | turned)))
+    scan = imaging.read(tmp_path / "v.mha", frame=1)
+    np.testing.assert_array_equal(scan.orientation, [[0, 1, 0], [0, 0, -1]])
+    assert len(scan.warnings) == 2
+    (tmp_path / "v.mha").write_bytes(header(**(PLACED | turned | {"Rotation": PLACED["TransformMatrix"]})))
+    assert len(imaging.read(tmp_path / "v.mha", frame=1).warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("binary", "element", "first"),
+    [
+        ("False", "True", [0, 1]),
+        ("True", "False", [0, 256]),
+        (None, "True", [0, 256]),
+        (None, None, [0, 1]),
+        ("True", "True", [0, 256]),
+    ],
+)
+def test_of_two_byte_orders_itks_is_taken_and_the_contradiction_is_said(tmp_path, binary, element, first):
+    orders = {"BinaryDataByteOrderMSB": binary, "ElementByteOrderMSB": element, "ElementType": "MET_USHORT"}
+    voxels = np.arange(8, dtype="<u2").tobytes()
+    (tmp_path / "v.mha").write_bytes(header(**(PLACED | orders), voxels=voxels))
+    scan = imaging.read(tmp_path / "v.mha", frame=1)
+    assert scan.pixels[0].tolist() == first
+    assert len(scan.warnings) == (None not in (binary, element) and binary != element)
+    one_byte = orders | {"ElementType": "MET_UCHAR"}
+    (tmp_path / "v.mha").write_bytes(header(**(PLACED | one_byte)))
+    assert imaging.read(tmp_path / "v.mha", frame=1).warnings == ()
+
+
+QFORM = np.array([[0, 1.0, 0, 10], [0, 0, 3.0, 20], [-2.0, 0, 0, 30]])
+"""The matrix that the quaternion of `nifti` gives."""
+ASIDE = QFORM + np.array([[0, 0, 0, 20.0], [0, 0, 0, 0], [0, 0, 0, 0]])
+LEANING = QFORM + np.array([[0, np.sqrt(0.99) - 1, 0, 0], [0, 0.1, 0, 0], [0, 0, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("codes", "rows", "x", "words"),
+    [
+        ((1, 2), ASIDE, -30, "20.0 mm apart"),
+        ((2, 2), ASIDE, -30, "20.0 mm apart"),
+        ((1, 4), ASIDE, -30, "20.0 mm apart"),
+        ((1, 1), ASIDE, -30, None),
+        ((0, 2), ASIDE, -30, None),
+        ((1, 0), ASIDE, -10, None),
+        ((1, 2), QFORM, -10, None),
+        ((1, 2), QFORM + np.array([[0, 0, 0, 0.05]] * 3), -10, None),
+    ],
+)
+def test_where_itk_takes_the_qform_and_it_differs_the_distance_is_said(tmp_path, codes, rows, x, words):
+    """SimpleITK 2.5 puts the first voxel at x = -10 in the first three cases, and where we do in the others."""
+    file = nifti(tmp_path / "v.nii", codes=codes, rows=rows.ravel())
+    scan = imaging.read(file, frame=2)
+    assert scan.plane.position[0] == pytest.approx(x, abs=0.1)
+    assert len(scan.warnings) == (words is not None)
+    assert all(words in warning for warning in scan.warnings)
+    assert sitk.ReadImage(str(file)).GetOrigin()[0] == pytest.approx(-10 if words else x, abs=0.1)
+
+
+def test_a_shear_of_the_slices_is_said(tmp_path):
+    file = nifti(tmp_path / "v.nii", codes=(0, 1), rows=LEANING.ravel())
+    first, last = (imaging.read(file, frame=frame) for frame in (2, 0))
+    np.testing.assert_allclose(last.plane.position - first.plane.position, [-2 * np.sqrt(0.99), -0.2, 0], atol=1e-6)
+    assert "5.7° off a right angle" in first.warnings[0]
+    with pytest.raises(RuntimeError, match="orthonormal"):
+        sitk.ReadImage(str(file))
+    (tmp_path / "v.mha").write_bytes(header(TransformMatrix="0.995 0.099875 0 0 1 0 0 0 1"))
+    assert "5.7° off" in imaging.read(tmp_path / "v.mha", frame=0).warnings[0]
+    (tmp_path / "v.mha").write_bytes(header(TransformMatrix="1 0.0005 0 0 1 0 0 0 1"))
+    assert imaging.read(tmp_path / "v.mha", frame=0).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -23,7 +23,8 @@ from lumbar.core.constants import VIEWS
 from lumbar.core.errors import ScanError
 from lumbar.geometry import Plane
 from lumbar.imaging.scan import Scan
-from lumbar.imaging.volume.header import Header, cut_short, damaged, read_header, unplaced
+from lumbar.imaging.volume.header import read_header
+from lumbar.imaging.volume.layout import Header, cut_short, damaged, unplaced
 
 _TOWARDS = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
 """Directions in which slice, row and column increase: left, inferior and posterior in patient coordinates (LPS)."""
@@ -166,6 +167,7 @@ def read_slices(path: Path, frames: Sequence[int]) -> list[Scan]:
             plane=plane,
             orientation=np.stack([plane.along_row, plane.along_column]),
             view=VIEWS[0],
+            warnings=header.remarks,
         )
         for plane, pixels in zip(planes, _slices(header, grid, frames), strict=True)
     ]
