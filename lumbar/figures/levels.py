@@ -13,7 +13,7 @@ from lumbar import imaging
 from lumbar.core.errors import ScanError
 from lumbar.figures.pictures import mark_points, show_picture
 from lumbar.figures.planes import cut_line
-from lumbar.figures.style import GREY, Drawing, colour, join_words, styled
+from lumbar.figures.style import GREY, Drawing, colour, fit_name, join_words, styled
 from lumbar.geometry import Affine, upright
 from lumbar.imaging.scan import BURNED_IN
 from lumbar.preprocess import windowed
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _SIDES = {"sagittal": ("A", "P"), "axial": ("R", "L")}
 """Letters at the left and right edge of an image in radiological orientation."""
+
+_WIDTHS = (5.52, 2.4, 2.4)
+"""Widths of the three columns, inches; the file names above the images keep within them."""
 
 _OUTLINED = {"fontweight": "bold", "path_effects": [withStroke(linewidth=2.5, foreground="black")]}
 """Style of text that is legible on dark and bright tissue."""
@@ -46,13 +49,14 @@ def levels(table: pd.DataFrame) -> Drawing:
     rows = list(table.itertuples())
     sagittal = imaging.read(rows[0].sagittal_file, frame=int(rows[0].sagittal_frame))
     figure = Drawing(figsize=(11, 7.6))
-    grid = figure.add_gridspec(3, 3, width_ratios=(2.3, 1, 1))
+    grid = figure.add_gridspec(3, 3, width_ratios=_WIDTHS)
     main = figure.add_subplot(grid[:, 0])
     axials = {row.level: imaging.read(row.axial_file, frame=int(row.axial_frame)) for row in rows if row.axial_file}
     for scan in (sagittal, *axials.values()):
         if BURNED_IN in scan.warnings:
             raise ScanError(BURNED_IN, file=scan.path)
-    shown = _show(main, sagittal, "sagittal", f"mid-sagittal: {Path(rows[0].sagittal_file).name}")
+    title = fit_name(Path(rows[0].sagittal_file).name, _WIDTHS[0], before="mid-sagittal: ")
+    shown = _show(main, sagittal, "sagittal", title)
     for row in rows:
         cut = _segment(sagittal, axials[row.level]) if row.level in axials else None
         if cut is not None:
@@ -103,7 +107,8 @@ def _axial(axes: Axes, row: Any, axial: Scan | None) -> None:
         axes.set_title(f"{row.level}: no slice", fontsize=10, loc="center")
         axes.text(0.5, 0.5, fill(row.remark, 26), ha="center", va="center", color=GREY, transform=axes.transAxes)
         return
-    title = f"{row.level}: {Path(row.axial_file).name}" + (f" frame {row.axial_frame}" if row.axial_frame else "")
+    frame = f" frame {row.axial_frame}" if row.axial_frame else ""
+    title = fit_name(Path(row.axial_file).name, _WIDTHS[1], before=f"{row.level}: ", after=frame)
     shown = _show(axes, axial, "axial", f"{title}\n{row.distance_mm:.1f} mm from the point")
     mark_points(axes, shown.points([[row.axial_x, row.axial_y]]), [row.level])
 

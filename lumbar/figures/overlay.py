@@ -8,10 +8,14 @@ import pandas as pd
 
 from lumbar import imaging
 from lumbar.figures.pictures import pictures_with_points
+from lumbar.figures.style import fit_name
 from lumbar.imaging.scan import BURNED_IN
 from lumbar.landmarks import frames, row_channels
 from lumbar.prediction import by_picture
 from lumbar.storage.files import describe_os_error
+
+TITLE_INCHES = 4.6
+"""Width of the name above an image; that of the narrowest figure is 4.8."""
 
 
 def overlay(table: pd.DataFrame, folder: Path) -> Path:
@@ -34,7 +38,7 @@ def overlay(table: pd.DataFrame, folder: Path) -> Path:
             [scan.pixels],
             points[["x", "y"]].to_numpy()[None],
             channels=row_channels(points).tolist(),
-            titles=[Path(image).name],
+            titles=[fit_name(Path(image).name, TITLE_INCHES)],
             columns=1,
         )
         figure.savefig(folder / f"{name}.png")

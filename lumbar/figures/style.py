@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 
 from lumbar.landmarks import LEVELS, PARTS, SIDES
 from lumbar.storage.files import atomic_write
@@ -168,6 +170,29 @@ def join_words(words: Iterable[str]) -> str:
     """Return words as an enumeration: "a, b and c"; "nothing" if there are none."""
     words = list(words)
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"
+
+
+def fit_name(name: str, inches: float, *, before: str = "", after: str = "", size: float = 10) -> str:
+    """Return a line with the name of a file, without the middle of the name if the line would be too wide.
+
+    Args:
+        name: The name; its beginning and its end, which tell files apart, are kept.
+        inches: Width of the line.
+        before: Text before the name.
+        after: Text after the name.
+        size: Size of the font, points.
+    """
+
+    def shortened(count: int) -> str:
+        head = count // 3
+        kept = name if count >= len(name) else f"{name[:head]}…{name[len(name) - (count - 1 - head) :]}"
+        return before + kept + after
+
+    def width(count: int) -> float:
+        return TextPath((0, 0), shortened(count), size=size).get_extents().width / 72
+
+    counts = range(min(5, len(name)), len(name) + 1)
+    return shortened(counts[max(bisect_right(counts, inches, key=width) - 1, 0)])
 
 
 def channel_names(channels: Sequence[str] | None, count: int) -> tuple[str, ...]:
