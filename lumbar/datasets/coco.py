@@ -4,7 +4,7 @@ The keypoints of a category are named after the levels (`L1/L2`; also L1-L2, L1_
 named after the patient's side, with the level before it (`L4/L5 left`) or in the entry `level` of the image (`left`).
 A keypoint is (x, y, v), and visibility v = 0 means that it is not marked. Coordinates are read as pixels whose centres
 are integers. The entry of an image may also have patient, source, view, contrast, level and frame, which COCO does not
-define.
+define, and so may it or the file have `xy_unit`, see `lumbar.datasets.units`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pandas as pd
 
 from lumbar import landmarks
 from lumbar.core.errors import DatasetError
+from lumbar.datasets import units
 from lumbar.datasets.dataset import Dataset, Reader
 from lumbar.datasets.headers import read_image_headers
 
@@ -114,6 +115,8 @@ def _rows(content: dict[str, Any], root: Path, bases: list[str], notes: list[str
         of_image |= {key: None if image.get(key) is None else float(image[key]) for key in ("width", "height")}
         if image.get("frame") is not None:
             of_image["frame"] = int(image["frame"])
+        if stated := image.get(units.COLUMN, content.get(units.COLUMN)):
+            of_image[units.COLUMN] = str(stated)
         for (level, side), (x, y, visible) in _shown(named[annotation["category_id"]], triples, of_image["view"]):
             level = level or _level(annotation.get("level") or image.get("level"))
             if not level:
@@ -195,4 +198,5 @@ READER = Reader(
     recognises=lambda place: _is_coco(place) if place.is_file() else next(_files(place), None) is not None,
     read=read,
     any_name=True,
+    user_made=True,
 )

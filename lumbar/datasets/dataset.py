@@ -57,6 +57,7 @@ class Reader:
         table: Name of the file that the user may give in place of the folder; "" if it has no fixed name.
         any_name: Whether the table of the layout may have any name. Such a table is recognised and read as a file too;
             its folder is only recognised if it has no other layout.
+        user_made: Whether users write such tables themselves, so that their coordinates may be in another unit.
     """
 
     layout: str
@@ -65,6 +66,7 @@ class Reader:
     read: Callable[[Path], Dataset]
     table: str = ""
     any_name: bool = False
+    user_made: bool = False
 
 
 def inside(root: Path, image: str) -> Path:

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from lumbar import imaging, landmarks
 from lumbar.core.errors import DatasetError, ScanError
+from lumbar.datasets import units
 from lumbar.datasets.dataset import Dataset
 from lumbar.datasets.loading import find_reader
 from lumbar.imaging import identity
@@ -92,11 +93,12 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
     try:
         reader, root = find_reader(path)
         layout = reader.layout
-        dataset = reader.read(root)
+        dataset, placeholders = units.settle(reader.read(root))
         pictures = _look_at_images(dataset, progress=progress)
     except DatasetError as error:
         return Inspection(Path(path), layout, (), pd.DataFrame(columns=COLUMNS), refusal=str(error))
     found = [
+        _unit_problems(dataset.table, placeholders, judged=reader.user_made),
         _table_problems(dataset, pictures),
         _order_problems(dataset.table, pictures),
         _image_problems(dataset, pictures),
@@ -141,6 +143,16 @@ def _look_at_images(dataset: Dataset, *, progress: bool) -> pd.DataFrame:
     for image, clash in identity.clashes(identities):
         stated.loc[(stated["image"] == image) & (stated["fault"] == ""), "fault"] = clash
     return stated
+
+
+def _unit_problems(table: pd.DataFrame, placeholders: pd.Index, *, judged: bool) -> pd.DataFrame:
+    """Return the points that stand for "not marked", and where the unit must be judged, what looks like another one."""
+    empty = 'the point stands for "not marked", as (0, 0) and (-1, -1) do, and counts as missing: leave x and y empty'
+    found = [_problems(table, placeholders, "x", empty)]
+    for suspicion in units.suspicions(table) if judged else ():
+        whole = pd.DataFrame([(-1, "", "x, y", suspicion.problem)], columns=COLUMNS)
+        found.append(_problems(table, suspicion.rows, "x, y", suspicion.problem) if len(suspicion.rows) else whole)
+    return pd.concat(found, ignore_index=True)
 
 
 def _table_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,19 @@ import pandas as pd
 
 from lumbar import imaging, landmarks
 from lumbar.core.errors import DatasetError, ScanError
-from lumbar.datasets import buu, coco, disc_labels, kaggle, own_csv, phantom_study, rsna, rsna_improved, spider, verse
+from lumbar.datasets import (
+    buu,
+    coco,
+    disc_labels,
+    kaggle,
+    own_csv,
+    phantom_study,
+    rsna,
+    rsna_improved,
+    spider,
+    units,
+    verse,
+)
 from lumbar.datasets.dataset import Dataset, Reader
 from lumbar.datasets.headers import refuse_unreadable
 
@@ -41,15 +53,16 @@ def load(path: str | Path) -> Dataset:
 
     Returns:
         The data set. Its table keeps `landmarks.SCHEMA`. Rows of missing images are left out; the points of images with
-        levels in the wrong order are set to missing (NaN); the notes count both.
+        levels in the wrong order, and points that stand for "not marked", are set to missing (NaN); the notes count
+        them, and say which coordinates may be in another unit.
 
     Raises:
-        DatasetError: If the layout is unknown, all images are missing, an existing image cannot be read, or the levels
-            are in the wrong order in every image.
+        DatasetError: If the layout is unknown, all images are missing, an existing image cannot be read, the levels are
+            in the wrong order in every image, or the coordinates cannot be pixels.
         TableError: If the table does not keep the schema.
     """
     reader, root = find_reader(path)
-    dataset = reader.read(root)
+    dataset, placeholders = units.settle(reader.read(root))
     exists = present(dataset)
     if not exists.any():
         raise DatasetError(
@@ -59,6 +72,11 @@ def load(path: str | Path) -> Dataset:
             remedy=f"unpack the pictures too: {reader.looks_for}",
         )
     notes = dataset.notes + (() if exists.all() else (_missing(dataset, exists),))
+    if len(placeholders):
+        notes += (f"{len(placeholders)} point(s) at (0, 0) or (-1, -1) are treated as missing, not as marked there",)
+    suspicions = units.suspicions(dataset.table[exists]) if reader.user_made else []
+    units.refuse_certain(dataset, suspicions)
+    notes += tuple(suspicion.problem for suspicion in suspicions)
     table = dataset.table[exists].reset_index(drop=True)
     refuse_unreadable(dataset.root, table.loc[table["width"].isna(), "image"].unique())
     table, further = _without_misordered(dataset, landmarks.check(table))

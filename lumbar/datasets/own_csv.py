@@ -7,7 +7,8 @@
 image is the path of the image relative to the folder of the table. x and y are native pixels; the centre of the first
 pixel is (0, 0). If x and y are empty, the point is missing. The table may have the other columns of a landmark table:
 patient, source, view, contrast, side, width, height, pixel_width, pixel_height. Columns that it lacks are read from the
-images or assumed; the notes list the assumptions. Further columns are kept.
+images or assumed; the notes list the assumptions. The column `xy_unit` states another unit than pixels, see
+`lumbar.datasets.units`. Further columns are kept.
 """
 
 from __future__ import annotations
@@ -124,4 +125,5 @@ READER = Reader(
     recognises=lambda place: _is_table(place) if place.is_file() else next(_tables(place), None) is not None,
     read=read,
     any_name=True,
+    user_made=True,
 )

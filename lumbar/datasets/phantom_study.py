@@ -53,4 +53,5 @@ READER = Reader(
     recognises=lambda root: (root / TABLE).is_file(),
     read=read,
     table=TABLE,
+    user_made=True,
 )
