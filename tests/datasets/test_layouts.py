@@ -404,6 +404,123 @@ def test_coco_names_that_lead_out_are_refused(tmp_path):
         datasets.load(folder)
 
 
+def test_coco_annotations_without_a_visible_point_are_counted_and_left_out(tmp_path):
+    folder = layouts.coco(tmp_path)
+    expected = datasets.load(folder).table
+
+    def change(content):
+        empty = {"category_id": 1, "keypoints": [0] * 15, "num_keypoints": 0, "iscrowd": 1}
+        content["annotations"].insert(0, empty | {"id": 98, "image_id": 1})
+        content["annotations"].append(empty | {"id": 99, "image_id": 2})
+
+    change_coco(folder, change)
+    dataset = datasets.load(folder)
+    pd.testing.assert_frame_equal(dataset.table, expected)
+    assert "2 annotation(s) without a visible point are left out: their picture has another one" in dataset.notes
+
+
+def test_coco_an_image_with_only_empty_annotations_has_five_missing_points(tmp_path):
+    folder = layouts.coco(tmp_path)
+
+    def change(content):
+        content["annotations"][1]["keypoints"] = [0] * 15
+        content["annotations"].append(content["annotations"][1] | {"id": 99})
+
+    change_coco(folder, change)
+    table = datasets.load(folder).table
+    assert table.groupby("image")["x"].agg(lambda x: x.isna().sum()).tolist() == [1, 5, 0]
+    assert len(table) == 15
+
+
+def test_coco_points_of_one_image_in_two_annotations_are_put_together(tmp_path):
+    folder = layouts.coco(tmp_path)
+    expected = datasets.load(folder).table[["image", "level", "x", "y"]]
+
+    def change(content):
+        whole = content["annotations"][2]["keypoints"]
+        content["annotations"][2]["keypoints"] = whole[:6] + [0] * 9
+        content["annotations"].append(content["annotations"][2] | {"id": 99, "keypoints": [0] * 6 + whole[6:]})
+
+    change_coco(folder, change)
+    table = datasets.load(folder).table[["image", "level", "x", "y"]]
+    pd.testing.assert_frame_equal(table, expected)
+
+
+def test_coco_two_marked_points_of_one_level_are_still_named(tmp_path, capsys):
+    folder = layouts.coco(tmp_path)
+    change_coco(folder, lambda content: content["annotations"].append(content["annotations"][1] | {"id": 99}))
+    assert main(["check", str(folder)]) == 1
+    assert "this point appears in the table more than once: 10 time(s)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("write", [str, float])
+def test_coco_identifiers_may_be_text(tmp_path, write):
+    folder = layouts.coco(tmp_path)
+    expected = datasets.load(folder).table
+
+    def change(content):
+        for annotation in content["annotations"]:
+            annotation |= {"image_id": write(annotation["image_id"]), "category_id": write(1)}
+
+    change_coco(folder, change)
+    pd.testing.assert_frame_equal(datasets.load(folder).table, expected)
+
+
+@pytest.mark.parametrize("key", ["image_id", "category_id"])
+def test_coco_an_identifier_that_the_file_does_not_list_is_named(tmp_path, key):
+    folder = layouts.coco(tmp_path)
+    change_coco(folder, lambda content: content["annotations"][0].update({key: "seven"}))
+    with pytest.raises(DatasetError, match="COCO format") as raised:
+        datasets.load(folder)
+    assert f"an annotation has the {key} 'seven', which the file does not list" in str(raised.value)
+
+
+def test_coco_two_images_with_one_identifier_are_refused(tmp_path):
+    folder = layouts.coco(tmp_path)
+    change_coco(folder, lambda content: content["images"][1].update(id=1))
+    with pytest.raises(DatasetError) as raised:
+        datasets.load(folder)
+    assert "patient-1.png and patient-2.png have the same id" in str(raised.value)
+
+
+@pytest.mark.parametrize("named", ["", "annotations", "annotations/points.json"])
+@pytest.mark.parametrize("path", ["../images/{}", "..\\images\\{}", "../annotations/../images/{}"])
+def test_coco_paths_may_count_from_the_annotations_folder(tmp_path, monkeypatch, named, path):
+    folder = layouts.coco(tmp_path / "set")
+    expected = datasets.load(folder).table
+
+    def change(content):
+        for image in content["images"]:
+            image["file_name"] = path.format(image["file_name"])
+
+    change_coco(folder, change)
+    pd.testing.assert_frame_equal(datasets.load(folder / named).table, expected)
+    monkeypatch.chdir(folder / "annotations")
+    pd.testing.assert_frame_equal(datasets.load(".").table, expected)
+
+
+@pytest.mark.parametrize(
+    "path", ["../../secret.png", "../images/../../secret.png", "../images/link.png", "{}/secret.png"]
+)
+@pytest.mark.parametrize("named", ["", "annotations", "annotations/points.json"])
+def test_coco_paths_that_leave_the_data_set_are_refused(tmp_path, named, path):
+    folder = layouts.coco(tmp_path / "set")
+    layouts.grey_picture(tmp_path / "secret.png")
+    (folder / "images" / "link.png").symlink_to(tmp_path / "secret.png")
+    path = path.format(tmp_path)
+    change_coco(folder, lambda content: content["images"][0].update(file_name=path))
+    with pytest.raises(DatasetError, match="outside"):
+        datasets.load(folder / named)
+
+
+def test_coco_paths_of_another_folder_than_annotations_may_not_climb(tmp_path):
+    folder = layouts.coco(tmp_path / "set")
+    change_coco(folder, lambda content: content["images"][0].update(file_name="../images/patient-1.png"))
+    (folder / "annotations").rename(folder / "labels")
+    with pytest.raises(DatasetError, match="outside"):
+        datasets.load(folder / "labels")
+
+
 # The user's own CSV
 
 
