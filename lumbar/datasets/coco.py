@@ -1,7 +1,7 @@
 """Read keypoints in COCO's JSON format, as annotation tools export them: images, annotations and categories.
 
-The keypoints of a category are named after the levels (`L1/L2`; also L1-L2, L1_L2 or l1l2). Those of axial images are
-named after the patient's side, with the level before it (`L4/L5 left`) or in the entry `level` of the image (`left`).
+The keypoints of a category are named after the levels (`L1/L2`; also L1-L2, L1_L2, l1l2 or L1/2). Those of axial images
+are named after the patient's side, with the level before it (`L4/L5 left`) or in the image's entry `level` (`left`).
 A keypoint is (x, y, v), and visibility v = 0 means that it is not marked. Coordinates are read as pixels whose centres
 are integers. The entry of an image may also have patient, source, view, contrast, level and frame, which COCO does not
 define, and so may it or the file have `xy_unit`, see `lumbar.datasets.units`.
@@ -25,11 +25,10 @@ import pandas as pd
 from lumbar import landmarks
 from lumbar.core.errors import DatasetError
 from lumbar.datasets import units
-from lumbar.datasets.dataset import Dataset, Reader
+from lumbar.datasets.dataset import PLAIN_LEVELS, Dataset, Reader, level_named
 from lumbar.datasets.headers import read_image_headers
 
-LEVELS = {level.replace("/", "").lower(): level for level in landmarks.LEVELS}
-_KEYPOINT = re.compile(f"^(?P<level>{'|'.join(LEVELS)})?(?P<side>{'|'.join(landmarks.SIDES)})?$")
+_KEYPOINT = re.compile(f"^(?P<level>{'|'.join(PLAIN_LEVELS)})?(?P<side>{'|'.join(landmarks.SIDES)})?$")
 _TEXT = ("patient", "source", "view", "contrast")
 _MARKS = (b'"images"', b'"annotations"', b'"categories"', b'"keypoints"')
 
@@ -152,7 +151,7 @@ def _rows(content: dict[str, Any], find: Callable[[str], str], notes: list[str])
         if stated := image.get(units.COLUMN, content.get(units.COLUMN)):
             of_image[units.COLUMN] = str(stated)
         for (level, side), (x, y, visible) in _shown(names, triples, of_image["view"]):
-            level = level or _level(annotation.get("level") or image.get("level"))
+            level = level or level_named(str(annotation.get("level") or image.get("level")))
             if not level:
                 unplaced += 1
                 continue
@@ -227,7 +226,11 @@ def _each_once(rows: list[dict]) -> list[dict]:
 def _named(keypoints: list[str]) -> list[tuple[str, str] | None]:
     """Return (level, side) for each keypoint of a category; None for a keypoint that is named after neither."""
     matches = [_KEYPOINT.match(re.sub(r"[^a-z0-9]", "", str(name).lower())) for name in keypoints]
-    return [(LEVELS.get(m["level"], ""), m["side"] or "") if m and m[0] else None for m in matches]
+    sided = [(PLAIN_LEVELS.get(m["level"], ""), m["side"] or "") if m and m[0] else None for m in matches]
+    return [
+        known or ((level, "") if (level := level_named(str(name))) else None)
+        for name, known in zip(keypoints, sided, strict=True)
+    ]
 
 
 def _unknown(keypoints: list[str]) -> list[str]:
@@ -250,10 +253,6 @@ def _shown(
     if not axial:
         return [(name, triple) for name, triple in pairs if not name[1]]
     return marked or [(name, triple) for name, triple in sided if not name[0]]
-
-
-def _level(name: str | None) -> str:
-    return LEVELS.get(re.sub(r"[^a-z0-9]", "", str(name or "").lower()), "")
 
 
 def _find_image(name: str, root: Path, bases: list[str], start: Path) -> str:

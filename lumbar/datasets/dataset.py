@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from io import StringIO
@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pandas as pd
 
+from lumbar.core.constants import LEVELS, SIDES, VIEWS
 from lumbar.core.errors import DatasetError
 from lumbar.datasets.csv_text import as_numbers, read_text
 
@@ -118,18 +119,59 @@ def _outside(root: Path, image: str, expected: str) -> DatasetError:
     )
 
 
+PLAIN_LEVELS = {level.replace("/", "").lower(): level for level in LEVELS}
+"""Level by its letters and digits in lower case."""
+
+_SHORT_LEVEL = re.compile(r"L([1-5])\s*[/_–-]\s*([1-5])", re.IGNORECASE)
+
+
+def level_named(text: str) -> str:
+    """Return the level that a text names: L4/L5, L4-L5, L4L5, l4_l5 and L4/5 are L4/L5; "" if it names none.
+
+    Args:
+        text: Any text.
+    """
+    if plain := PLAIN_LEVELS.get(re.sub(r"[^a-z0-9]", "", text.lower())):
+        return plain
+    short = _SHORT_LEVEL.fullmatch(text.strip())
+    return next((level for level in LEVELS if short and (level[1], level[-1]) == short.groups()), "")
+
+
+def with_standard_words(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table of points with levels, views and sides in their standard spelling, and notes on what was changed.
+
+    Args:
+        table: Any of the columns level, view and side, as text. Words that are not known stay as they are.
+    """
+    notes = []
+    for column, standard in _STANDARD.items():
+        words = {word: standard(word) or word for word in table[column].unique()} if column in table else {}
+        changed = [f"{word} as {read}" for word, read in words.items() if word != read]
+        if changed:
+            table = table.assign(**{column: table[column].map(words)})
+            notes.append(f"the column {column} was read in other spelling: {', '.join(changed)}")
+    return table, notes
+
+
+_STANDARD: Mapping[str, Callable[[str], str]] = {
+    "level": level_named,
+    "view": lambda word: word.lower() if word.lower() in VIEWS else "",
+    "side": lambda word: word.lower() if word.lower() in SIDES else "",
+}
+
+
 def read_csv(file: Path, *, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
     """Read a CSV file; an empty cell becomes "" in columns of text and NaN in columns of numbers.
 
     Args:
         file: The file: comma-separated, UTF-8, or a variant that spreadsheets write, see `lumbar.datasets.csv_text`.
-        text: Columns to read as text, unchanged.
+        text: Columns to read as text, without blanks around it.
         numbers: Columns to read as numbers; a column with anything else stays text, so that the schema can name the
             rows.
 
     Returns:
         DataFrame of all columns of the file; the index counts the rows from 0. ``attrs["notes"]`` is a tuple of notes
-        for the user.
+        for the user, ``attrs["first_line"]`` the number of the line of row 0.
 
     Raises:
         DatasetError: If the file is not a table, has no rows, or lacks one of the columns.
@@ -145,13 +187,29 @@ def read_csv(file: Path, *, text: tuple[str, ...], numbers: tuple[str, ...]) -> 
                 keep_default_na=False,
                 na_values={column: ["", "nan", "NaN"] for column in numbers},
                 index_col=False,
+                skipinitialspace=f'{given.separator} "' in given.text,
                 low_memory=False,
             )
     except (ValueError, OverflowError, pd.errors.ParserWarning) as error:  # pandas' parser errors are ValueErrors
-        raise DatasetError("the table cannot be read", file=file, found=str(error).splitlines()[0]) from error
+        remedy = "if it has decimal commas, write points, or semicolons between the cells"
+        raise DatasetError(
+            "the table cannot be read",
+            file=file,
+            found=str(error).splitlines()[0],
+            remedy=remedy if given.separator == "," else None,
+        ) from error
     if table.empty:
         raise DatasetError("the table has no rows", file=file)
+    notes = list(given.notes)
+    stripped = {column: table[column].str.strip() for column in text}
+    if any((cells != table[column]).any() for column, cells in stripped.items()):
+        notes.append(f"{file.name} has blanks around its cells, which were left out")
+        table = table.assign(**stripped)
     for column in numbers:
-        table[column] = as_numbers(file, table[column], given.separator)
-    table.attrs["notes"] = given.notes
+        as_written = table[column]
+        table[column] = as_numbers(file, as_written, given.separator)
+        read = not pd.api.types.is_numeric_dtype(as_written) and pd.api.types.is_numeric_dtype(table[column])
+        if read and given.separator == "," and as_written.str.contains(",", na=False).any():
+            notes.append(f"{file.name} has decimal commas in the column {column} and was read accordingly")
+    table.attrs |= {"notes": tuple(notes), "first_line": 2 + given.skipped}
     return table

@@ -36,6 +36,7 @@ class Inspection:
         problems: DataFrame of row (of the table, from 0; -1 for the whole table), image, column, problem.
         notes: Notes of the reader, and warnings about the images with their counts.
         refusal: Why the data set cannot be read at all; "" if it can.
+        first_line: Line of row 0 in the file of the table; its header stands on the line before.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Inspection:
     problems: pd.DataFrame
     notes: tuple[str, ...] = ()
     refusal: str = ""
+    first_line: int = 2
 
     @property
     def ok(self) -> bool:
@@ -65,11 +67,14 @@ class Inspection:
         lines = [f"{len(self.problems)} problem(s):"]
         for problem, rows in self.problems.groupby("problem", sort=False):
             lines.append(f"  {problem}: {len(rows)} time(s)")
-            # The header of the table is line 1 of its file, so row 0 is line 2.
             shown = [
                 ", ".join(
                     part
-                    for part in (f"line {row + 2}" if row >= 0 else "", image, column and f"column {column}")
+                    for part in (
+                        f"line {row + self.first_line}" if row >= 0 else "",
+                        image,
+                        column and f"column {column}",
+                    )
                     if part
                 )
                 for row, image, column in rows[["row", "image", "column"]].head(_SHOWN).itertuples(index=False)
@@ -106,7 +111,8 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
     problems = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
     remarks = pictures["remarks"].explode().dropna().value_counts(sort=False)
     notes = (*dataset.notes, *(f"{count} picture(s): {remark}" for remark, count in remarks.items()))
-    return Inspection(Path(path), layout, _summary(dataset, pictures), problems, notes)
+    first_line = dataset.table.attrs.get("first_line", 2)
+    return Inspection(Path(path), layout, _summary(dataset, pictures), problems, notes, first_line=first_line)
 
 
 def _look_at_images(dataset: Dataset, *, progress: bool) -> pd.DataFrame:

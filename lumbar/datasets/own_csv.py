@@ -8,12 +8,12 @@ image is the path of the image relative to the folder of the table. x and y are 
 pixel is (0, 0). If x and y are empty, the point is missing. The table may have the other columns of a landmark table:
 patient, source, view, contrast, side, width, height, pixel_width, pixel_height. Columns that it lacks are read from the
 images or assumed; the notes list the assumptions. The column `xy_unit` states another unit than pixels, see
-`lumbar.datasets.units`. Further columns are kept.
+`lumbar.datasets.units`. Further columns are kept. Other spellings of columns and levels (Image, L4-L5, L4/5) are read,
+with a note.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,15 +21,16 @@ import pandas as pd
 
 from lumbar import landmarks
 from lumbar.core.errors import DatasetError
-from lumbar.datasets import kaggle, phantom_study, rsna
-from lumbar.datasets.csv_text import read_text
-from lumbar.datasets.dataset import Dataset, Reader, read_csv
+from lumbar.datasets import kaggle, phantom_study, rsna, units
+from lumbar.datasets.csv_text import header_names, read_text
+from lumbar.datasets.dataset import Dataset, Reader, read_csv, with_standard_words
 from lumbar.datasets.headers import read_image_headers
 
 NEEDED = ("image", "level", "x", "y")
 """Columns that the table must have."""
 
 NUMBERS = ("x", "y", "width", "height", "pixel_width", "pixel_height", "frame")
+TEXT = (*(column for column in landmarks.SCHEMA.columns if column not in NUMBERS), units.COLUMN)
 EXAMPLE = "image,level,x,y / scans/001.png,L1/L2,131,70 / scans/001.png,L2/L3,128,100"
 
 RECOGNISED_BY = 2
@@ -51,7 +52,7 @@ def read(place: Path) -> Dataset:
     """
     file = _only(place) if place.is_dir() else place
     root = file.parent
-    columns = read_text(file, ()).header
+    columns = read_text(file, (), optional=(*TEXT, *NUMBERS)).header
     lacking = [column for column in NEEDED if column not in columns]
     if lacking:
         raise DatasetError(
@@ -62,9 +63,11 @@ def read(place: Path) -> Dataset:
             expected=", ".join(NEEDED),
             remedy=f"give the columns these names; an example, line by line: {EXAMPLE}",
         )
-    text = tuple(column for column in landmarks.SCHEMA.columns if column in columns and column not in NUMBERS)
+    text = tuple(column for column in TEXT if column in columns)
     table = read_csv(file, text=text, numbers=tuple(column for column in NUMBERS if column in columns))
     notes = list(table.attrs["notes"])
+    table, spelling = with_standard_words(table)
+    notes += spelling
     return Dataset(root.name, root, _completed(table, root, notes), tuple(notes))
 
 
@@ -110,13 +113,7 @@ def _tables(folder: Path) -> Iterator[Path]:
 def _is_table(file: Path) -> bool:
     if file.suffix.lower() != ".csv" or file.name in _OTHERS:
         return False
-    try:
-        with file.open(newline="", encoding="utf-8-sig", errors="replace") as lines:
-            first = lines.readline(10_000)
-        named = {cell.strip() for separator in ",;\t" for cell in next(csv.reader([first], delimiter=separator), [])}
-    except (OSError, csv.Error):
-        return False
-    return len(named & set(NEEDED)) >= RECOGNISED_BY
+    return len(header_names(file) & set(NEEDED)) >= RECOGNISED_BY
 
 
 READER = Reader(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from lumbar import landmarks
-from lumbar.datasets.dataset import Dataset, Reader, read_csv
+from lumbar.datasets.dataset import Dataset, Reader, read_csv, with_standard_words
 
 TABLE = "landmarks.csv"
 RECIPE = "phantom.json"
@@ -26,7 +26,8 @@ def read(root: Path) -> Dataset:
         DatasetError: If `landmarks.csv` cannot be read or lacks a column of the schema.
     """
     table = read_csv(root / TABLE, text=_TEXT, numbers=_NUMBERS)
-    notes = (*table.attrs["notes"], *_notes(root))
+    table, spelling = with_standard_words(table)
+    notes = (*table.attrs["notes"], *spelling, *_notes(root))
     if "frame" in table:  # an empty cell means that the file has one image
         table["frame"] = table["frame"].replace("", pd.NA)
     return Dataset(root.name, root, table, notes)

@@ -9,8 +9,9 @@ import pytest
 
 from lumbar import datasets, landmarks
 from lumbar.cli.main import main
-from lumbar.core.errors import DatasetError
+from lumbar.core.errors import DatasetError, TableError
 from lumbar.datasets import buu, find_reader
+from lumbar.datasets.dataset import level_named, read_csv
 from tests.datasets.test_datasets import write_kaggle
 from tests.support import layouts
 
@@ -558,7 +559,7 @@ def test_the_source_of_the_current_folder_is_its_name(tmp_path, monkeypatch, lay
 def test_own_csv_names_missing_columns_and_gives_an_example(tmp_path):
     folder = layouts.own_csv(tmp_path)
     file = folder / "points.csv"
-    file.write_text(file.read_text().replace("image,level,x,y", "image,disc,x,Y"))
+    file.write_text(file.read_text().replace("image,level,x,y", "image,disc,x,why"))
     with pytest.raises(DatasetError) as raised:
         datasets.load(folder)
     assert raised.value.field == "level, y"
@@ -613,6 +614,97 @@ def test_own_csv_as_a_spreadsheet_saves_it(tmp_path):
     assert dataset.table["x"].iloc[0] == 33.5
     assert "semicolons" in " ".join(dataset.notes)
     assert "Windows-1252" in " ".join(dataset.notes)
+
+
+def respelt(folder, header=None, **change):
+    """Change the header of a written table, and each cell by a function of its column; return its folder."""
+    file = folder / "points.csv"
+    names, *rows = [line.split(",") for line in file.read_text().split("\n") if line]
+    rows = [[change.get(name, str)(cell) for name, cell in zip(names, row, strict=True)] for row in rows]
+    file.write_text("\n".join(",".join(row) for row in [header or names, *rows]) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("header", "change", "note"),
+    [
+        (
+            ["image", " level", " x", " y "],
+            dict.fromkeys(("level", "x", "y"), " {} ".format),
+            "blanks around its cells",
+        ),
+        (["Image", "LEVEL", "X", "Y"], {}, "Image as image, LEVEL as level, X as x, Y as y"),
+        (None, {"level": lambda level: level.replace("/", "-")}, "L1-L2 as L1/L2"),
+        (None, {"level": lambda level: level.replace("/", "")}, "L5S1 as L5/S1"),
+        (None, {"level": lambda level: level.replace("/", "_").lower()}, "l4_l5 as L4/L5"),
+        (None, {"level": lambda level: level[:3] + level[-1]}, "L5/1 as L5/S1"),
+        (None, {"level": ' "{}"'.format}, None),
+        (["image", ' "level"', ' "x"', " y"], {"level": ' "{}"'.format}, None),
+        (None, {"x": '"{},0"'.format}, "decimal commas in the column x"),
+    ],
+)
+def test_own_csv_in_other_spelling_is_the_same_table(tmp_path, capsys, header, change, note):
+    folder = layouts.own_csv(tmp_path / "set")
+    expected = datasets.load(folder)
+    dataset = datasets.load(respelt(folder, header, **change))
+    pd.testing.assert_frame_equal(dataset.table, expected.table)
+    added = [each for each in dataset.notes if each not in expected.notes]
+    assert len(added) == (note is not None)
+    assert (note or "") in " ".join(added)
+    assert main(["check", str(folder)]) == 0
+    assert (note or "") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+@pytest.mark.parametrize("first", ["", "sep=;\n", '"sep=;"\r\n'])
+def test_own_csv_in_utf_16_and_with_a_line_that_states_the_separator(tmp_path, encoding, first):
+    folder = layouts.own_csv(tmp_path / "set")
+    expected = datasets.load(folder)
+    file = folder / "points.csv"
+    file.write_bytes((first + file.read_text().replace(",", ";")).encode(encoding))
+    for place in (folder, file):
+        dataset = datasets.load(place)
+        pd.testing.assert_frame_equal(dataset.table, expected.table)
+    notes = " ".join(dataset.notes)
+    assert ("UTF-16" in notes) == encoding.startswith("utf-16")
+    assert ("begins with" in notes) == bool(first)
+
+
+def test_check_counts_the_line_that_states_the_separator(tmp_path, capsys):
+    file = layouts.own_csv(tmp_path / "set") / "points.csv"
+    file.write_text("sep=,\n" + file.read_text().replace("L2/L3", "L9/L9"))
+    assert main(["check", str(file.parent)]) == 1
+    assert "line 4, scans/001.png, column level" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("cell", "expected"), [('"120,5"', 120.5), ('"-0,25"', -0.25), ('"1234,5"', 1234.5)])
+def test_a_decimal_comma_in_a_table_with_commas_is_read(tmp_path, cell, expected):
+    (tmp_path / "a.csv").write_text(f"x,y\n{cell},7\n,8\n")
+    table = read_csv(tmp_path / "a.csv", text=(), numbers=("x", "y"))
+    assert table["x"].iloc[0] == expected
+    assert np.isnan(table["x"].iloc[1])
+    assert any("decimal commas in the column x" in note for note in table.attrs["notes"])
+
+
+def test_a_comma_that_may_separate_thousands_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text('x,y\n"1,234",7\n"120,500",8\n')
+    with pytest.raises(DatasetError, match="decimal comma") as raised:
+        read_csv(tmp_path / "a.csv", text=(), numbers=("x", "y"))
+    assert (raised.value.field, raised.value.found) == ("x", "1,234")
+
+
+def test_decimal_commas_without_quotes_are_refused_with_the_reason(tmp_path):
+    (tmp_path / "a.csv").write_text("image,level,x,y\np1.png,L1/L2,120,5,60,2\n")
+    with pytest.raises(DatasetError, match="decimal commas"):
+        datasets.load(tmp_path)
+
+
+def test_words_that_are_not_levels_stay_and_are_named(tmp_path):
+    for text in ("L6/S1", "L4/L6", "T12/L1", "L3/5", "L45", "", "disc"):
+        assert level_named(text) == ""
+    folder = respelt(layouts.own_csv(tmp_path / "set"), level=lambda level: level.replace("L5/S1", "L5/L6"))
+    with pytest.raises(TableError, match="L5/L6"):
+        datasets.load(folder)
 
 
 def test_a_named_file_that_is_not_a_table_does_not_stand_for_its_folder(tmp_path):

@@ -99,6 +99,14 @@ def two_of_one_name(table: Table) -> None:
     table.insert(0, "x", "1", allow_duplicates=True)
 
 
+def fractions(table: Table) -> Table:
+    return table.assign(**{axis: [str(float(value) / 128) for value in table[axis]] for axis in ("x", "y")})
+
+
+def unmarked(table: Table) -> None:
+    table.loc[2, ["x", "y"]] = "0"
+
+
 def swapped(table: Table) -> None:
     table.loc[[0, 1], "level"] = [LEVELS[1], LEVELS[0]]
 
@@ -152,6 +160,11 @@ def points_are_missing(folder: Path) -> None:
     assert table.loc[table["x"].isna(), "image"].unique().tolist() == ["0.png"]
 
 
+def a_point_is_missing(folder: Path) -> None:
+    table = datasets.load(folder / "data").table
+    assert table.index[table["x"].isna()].tolist() == [2]
+
+
 def a_level_is_missing(folder: Path) -> None:
     assert len(datasets.load(folder / "data").table) == PATIENTS * len(LEVELS) - 1
 
@@ -200,7 +213,59 @@ CASES = [
         "cannot be read",
         1,
     ),
-    Case("table", "quoted decimal commas between commas", changed(german), NAMED, "'60,5' is not a number", 1),
+    Case(
+        "table",
+        "quoted decimal commas between commas",
+        changed(german),
+        REPAIRED,
+        "decimal commas in the column x",
+        0,
+        letters_are_right,
+    ),
+    Case(
+        "table",
+        "commas that may separate thousands",
+        changed(lambda table: table.assign(x="1,234")),
+        REFUSED,
+        "a decimal comma, or one between thousands",
+        1,
+    ),
+    Case(
+        "table",
+        "a first line that states the separator",
+        changed(text=lambda text: "sep=;\n" + text, **GERMAN),
+        REPAIRED,
+        "begins with sep=;",
+        0,
+        numbers_are_right,
+    ),
+    Case(
+        "table",
+        "blanks after commas",
+        changed(text=lambda text: text.replace(",", ", ")),
+        REPAIRED,
+        "blanks around its cells",
+        0,
+        numbers_are_right,
+    ),
+    Case(
+        "table",
+        "capital letters in the header",
+        changed(lambda table: table.rename(columns=str.title)),
+        REPAIRED,
+        "Image as image",
+        0,
+        numbers_are_right,
+    ),
+    Case(
+        "table",
+        "levels written L4-L5",
+        changed(lambda table: table.assign(level=table["level"].str.replace("/", "-"))),
+        REPAIRED,
+        "L4-L5 as L4/L5",
+        0,
+        numbers_are_right,
+    ),
     Case(
         "table",
         "null characters",
@@ -261,6 +326,25 @@ CASES = [
         1,
     ),
     Case("table", "an infinite coordinate", changed(cell(2, "y", "inf")), NAMED, "outside the picture", 1),
+    Case("table", "coordinates from 0 to 1", changed(fractions), NAMED, "fractions of the picture", 1),
+    Case(
+        "table",
+        "coordinates from 0 to 1, in training",
+        changed(fractions, verb="train"),
+        REFUSED,
+        "fractions of the picture",
+        1,
+    ),
+    Case(
+        "table",
+        "coordinates from 0 to 1, their unit stated",
+        changed(lambda table: fractions(table).assign(xy_unit="relative")),
+        READ,
+        "Nothing is wrong",
+        0,
+        numbers_are_right,
+    ),
+    Case("table", "a point at (0, 0)", changed(unmarked), NAMED, "not marked", 1, a_point_is_missing),
     Case("table", "half a point", changed(cell(2, "y", "")), NAMED, "both be missing", 1),
     Case("table", "a coordinate in words", changed(cell(2, "x", "about 60")), NAMED, "'about 60' is not a number", 1),
     Case(
