@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -116,6 +117,8 @@ def started(notebook: Path, out: Path, workers: int, seconds: int) -> subprocess
     return subprocess.Popen(
         [sys.executable, "-m", "lumbar", "sweep", str(notebook), *flags],
         start_new_session=True,  # so that Ctrl-C reaches its processes and not this one
+        # A shell starts a command in the background with Ctrl-C ignored, and a process hands that on.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
