@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.patheffects import withStroke
 
 from lumbar import imaging
@@ -17,9 +18,9 @@ from lumbar.figures.style import GREY, Drawing, colour, fit_name, join_words, st
 from lumbar.geometry import Affine, upright
 from lumbar.imaging.scan import BURNED_IN
 from lumbar.preprocess import windowed
+from lumbar.study.sagittal import ONLY_SLICE
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
     from lumbar.imaging import Scan
@@ -38,7 +39,8 @@ _OUTLINED = {"fontweight": "bold", "path_effects": [withStroke(linewidth=2.5, fo
 def levels(table: pd.DataFrame) -> Drawing:
     """Show the slices of a table of levels, in radiological orientation, with the points.
 
-    A line in the colour of a level shows where the axial slice of that level cuts the sagittal slice.
+    A line in the colour of a level shows where the axial slice of that level cuts the sagittal slice. Levels that are
+    flagged are named, with the reasons.
 
     Args:
         table: Five rows, see `lumbar.study.locating.Located`.
@@ -55,7 +57,8 @@ def levels(table: pd.DataFrame) -> Drawing:
     for scan in (sagittal, *axials.values()):
         if BURNED_IN in scan.warnings:
             raise ScanError(BURNED_IN, file=scan.path)
-    title = fit_name(Path(rows[0].sagittal_file).name, _WIDTHS[0], before="mid-sagittal: ")
+    kind = "sagittal" if ONLY_SLICE in rows[0].remark else "mid-sagittal"
+    title = fit_name(Path(rows[0].sagittal_file).name, _WIDTHS[0], before=f"{kind}: ")
     shown = _show(main, sagittal, "sagittal", title)
     for row in rows:
         cut = _segment(sagittal, axials[row.level]) if row.level in axials else None
@@ -67,14 +70,15 @@ def levels(table: pd.DataFrame) -> Drawing:
     # Down the first column, then down the second: the order of the levels from head to feet.
     for row, place in zip(rows, [(n, 1) for n in range(3)] + [(n, 2) for n in range(3)], strict=False):
         _axial(figure.add_subplot(grid[place]), row, axials.get(row.level))
-    _key(figure.add_subplot(grid[2, 2]))
+    flagged = _flagged(rows)
+    _key(figure.add_subplot(grid[2, 2]), flagged)
     named = [f"{row.level} {row.distance_mm:.1f} mm away" for row in rows if row.level in axials]
     absent = [row.level for row in rows if row.level not in axials]
     figure.alt = (
-        f"The mid-sagittal slice with the points of {join_words(row.level for row in rows)} from the head down, and "
+        f"The {kind} slice with the points of {join_words(row.level for row in rows)} from the head down, and "
         f"the axial slices nearest to them ({join_words(named)})"
         + (f"; no axial slice shows {join_words(absent)}" if absent else "")
-        + "."
+        + f". {flagged}".rstrip()
     )
     return figure
 
@@ -113,11 +117,21 @@ def _axial(axes: Axes, row: Any, axial: Scan | None) -> None:
     mark_points(axes, shown.points([[row.axial_x, row.axial_y]]), [row.level])
 
 
-def _key(axes: Axes) -> None:
+def _flagged(rows: list[Any]) -> str:
+    """Return which levels need checking, and why; "" if none does."""
+    doubtful = [row for row in rows if pd.notna(row.flagged) and row.flagged]
+    why = "; ".join(dict.fromkeys(row.remark for row in doubtful if row.remark))
+    named = f"Flagged, check before use: {join_words(row.level for row in doubtful)}"
+    return shorten(f"{named}: {why}." if why else f"{named}.", 260, placeholder=" …") if doubtful else ""
+
+
+def _key(axes: Axes, flagged: str) -> None:
     axes.set_axis_off()
     text = (
         "Lines: where the axial slices cut the sagittal one.\n\nA, P: the patient's front and back. "
         "R, L: the patient's right and left.\n\nNot for diagnosis."
     )
-    wrapped = "\n".join(fill(part, 32) for part in text.split("\n"))
-    axes.text(0.05, 0.95, wrapped, ha="left", va="top", transform=axes.transAxes, fontsize=9.5)
+    text += f"\n\n{flagged}" if flagged else ""
+    width, size = (44, 7.5) if flagged else (32, 9.5)
+    wrapped = "\n".join(fill(part, width) for part in text.split("\n"))
+    axes.text(0.05, 0.95, wrapped, ha="left", va="top", transform=axes.transAxes, fontsize=size)
