@@ -27,6 +27,7 @@ from lumbar.study.plausibility import find_doubts
 from lumbar.study.reading import read_study
 from lumbar.study.sagittal import Midsagittal
 from tests.support.phantom_studies import write_enhanced
+from tests.support.turned_studies import WAYS, store_turned
 
 PHANTOM = PhantomSettings(seed=5150, slices=11, series=("sagittal-t2", "axial-t2"))
 
@@ -81,28 +82,13 @@ def test_the_middle_slice_is_found_though_it_is_not_in_the_middle_of_the_series(
     assert plain.middle.why == "the slice nearest to the midpoint of the outermost slices"
 
 
-def mirrored(file, target):
-    """Store the same slice head down and facing right, with rows and columns exchanged."""
-    dataset = pydicom.dcmread(file)
-    pixels = dataset.pixel_array[::-1, ::-1].T
-    plane = imaging.read(file).plane
-    corner = plane.to_patient([dataset.Columns - 1, dataset.Rows - 1])
-    dataset.ImagePositionPatient = [f"{value:.5f}" for value in corner]
-    dataset.ImageOrientationPatient = [*(-plane.along_column).tolist(), *(-plane.along_row).tolist()]
-    dataset.PixelSpacing = [plane.pixel_width, plane.pixel_height]
-    dataset.Rows, dataset.Columns = pixels.shape
-    dataset.PixelData = np.ascontiguousarray(pixels).tobytes()
-    dataset.save_as(target, enforce_file_format=True)
-
-
-@pytest.mark.parametrize("how", ["mirrored", "frames"])
+@pytest.mark.parametrize("how", ["on its side, mirrored", "frames"])
 def test_however_the_slices_are_stored_the_levels_lie_at_the_same_place(located, patient, tmp_path, how):
     shutil.copytree(patient / "axial-t2", tmp_path / "axial-t2")
     files = sorted((patient / "sagittal-t2").glob("*.dcm"))
-    if how == "mirrored":
-        (tmp_path / "sagittal-t2").mkdir()
+    if how in WAYS:
         for number, file in enumerate(reversed(files)):
-            mirrored(file, tmp_path / "sagittal-t2" / f"{number}")
+            store_turned(file, tmp_path / "sagittal-t2" / f"{number}", how)
     else:
         headers = [pydicom.dcmread(file) for file in files]
         names = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SeriesDescription")
