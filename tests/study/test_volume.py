@@ -89,7 +89,9 @@ def test_wherever_the_patient_lies_the_slice_is_that_of_the_dicom_series(tmp_pat
     located = locate([series], progress=False)
     points = found.table[MM].to_numpy(float)
     assert np.linalg.norm(points - located.table[MM].to_numpy(float), axis=1).max() < 0.5
-    assert list(found.remarks) == [BY_CONFIDENCE]
+    unclear = "does not show the middle" in located.middle.why
+    assert list(found.remarks) == [NOT_SHOWN if unclear else BY_CONFIDENCE]
+    assert not unclear or "leaning" in name, "each slice through a leaning spine shows some of its levels"
     plane = imaging.read(volume, frame=int(found.table["frame"][0])).plane
     across = plane.distance(truth)
     assert abs(across.mean()) < 1.5 * SPACING, "the slice is that of the middle, or beside it"
