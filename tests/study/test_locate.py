@@ -418,7 +418,7 @@ def test_a_network_without_confidence_judges_no_level_and_that_is_said(patient, 
     assert found.table["flagged"].isna().all()
     assert found.notes.count(UNJUDGED) == 1
     assert "FLAGGED" not in str(found)
-    levels[2:] -= 29.0  # only L3/L4 is too near to the level above it
+    levels[2:, 1] -= 29.0  # only L3/L4 is too near to the level above it
     found = locate([patient], progress=False)
     assert found.table["flagged"].fillna(False).tolist() == [False, False, True, False, False], "spacing is judged"
     assert "L3/L4" in next(line for line in str(found).splitlines() if "FLAGGED" in line)
