@@ -99,7 +99,7 @@ def test_wherever_the_patient_lies_the_slice_is_that_of_the_dicom_series(tmp_pat
 
 
 def test_a_volume_that_ends_beside_the_spine_is_flagged(tmp_path):
-    volume, series, _ = write_both(tmp_path, 16, aside=24.0)
+    volume, series, _ = write_both(tmp_path, 16, aside=28.0)
     found = predict([volume], PredictionSettings(), progress=False)
     assert list(found.remarks) == [CUT_OFF]
     assert found.table["flagged"].all()
