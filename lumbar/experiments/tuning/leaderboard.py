@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from lumbar.experiments.tuning.oracles import STATE
+
 OBJECTIVE = "val_mae_px"
 """What a search minimises: the lowest validation error of a trial, mean over both axes, pixels of the 256 frame."""
 
@@ -31,10 +33,11 @@ def leaderboard(folder: Path) -> pd.DataFrame:
 
     Returns:
         DataFrame with columns trial, status (see `statuses`), val_mae_px (pixels of the 256 frame; NaN if not
-        completed), epochs (None unless hyperband chose them), one column per searched setting, and reason (why a trial
-        failed; "" if it did not).
+        completed), epochs (None unless hyperband chose them), one column per searched setting, in the order of
+        the search space, and reason (why a trial failed; "" if it did not).
     """
     rows = []
+    names = _searched(folder)
     for trial in trial_records(folder):
         values = trial["hyperparameters"]["values"]
         rows.append(
@@ -43,9 +46,17 @@ def leaderboard(folder: Path) -> pd.DataFrame:
                 "status": trial["status"],
                 OBJECTIVE: trial["score"],
                 "epochs": values.get("tuner/epochs"),
-                **{name: value for name, value in values.items() if not name.startswith("tuner/")},
+                **{name: values[name] for name in names},
                 "reason": (trial["message"] or "").strip().rpartition("\n")[2].rpartition("FailedTrialError: ")[2],
             }
         )
     table = pd.DataFrame(rows, columns=None if rows else ["trial", "status", OBJECTIVE, "epochs", "reason"])
     return table.sort_values(OBJECTIVE, na_position="last", ignore_index=True, kind="stable")
+
+
+def _searched(folder: Path) -> list[str]:
+    """Return the names of the searched settings; a worker's record of a trial has them in another order."""
+    states = sorted((folder / "trials" / "keras_tuner").glob(f"*/{STATE}"))
+    space = json.loads(states[0].read_text(encoding="utf-8"))["hyperparameters"]["space"] if states else []
+    names = [parameter["config"]["name"] for parameter in space]
+    return [name for name in names if not name.startswith("tuner/")]
