@@ -92,16 +92,24 @@ def remove_leftovers(folder: Path) -> None:
 
 def _remove_leftovers(folder: Path, pattern: str) -> None:
     """Remove the entries of a folder whose names match a pattern, unless the process in its first group is running."""
-    import psutil
-
     for entry in folder.iterdir():
         owner = re.match(pattern, entry.name)
-        if owner is None or psutil.pid_exists(int(owner[1])):
+        if owner is None or _is_running(int(owner[1])):
             continue
         if entry.is_dir():
             shutil.rmtree(entry, ignore_errors=True)
         else:
             entry.unlink(missing_ok=True)
+
+
+def _is_running(process_id: int) -> bool:
+    """Return whether a process runs; a killed one may keep its number until its parent takes note of its end."""
+    import psutil
+
+    try:
+        return psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -60,6 +61,12 @@ def executed(notebook: Path) -> list[list[str]]:
     """Return [number and word, process id] of each execution, in the order in which they started."""
     log = notebook.with_name("executed.txt")
     return [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def at_work(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def alive(notebook: Path) -> list[str]:
@@ -135,8 +142,10 @@ def test_a_killed_sweep_is_continued(notebook, tmp_path, workers):
     out = tmp_path / "out"
     process = started(notebook, out, workers, seconds=1)
     until(lambda: records(out) and len(executed(notebook)) > len(records(out)))
+    family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
+    until(lambda: not any(map(at_work, family)))  # a worker that was writing its record ends with the sweep
     until(lambda: not alive(notebook))  # no notebook outlives the sweep
     kept, before = records(out), executed(notebook)
     assert 1 <= len(kept) <= len(before), "nearly always fewer: on a slow machine the kill may come late"

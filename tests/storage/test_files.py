@@ -59,9 +59,13 @@ def test_a_folder_that_stays_empty_is_removed(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_temporary_folder_of_a_dead_process_is_removed_and_that_of_a_living_one_is_kept(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
+@pytest.mark.parametrize("noted", [True, False], ids=["its parent took note of its end", "a zombie"])
+def test_the_temporary_folder_of_a_dead_process_is_removed_and_that_of_a_living_one_is_kept(tmp_path, noted):
+    dead = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    if noted:
+        dead.wait()
+    else:
+        os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
     with files.atomic_folder(tmp_path / "made") as temporary:
         of_dead, of_living, of_another = (
             tmp_path / temporary.name.replace(str(os.getpid()), str(pid)).replace("made", name)
@@ -73,3 +77,4 @@ def test_the_temporary_folder_of_a_dead_process_is_removed_and_that_of_a_living_
     with files.atomic_folder(tmp_path / "made"):
         pass
     assert set(tmp_path.iterdir()) == {tmp_path / "made", of_living, of_another}
+    dead.communicate()
