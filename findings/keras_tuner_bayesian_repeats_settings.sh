@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Keras Tuner: a Bayesian search over a small discrete space trains the same settings several times.
 #
-# The random search remembers what it has proposed and ends when nothing new is left. The Bayesian one proposes
-# settings again, and goes on to the last of max_trials, so that a space of 12 settings costs 20 trainings and is still
-# not covered.
+# The Bayesian search proposes settings again, and goes on to the last of max_trials, so that a space of 12 settings
+# costs 20 trainings and is still not covered. The random search does not repeat settings. But it gives up after some
+# draws in a row that bring nothing new, and so may end with a setting left.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -39,5 +39,5 @@ oracles = keras_tuner.oracles
 trials, different = different_settings(oracles.BayesianOptimizationOracle)
 assert trials == 20 and different < 12, "the behaviour has changed"
 trials, different = different_settings(oracles.RandomSearchOracle)
-assert trials == different, "the behaviour has changed"
+assert trials == different < 12, "the behaviour has changed"
 PY
