@@ -21,6 +21,9 @@ PICTURES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif"}
 VOLUMES = (".mha", ".nii", ".nii.gz")
 """Endings of volume files: MetaImage and NIfTI."""
 
+OTHER_VOLUMES = (".nrrd", ".nhdr", ".mhd", ".mgz", ".mgh", ".mnc", ".hdr", ".img", ".img.gz")
+"""Endings of volumes that only other programs read: NRRD, MetaImage in two files, FreeSurfer, MINC, Analyze."""
+
 BACKBONES = ("MobileNetV3Small", "EfficientNetV2B0", "EfficientNetV2S")
 """Networks of `keras.applications` that may be the backbone of a transfer network."""
 

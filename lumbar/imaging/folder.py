@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lumbar.core.constants import PICTURES, VOLUMES
+from lumbar.core.constants import OTHER_VOLUMES, PICTURES, VOLUMES
 from lumbar.core.errors import ScanError
 from lumbar.imaging.dicom.file import begins_as_dicom
 from lumbar.imaging.volume.reading import holds_labels
@@ -23,7 +23,7 @@ CLOSED = "folders that cannot be opened"
 
 UNSUPPORTED = {
     "pictures in an unsupported format": (".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2", ".j2k", ".heic"),
-    "volumes in an unsupported format": (".nrrd", ".nhdr", ".mhd", ".hdr", ".img", ".mgz", ".mgh", ".mnc"),
+    "volumes in an unsupported format": OTHER_VOLUMES,
     "compressed files": (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".7z", ".rar"),
 }
 """Kinds of files that hold images or may hold some, but are not read, and their endings."""
@@ -123,7 +123,7 @@ def _kind(file: Path) -> str:
     ending = file.suffix.lower()
     if ending in _ENDINGS or begins_as_dicom(file):
         return ""
-    return next((kind for kind, endings in UNSUPPORTED.items() if ending in endings), OTHERS)
+    return next((kind for kind, endings in UNSUPPORTED.items() if file.name.lower().endswith(endings)), OTHERS)
 
 
 def _is_mask(file: Path) -> bool:

@@ -16,7 +16,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from lumbar.core.constants import VOLUMES
+from lumbar.core.constants import OTHER_VOLUMES, VOLUMES
 from lumbar.core.errors import ScanError
 from lumbar.imaging.limits import check_size
 
@@ -78,9 +78,6 @@ _READ = (
 )
 _TAGS = [tag_for_keyword(keyword) for keyword in _READ]
 """Tags that are read. Most of a header is not needed, and an element that is not read cannot do harm."""
-
-_OTHER_VOLUMES = (".nrrd", ".nhdr", ".mhd", ".mgz", ".mgh", ".mnc", ".hdr", ".img", ".img.gz")
-"""Endings of volumes that other programs read: NRRD, MetaImage in two files, FreeSurfer, MINC, Analyze."""
 
 
 def begins_as_dicom(path: Path) -> bool:
@@ -182,7 +179,7 @@ def open_dicom(path: Path) -> Dataset:
 
 def _not_dicom(path: Path) -> ScanError:
     """Return the error for a file in a form that is not read; its ending may tell that it is a volume."""
-    ending = next((each for each in _OTHER_VOLUMES if path.name.lower().endswith(each)), None)
+    ending = next((each for each in OTHER_VOLUMES if path.name.lower().endswith(each)), None)
     if ending:
         return ScanError(
             "a volume in this form is not read",
