@@ -18,11 +18,12 @@ from lumbar.geometry import Affine, upright
 from lumbar.imaging.scan import Scan
 from lumbar.storage import lazy_images
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same scan and settings give another image than before, so that no cache is trusted wrongly.
 
 Version 1, of the first release, left turned and mirrored scans as they were stored when it prepared a data set.
 Version 2 ignored transparency, the Modality LUT and PresentationLUTShape, and took the rescale of private sequences.
+Version 3 took padding, and bits of compressed pixels beyond Bits Stored, for signal.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,9 @@ TURNED = "stored rotated or mirrored relative to the usual display"
 GREY_IN_COLOUR = "stored in colour, but grey throughout"
 LOOKED_UP = "the pixel values were mapped by the Modality LUT of the header"
 TRANSPARENT = "transparent in places, which were taken for black"
+PADDED = "padded outside the scanned area, which was taken for black"
+UNMEASURED = "not a number (NaN) in places, which were taken for black"
+EXTRA_BITS = "the compressed pixels have more bits than the header states; the upper ones were ignored"
 """Warnings that several modules use."""
 
 
@@ -49,6 +53,20 @@ class Scan:
     view: str | None = None
     identity: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+def blackened(pixels: np.ndarray, where: np.ndarray, black: Callable[[np.ndarray], float] = np.min) -> np.ndarray:
+    """Return pixels with those that hold no signal set to the darkest value of the others.
+
+    Args:
+        pixels: Any real numbers, of any shape.
+        where: Boolean, of the same shape: the pixels without signal; not all of them.
+        black: The function that picks the darkest value: `np.max` where larger values are darker.
+
+    Returns:
+        Pixels of the same shape and dtype.
+    """
+    return np.where(where, black(pixels[~where]), pixels)
 
 
 def grey(path: Path, colours: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Images are read as the standards define, and the reader refuses to guess and says why."""
 
+import struct
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,13 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from lumbar import imaging
 from lumbar.core.errors import ScanError
@@ -21,7 +28,7 @@ from lumbar.imaging.dicom.file import begins_as_dicom
 from lumbar.imaging.dicom.pixel_data import stored_values
 from lumbar.imaging.dicom.slice_header import read_headers
 from lumbar.imaging.header import read_header
-from lumbar.imaging.scan import LOOKED_UP, NAMED, TRANSPARENT
+from lumbar.imaging.scan import EXTRA_BITS, LOOKED_UP, NAMED, PADDED, TRANSPARENT
 from tests.support.dicom_files import EDGE_CASES, SHIPPED, STORED, dicom
 from tests.support.phantom_studies import header, write_enhanced
 
@@ -89,6 +96,68 @@ def test_an_image_is_inverted_once_whichever_attribute_says_so(tmp_path, photome
     np.testing.assert_array_equal(scan.pixels, STORED.max() - STORED if inverted else STORED)
     assert scan.window == ((STORED.max() - 100) if inverted else 100, 50)
     assert any("inverted" in text for text in scan.warnings) == inverted
+
+
+BLACK = [[True, True, False, False], [False] * 4, [False, False, False, True]]
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME2", "MONOCHROME1"])
+@pytest.mark.parametrize(
+    ("padding", "stated"),
+    [
+        ([-2000] * 3, {"PixelPaddingValue": -2000}),
+        ([32767] * 3, {"PixelPaddingValue": 32767}),
+        ([-2000, -1999, -1990], {"PixelPaddingValue": -2000, "PixelPaddingRangeLimit": -1990}),
+        ([-2000, -1999, -1990], {"PixelPaddingValue": -1990, "PixelPaddingRangeLimit": -2000}),
+    ],
+)
+def test_padding_is_black_and_it_is_said(tmp_path, padding, stated, photometric):
+    """Without this, padding of -32768 would leave a scan hardly any grey levels."""
+    stored = STORED.astype(np.int16) - 500
+    signal = stored[~np.array(BLACK)]
+    stored[np.array(BLACK)] = padding
+    changes = {"PixelData": stored.tobytes(), "PixelRepresentation": 1, "RescaleSlope": 2, "RescaleIntercept": -3}
+    scan = imaging.read(dicom(tmp_path / "a.dcm", **changes, **stated, PhotometricInterpretation=photometric))
+    assert PADDED in scan.warnings
+    shown = 2.0 * signal - 3
+    if photometric == "MONOCHROME1":
+        shown = shown.max() + shown.min() - shown
+    np.testing.assert_array_equal(scan.pixels[~np.array(BLACK)], shown)
+    assert (scan.pixels[np.array(BLACK)] == shown.min()).all()
+
+
+def test_padding_may_be_stated_as_an_unsigned_number(tmp_path):
+    stored = STORED.astype(np.int16) - 500
+    stored[0] = -2000
+    changes = {"PixelData": stored.tobytes(), "PixelRepresentation": 1, "PixelPaddingValue": -2000}
+    path = dicom(tmp_path / "a.dcm", **changes)
+    signed = struct.pack("<2H2s", 0x28, 0x120, b"SS")
+    assert signed in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(signed, struct.pack("<2H2s", 0x28, 0x120, b"US")))
+    assert pydicom.dcmread(path).PixelPaddingValue == 2**16 - 2000
+    np.testing.assert_array_equal(imaging.read(path).pixels, np.where(stored == -2000, stored[1, 0], stored))
+
+
+@pytest.mark.parametrize("value", [400, 1, 5000, "none"])
+def test_padding_that_cannot_be_true_is_signal(tmp_path, value):
+    """Some headers state a value amidst the signal, or one that no pixel has."""
+    stated = {} if value == "none" else {"PixelPaddingValue": value}
+    scan = imaging.read(dicom(tmp_path / "a.dcm", **stated))
+    np.testing.assert_array_equal(scan.pixels, STORED)
+    assert PADDED not in scan.warnings
+    flat = np.full(STORED.shape, 7, np.uint16)
+    np.testing.assert_array_equal(
+        imaging.read(dicom(tmp_path / "b.dcm", PixelData=flat.tobytes(), PixelPaddingValue=7)).pixels, flat
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [("66.4", "labels"), ("66.7", "labels"), ("66.8", "heights"), ("481.2", "dose")]
+)
+def test_pixels_that_are_no_signal_are_refused_by_their_kind(tmp_path, number, kind):
+    """A label map has 8 bits a pixel and would otherwise be taken for a scan."""
+    with pytest.raises(ScanError, match=f"{kind}.* not a scan"):
+        imaging.read(dicom(tmp_path / "a.dcm", SOPClassUID=f"1.2.840.10008.5.1.4.1.1.{number}"))
 
 
 def lookup_table(descriptor: list[int], data: bytes | list[int]) -> Dataset:
@@ -286,7 +355,7 @@ def test_hard_files_are_read_or_refused(path):
 
 def test_most_of_the_grey_files_that_ship_with_pydicom_are_read():
     """A reader that refuses everything would pass the test above, but not this one."""
-    assert sum(isinstance(attempt(path), imaging.Scan) for path in SHIPPED) >= 20
+    assert sum(isinstance(attempt(path), imaging.Scan) for path in SHIPPED) >= 18
 
 
 def test_each_frame_of_an_enhanced_file_has_its_own_position(tmp_path):
@@ -408,9 +477,30 @@ COMPRESSED = [
 def test_the_child_process_decodes_like_pydicom_in_this_process(name):
     path = next(path for path in SHIPPED if path.name == name)
     dataset = pydicom.dcmread(path)
-    ours = stored_values(path, dataset, 0, int(dataset.get("NumberOfFrames", 1)))
+    remarks = []
+    ours = stored_values(path, dataset, 0, int(dataset.get("NumberOfFrames", 1)), remarks)
     plugin = decoder.DECODERS[dataset.file_meta.TransferSyntaxUID][0]
     np.testing.assert_array_equal(ours, pixel_array(dataset, index=0, decoding_plugin=plugin))
+    assert remarks == []
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
+def test_bits_beyond_bits_stored_are_ignored_in_compressed_pixels_too(tmp_path, syntax, signed):
+    """They mean nothing (PS3.5, 8.1.1); some devices draw an overlay there, which pydicom 3.0 takes for signal."""
+    values = np.arange(40 * 48).reshape(40, 48) - (900 if signed else 0)
+    words = (values & 0xFFF).astype(np.uint16)
+    words[5:9, 7:30] ^= 0xF000
+    whole = {"Rows": 40, "Columns": 48, "PixelRepresentation": int(signed), "PixelData": words.tobytes()}
+    dataset = pydicom.dcmread(dicom(tmp_path / "native.dcm", **whole))
+    dataset.compress(syntax)
+    dataset.BitsStored, dataset.HighBit = 12, 11
+    dataset.save_as(tmp_path / "compressed.dcm")
+    scan = imaging.read(tmp_path / "compressed.dcm")
+    np.testing.assert_array_equal(scan.pixels, values)
+    assert (EXTRA_BITS in scan.warnings) == (syntax != RLELossless), "pydicom itself ignores them in RLE"
+    native = imaging.read(dicom(tmp_path / "native.dcm", **whole, BitsStored=12, HighBit=11))
+    np.testing.assert_array_equal(native.pixels, values)
 
 
 MR = {"rows": 64, "columns": 64, "samples_per_pixel": 1, "bits_allocated": 16, "bits_stored": 16}

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lumbar import imaging
 from lumbar.core.errors import ScanError
+from lumbar.imaging.scan import UNMEASURED
 from lumbar.imaging.volume import reading
 from lumbar.imaging.volume.header import LARGEST_BYTES
 from tests.support.volume_files import places, write
@@ -403,13 +404,29 @@ def test_data_after_the_voxels_are_not_decompressed(tmp_path, monkeypatch):
 
 def test_pixels_that_are_not_numbers_are_refused(tmp_path):
     voxels = np.zeros((2, 3, 4), np.float32)
-    voxels[1, 1, 1] = np.nan
+    voxels[1, 1, 1] = np.inf
     file = write(tmp_path / "v.nii.gz", voxels, (0, 0, 0), UPRIGHT)
     assert imaging.read(file, frame=0).pixels.shape == (3, 4)
     with pytest.raises(ScanError, match="not finite"):
         imaging.read(file, frame=1)
     with pytest.raises(ScanError, match="not labels"):
         reading.read_labels(file)
+
+
+def test_voxels_that_were_not_measured_are_black_and_it_is_said(tmp_path):
+    """Some programs write NaN where a resampled volume has no data."""
+    voxels = np.arange(24, dtype=np.float32).reshape(2, 3, 4) - 5
+    voxels[1, :2, 1:] = np.nan
+    file = write(tmp_path / "v.nii.gz", voxels, (0, 0, 0), UPRIGHT)
+    assert imaging.read(file, frame=0).warnings == ()
+    scan = imaging.read(file, frame=1)
+    np.testing.assert_array_equal(scan.pixels, np.where(np.isnan(voxels[1]), 7, voxels[1]))
+    assert scan.warnings == (UNMEASURED,)
+    with pytest.raises(ScanError, match="not labels"):
+        reading.read_labels(file)
+    voxels[1] = np.nan
+    with pytest.raises(ScanError, match="not finite"):
+        imaging.read(write(tmp_path / "w.nii.gz", voxels, (0, 0, 0), UPRIGHT), frame=1)
 
 
 def test_labels_kept_as_floats_are_labels(tmp_path):

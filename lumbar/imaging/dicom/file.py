@@ -14,7 +14,14 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_file_meta_info
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RTDoseStorage,
+    SegmentationStorage,
+)
 
 from lumbar.core.constants import OTHER_VOLUMES, VOLUMES
 from lumbar.core.errors import ScanError
@@ -43,6 +50,14 @@ IDENTITY = {
 REQUIRED = ("Rows", "Columns", "BitsAllocated", "PhotometricInterpretation")
 """Attributes that decoding needs."""
 
+NO_SCANS = {
+    SegmentationStorage: "labels (a mask)",
+    "1.2.840.10008.5.1.4.1.1.66.7": "labels (a mask)",  # Label Map Segmentation Storage, which pydicom 3.0 lacks
+    "1.2.840.10008.5.1.4.1.1.66.8": "heights of surfaces",  # Height Map Segmentation Storage, likewise
+    RTDoseStorage: "a distribution of dose",
+}
+"""SOP classes whose pixels look like a scan's but are none (PS3.4, B.5) → what they are."""
+
 _PREAMBLE = bytes(128) + b"DICM"
 _FIRST_KINDS = (b"UL", b"CS", b"UI", b"DA", b"TM", b"SH")
 _LAST_FIRST, _LONGEST_FIRST = 0x20, 256
@@ -67,6 +82,8 @@ _READ = (
     "WindowCenter",
     "WindowWidth",
     "PresentationLUTShape",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
     "BurnedInAnnotation",
@@ -253,6 +270,14 @@ def _check_picture(path: Path, dataset: Dataset) -> None:
             field="PixelData",
             found=_kind(dataset),
             remedy="give a file of an image series",
+        )
+    if dataset.get("SOPClassUID") in NO_SCANS:
+        raise ScanError(
+            f"the file holds {NO_SCANS[dataset.SOPClassUID]}, not a scan",
+            file=path,
+            field="SOPClassUID",
+            found=_kind(dataset),
+            remedy="give the scan itself",
         )
     for keyword in REQUIRED:
         if dataset.get(keyword) in (None, ""):

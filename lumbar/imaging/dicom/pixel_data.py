@@ -13,6 +13,7 @@ from pydicom.uid import UID, AllTransferSyntaxes, RLELossless
 from lumbar.core.errors import ScanError
 from lumbar.imaging.dicom import codestream, decoder
 from lumbar.imaging.dicom.file import whole_number
+from lumbar.imaging.scan import EXTRA_BITS
 
 _ITEM = b"\xfe\xff\x00\xe0"  # compressed Pixel Data begins with the tag of its first item
 _FEWEST_ROWS = 32  # a smaller image has too few rows to compare
@@ -31,7 +32,7 @@ _ATTRIBUTES = {
 _EXPORT = "export the series again, uncompressed if that is offered"
 
 
-def stored_values(path: Path, dataset: Dataset, frame: int, frames: int) -> np.ndarray:
+def stored_values(path: Path, dataset: Dataset, frame: int, frames: int, remarks: list[str]) -> np.ndarray:
     """Read the stored values of one frame.
 
     Args:
@@ -39,6 +40,7 @@ def stored_values(path: Path, dataset: Dataset, frame: int, frames: int) -> np.n
         dataset: The elements of the file; Rows and Columns must have been checked.
         frame: The frame, from 0.
         frames: The number of frames that the header states.
+        remarks: `lumbar.imaging.scan.EXTRA_BITS` is appended if compressed pixels have bits beyond Bits Stored.
 
     Returns:
         Integers, (rows, columns); for a colour image RGB, (rows, columns, 3).
@@ -69,9 +71,26 @@ def stored_values(path: Path, dataset: Dataset, frame: int, frames: int) -> np.n
     else:
         _check_codestream(path, coded, syntax, attributes)
     try:
-        return decoder.decode(coded, str(syntax), attributes)
+        pixels = decoder.decode(coded, str(syntax), attributes)
     except decoder.DecodingError as error:
         raise _undecodable(path, syntax, error) from error
+    stored = _without_extra_bits(pixels, attributes["bits_stored"])
+    if not np.array_equal(stored, pixels):
+        remarks.append(EXTRA_BITS)
+    return stored
+
+
+def _without_extra_bits(pixels: np.ndarray, bits: int) -> np.ndarray:
+    """Return what the lower bits hold; the others mean nothing (PS3.5, 8.1.1), and some devices draw an overlay there.
+
+    pydicom does so with native pixels only.
+
+    Args:
+        pixels: Integers, signed if the stored values are.
+        bits: Bits Stored.
+    """
+    unused = 8 * pixels.itemsize - bits
+    return (pixels << unused) >> unused  # extends the sign where there is one
 
 
 def _check_bits(path: Path, dataset: Dataset) -> None:

@@ -23,10 +23,10 @@ from lumbar.imaging.dicom.attributes import (
     plane_of,
     position_and_orientation,
 )
-from lumbar.imaging.dicom.file import IDENTITY, open_dicom
+from lumbar.imaging.dicom.file import IDENTITY, open_dicom, whole_number
 from lumbar.imaging.dicom.pixel_data import stored_values
 from lumbar.imaging.limits import LARGEST_VALUE
-from lumbar.imaging.scan import BURNED_IN, GREY_IN_COLOUR, LOOKED_UP, NAMED, TURNED, Scan, grey
+from lumbar.imaging.scan import BURNED_IN, GREY_IN_COLOUR, LOOKED_UP, NAMED, PADDED, TURNED, Scan, blackened, grey
 
 
 def read_dicom(path: Path, frame: int | None) -> Scan:
@@ -114,7 +114,7 @@ def _pixels(
             found="PALETTE COLOR",
             remedy="export the original series",
         )
-    stored = stored_values(path, dataset, frame, frames)
+    stored = stored_values(path, dataset, frame, frames, remarks)
     if stored.ndim == 3:
         stored = grey(path, stored)
         remarks.append(GREY_IN_COLOUR)
@@ -141,11 +141,39 @@ def _pixels(
             remedy="export the series again",
         )
     inverted = _why_inverted(dataset)
+    padding = _padding(dataset, stored)
+    if padding.any() and _lies_apart(pixels, padding):
+        pixels = blackened(pixels, padding, np.max if inverted else np.min)
+        remarks.append(PADDED)
     if not inverted:
         return pixels, None
     remarks.append(f"stored with black as the highest value ({inverted}); inverted")
     inversion = pixels.max() + pixels.min()
     return inversion - pixels, float(inversion)
+
+
+def _padding(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
+    """Return which stored values the header states to be padding, boolean, (rows, columns) (PS3.3, C.7.5.1.1.2)."""
+    value = whole_number(dataset.get("PixelPaddingValue"))
+    if value is None:
+        return np.zeros(stored.shape, bool)
+    limit = whole_number(dataset.get("PixelPaddingRangeLimit"))
+    ends = [_of_type(each, stored.dtype) for each in (value, value if limit is None else limit)]
+    return (stored >= min(ends)) & (stored <= max(ends))
+
+
+def _of_type(value: int, dtype: np.dtype) -> int:
+    """Return a stored value that the header may state as an unsigned number though the pixels are signed."""
+    return int(np.array(value % 2 ** (8 * dtype.itemsize), f"u{dtype.itemsize}").view(dtype))
+
+
+def _lies_apart(pixels: np.ndarray, padding: np.ndarray) -> bool:
+    """Whether padding is darker or brighter than all other pixels: otherwise the header's statement is not credible.
+
+    It does no harm there either, for the window between black and white stays the same.
+    """
+    signal, padded = pixels[~padding], pixels[padding]
+    return bool(signal.size and (padded.max() < signal.min() or padded.min() > signal.max()))
 
 
 def _looked_up(path: Path, dataset: Dataset, stored: np.ndarray) -> np.ndarray:

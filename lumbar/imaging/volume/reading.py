@@ -22,7 +22,7 @@ import numpy as np
 from lumbar.core.constants import VIEWS
 from lumbar.core.errors import ScanError
 from lumbar.geometry import Plane
-from lumbar.imaging.scan import Scan
+from lumbar.imaging.scan import UNMEASURED, Scan, blackened
 from lumbar.imaging.volume.header import read_header
 from lumbar.imaging.volume.layout import Header, cut_short, damaged, unplaced
 
@@ -140,7 +140,7 @@ def read_slices(path: Path, frames: Sequence[int]) -> list[Scan]:
         frames: The slices, see `read_volume`, each once.
 
     Returns:
-        The slices, in the order of `frames`; their pixels may be not finite.
+        The slices, in the order of `frames`; their pixels may be infinite, or all NaN.
 
     Raises:
         ScanError: If the file is damaged or is not a volume, or a slice does not exist.
@@ -158,19 +158,23 @@ def read_slices(path: Path, frames: Sequence[int]) -> list[Scan]:
         planes = [grid.plane(frame) for frame in frames]
     except ValueError as error:
         raise unplaced(path, "the directions of rows and columns", error, "perpendicular directions") from error
-    return [
-        Scan(
-            path,
-            pixels,
-            pixel_width=plane.pixel_width,
-            pixel_height=plane.pixel_height,
-            plane=plane,
-            orientation=np.stack([plane.along_row, plane.along_column]),
-            view=VIEWS[0],
-            warnings=header.remarks,
-        )
-        for plane, pixels in zip(planes, _slices(header, grid, frames), strict=True)
-    ]
+    return [_slice(header, plane, pixels) for plane, pixels in zip(planes, _slices(header, grid, frames), strict=True)]
+
+
+def _slice(header: Header, plane: Plane, pixels: np.ndarray) -> Scan:
+    remarks, unmeasured = header.remarks, np.isnan(pixels)
+    if unmeasured.any() and not unmeasured.all():
+        pixels, remarks = blackened(pixels, unmeasured), (*remarks, UNMEASURED)
+    return Scan(
+        header.path,
+        pixels,
+        pixel_width=plane.pixel_width,
+        pixel_height=plane.pixel_height,
+        plane=plane,
+        orientation=np.stack([plane.along_row, plane.along_column]),
+        view=VIEWS[0],
+        warnings=remarks,
+    )
 
 
 def read_grid(path: Path) -> Grid:
