@@ -38,6 +38,10 @@ STEPS = {
 """Steps from each level to the next, (x, y) pixels of the 256 frame: their means among the synthetic patients, and
 standard deviations 1.5 times those among the synthetic patients, because real patients and their images vary more."""
 
+GAPS = (0.5, 1.6)
+"""Smallest and largest plausible gap between neighbouring levels, as shares of the median gap in the image. Of 1,052
+labelled sagittal images of several hospitals (Lumbar Coordinate Pretraining Dataset) one lies outside, at 1.62."""
+
 
 def decode(maps: np.ndarray, view: str, channels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Find the points of one image in its heatmaps.
@@ -61,6 +65,26 @@ def decode(maps: np.ndarray, view: str, channels: tuple[str, ...]) -> tuple[np.n
             positions, _, near = found[order]
             points[order], confidence[order] = positions[choice], probability * near[choice]
     return points, confidence
+
+
+def uneven_gaps(points: np.ndarray) -> tuple[str, ...]:
+    """Find neighbouring levels that lie too close together or too far apart, compared with the others in the image.
+
+    A network that is sure of each point may still have put two levels on one disc, or have passed over a disc.
+
+    Args:
+        points: (5, 2), the five levels from the head down, in pixels.
+
+    Returns:
+        A sentence for each such pair.
+    """
+    gaps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    share = gaps / max(float(np.median(gaps)), 1e-6)
+    return tuple(
+        f"{above} and {below} lie unusually {'close together' if each < GAPS[0] else 'far apart'}"
+        for (above, below), each in zip(itertools.pairwise(LEVELS), share, strict=True)
+        if not GAPS[0] <= each <= GAPS[1]
+    )
 
 
 def _peaks(heatmap: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

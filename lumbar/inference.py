@@ -17,7 +17,7 @@ from tqdm.auto import trange
 
 from lumbar import landmarks, metrics
 from lumbar.core.errors import RunError
-from lumbar.decoding import decode
+from lumbar.decoding import decode, uneven_gaps
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import Scan
 from lumbar.preprocess import Prepared, PreprocessSettings, prepare_scan, unlabelled
@@ -124,8 +124,9 @@ class ScanPoints:
         confidence: (k,) calibrated probability that a point is within `lumbar.decoding.NEAR_PIXELS` of the true one;
             NaN from a network without heatmaps.
         probability: (k,) the same before calibration, as the heatmaps have it.
-        flagged: Whether the points need checking: a confidence is low; None from a network without heatmaps, which
-            gives no confidence to judge by.
+        flagged: Whether the points need checking: a confidence is low, or there are `doubts`; None if there are none
+            and the network has no heatmaps, and so no confidence to judge by.
+        doubts: What speaks against the points whatever the confidence, see `lumbar.decoding.uneven_gaps`.
     """
 
     names: tuple[str, ...]
@@ -133,6 +134,7 @@ class ScanPoints:
     confidence: np.ndarray
     probability: np.ndarray
     flagged: bool | None
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,14 +170,18 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
     confidences = network.confidence(probabilities)
     found = []
     for number, here in enumerate(metrics.belongs(views, channels)):
+        names = tuple(name for name, belongs in zip(channels, here, strict=True) if belongs)
         confidence = confidences[number, here]
+        flagged = None if np.isnan(confidence).all() else bool((confidence < network.doubtful).any())
+        doubts = uneven_gaps(points[number, here]) if names == landmarks.LEVELS else ()
         found.append(
             ScanPoints(
-                names=tuple(name for name, belongs in zip(channels, here, strict=True) if belongs),
+                names,
                 xy_native=Affine(prepared.to_native[number]).points(points[number, here]),
                 confidence=confidence,
                 probability=probabilities[number, here],
-                flagged=None if np.isnan(confidence).all() else bool((confidence < network.doubtful).any()),
+                flagged=bool(doubts) or flagged,
+                doubts=doubts,
             )
         )
     return Answers(tuple(found), prepared, probabilities)

@@ -62,10 +62,11 @@ class Predictions:
         table: One row per point: image (the file), view, level ("" for an axial picture: a single slice does not tell
             its level), side (of axial points, else ""), x and y (native pixels, the centre of the first one is (0, 0)),
             confidence (probability that the point is within 5 pixels of the 256 frame of the true one; NaN from a
-            network without heatmaps), flagged (whether the image's points need checking: a confidence is low, the
-            network is surer of the turned image, or the volume may not contain its mid-sagittal slice; missing from a
-            network without heatmaps, which cannot judge), x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the
-            file does not place the image), frame (see `Picture`; Int64).
+            network without heatmaps), flagged (whether the image's points need checking: a confidence is low, levels
+            are unevenly spaced, the network is surer of the turned image, or the volume may not contain its
+            mid-sagittal slice; missing if none of these and the network has no heatmaps, so that it cannot judge),
+            x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the file does not place the image), frame (see
+            `Picture`; Int64).
         refused: Why files were left out, one error each.
         pictures: What is known of each image of the table, in its order.
         network: Name of the network that answered.
@@ -82,8 +83,8 @@ class Predictions:
 
     @property
     def judged(self) -> bool:
-        """Whether the network can flag images; one without heatmaps cannot."""
-        return bool(self.table["flagged"].notna().all())
+        """Whether the network gives a confidence to judge images by; one without heatmaps does not."""
+        return bool(self.table["confidence"].notna().all())
 
     @property
     def assumed(self) -> tuple[Path, ...]:
@@ -146,7 +147,8 @@ def predict(
     for each, place, points, turn in zip(found, places, answers.points, turned, strict=True):
         if turn:
             remarks[each.scan.path].append(f"looks {turn} to the network; flagged")
-        here = [*remarks[each.scan.path], *([which[place]] if place in which else [])]
+        doubts = [f"{doubt}; flagged" for doubt in points.doubts]
+        here = [*remarks[each.scan.path], *doubts, *([which[place]] if place in which else [])]
         flag = {"flagged": True if turn or each.doubtful else points.flagged}
         rows.extend(row | flag for row in _rows(each, points))
         pictures.append(replace(each.about, warnings=(*each.about.warnings, *here)))

@@ -85,6 +85,35 @@ def test_the_usual_steps_are_those_of_the_synthetic_patients(view):
     np.testing.assert_allclose(spreads, 1.5 * np.std(steps, axis=0), rtol=0.35, atol=0.5)
 
 
+@pytest.mark.parametrize(
+    ("heights", "found"),
+    [
+        ([30, 60, 90, 120, 145], ()),
+        ([30, 60, 90, 120, 120], ("L4/L5 and L5/S1 lie unusually close together",)),
+        ([30, 60, 120, 150, 180], ("L2/L3 and L3/L4 lie unusually far apart",)),
+        (
+            [30, 34, 64, 94, 150],
+            ("L1/L2 and L2/L3 lie unusually close together", "L4/L5 and L5/S1 lie unusually far apart"),
+        ),
+        (
+            [50, 50, 50, 50, 50],
+            tuple(f"{a} and {b} lie unusually close together" for a, b in itertools.pairwise(LEVELS)),
+        ),
+    ],
+)
+def test_two_levels_on_one_disc_and_a_disc_passed_over_are_found(heights, found):
+    points = np.column_stack([np.linspace(120, 130, 5) if len(set(heights)) > 1 else np.full(5, 120.0), heights])
+    assert decoding.uneven_gaps(points) == found
+    assert decoding.uneven_gaps(points * 3.7 + 11) == found, "whatever the unit"
+
+
+@pytest.mark.parametrize("view", decoding.STEPS)
+def test_the_spines_of_synthetic_patients_are_even(view):
+    for number in range(60):
+        points = np.array(list(draw_patient(stream(3, number, 0)).landmarks_mm(view).values()))
+        assert decoding.uneven_gaps(points) == ()
+
+
 def test_axial_sides_are_read_one_by_one():
     maps = np.zeros((64, 64, 7))
     maps[..., :5] = spots((128, 128, 1.0))[..., None]

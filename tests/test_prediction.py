@@ -41,6 +41,12 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture
+def any_spacing(monkeypatch):
+    """A network trained for one epoch puts the levels anywhere; tests of other things overlook that."""
+    monkeypatch.setattr(inference, "uneven_gaps", lambda points: ())
+
+
+@pytest.fixture
 def truthful(home, monkeypatch):
     """A network that answers where the table has the points, in place of one that had been trained for long."""
     table = load(home).table
@@ -90,7 +96,7 @@ def test_a_picture_file_has_the_same_points_but_no_place_in_the_patient(home, tm
     assert other[["x_mm", "y_mm", "z_mm"]].isna().all(axis=None)
 
 
-def test_of_a_volume_the_middle_slice_is_taken_or_the_one_asked_for(home, tmp_path, capsys):
+def test_of_a_volume_the_middle_slice_is_taken_or_the_one_asked_for(home, any_spacing, tmp_path, capsys):
     """Three slices 4 mm apart; only the middle one shows the patient."""
     dicom = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"
     scan = imaging.read(dicom)
@@ -210,7 +216,7 @@ def test_a_mask_that_is_named_is_refused_and_a_folder_without_images_says_what_i
     assert "mask.mha" in error.value.found
 
 
-def test_a_network_without_heatmaps_judges_nothing_and_that_is_said_once(home, tmp_path, capsys):
+def test_a_network_without_heatmaps_judges_nothing_and_that_is_said_once(home, any_spacing, tmp_path, capsys):
     folder = home / "phantom-2-0001" / "sagittal-t2"
     found = predict([folder, home / "phantom-2-0002" / "sagittal-t2"], PredictionSettings(weights="flat"))
     assert not found.judged
@@ -234,6 +240,23 @@ def test_a_network_with_heatmaps_judges_every_picture(truthful, home):
     assert found.judged
     assert found.table["flagged"].dtype == bool
     assert not found.table["flagged"].any()
+
+
+def test_levels_that_lie_unevenly_are_flagged_however_sure_the_network_is(home, monkeypatch, tmp_path, capsys):
+    even = np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]])
+    uneven = even - [[0, 0], [0, 0], [0, 28], [0, 0], [0, 0]]
+
+    def answer(network, part, progress):
+        return np.stack([even, uneven])[: len(part.images)], np.full((len(part.images), 5), 0.99)
+
+    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    images = [home / f"phantom-2-000{number}" / "sagittal-t2" / "001.dcm" for number in (1, 2)]
+    assert main(["predict", *map(str, images), "--weights", "flat", "--out", str(tmp_path / "points.csv")]) == 0
+    table = pd.read_csv(tmp_path / "points.csv")
+    assert table["flagged"].tolist() == [False] * 5 + [True] * 5
+    printed = capsys.readouterr().out
+    assert "1 of them: L2/L3 and L3/L4 lie unusually close together; flagged (001.dcm)" in printed
+    assert "L3/L4 and L4/L5 lie unusually far apart; flagged" in printed
 
 
 def test_the_command_writes_table_and_pictures_and_tells_what_it_left_out(home, tmp_path, capsys):

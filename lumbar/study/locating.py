@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lumbar import weights
@@ -127,7 +128,7 @@ def _preference(middle: Midsagittal, axial: Sequence[Stack]) -> tuple:
     reference = middle.stack.frame_of_reference
     mapped = bool(reference) and any(stack.frame_of_reference == reference for stack in axial)
     confidence = float(middle.points.confidence.mean())
-    return not mapped, middle.alone, middle.points.flagged, -_echo_time(middle.stack), -confidence
+    return not mapped, middle.alone, bool(middle.points.flagged), -_echo_time(middle.stack), -confidence
 
 
 def _table(
@@ -145,6 +146,7 @@ def _table(
         if place.slice and is_assumed(middle.slice, place.slice):
             doubt.append(ASSUMED)
     found = middle.points
+    notes.extend(f"{doubt}; flagged." for doubt in found.doubts)
     rows = []
     for n, (level, place) in enumerate(zip(LEVELS, places, strict=True)):
         rows.append(
@@ -158,7 +160,7 @@ def _table(
             }
         )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    if found.flagged is None:
+    if np.isnan(found.confidence).all():
         table = table.astype({"flagged": "boolean"})
         notes.append(UNJUDGED)
     return table.astype({"sagittal_frame": "Int64", "axial_frame": "Int64"}), notes

@@ -420,8 +420,10 @@ def test_a_network_without_confidence_judges_no_level_and_that_is_said(patient, 
     assert "FLAGGED" not in str(found)
     levels[2:, 1] -= 29.0  # only L3/L4 is too near to the level above it
     found = locate([patient], progress=False)
-    assert found.table["flagged"].fillna(False).tolist() == [False, False, True, False, False], "spacing is judged"
-    assert "L3/L4" in next(line for line in str(found).splitlines() if "FLAGGED" in line)
+    assert found.table["flagged"].all(), "spacing is judged"
+    assert found.table["remark"].str.contains("not plausible").tolist() == [False, False, True, False, False]
+    assert "L2/L3 and L3/L4 lie unusually close together; flagged." in found.notes
+    assert found.notes.count(UNJUDGED) == 1
 
 
 def test_header_and_study_agree_on_the_plane(patient):
