@@ -101,17 +101,19 @@ class PreparedScan:
         image: uint8, (256, 256).
         view: Its plane, one of `lumbar.core.constants.VIEWS`.
         to_256: Map from the scan's native pixels to the 256 frame.
+        modality: As its file states it; "" if it does not.
     """
 
     image: np.ndarray
     view: str
     to_256: Affine
+    modality: str
 
     @classmethod
     def of(cls, scan: Scan, view: str, network: Weights) -> PreparedScan:
         """Prepare a scan as the images were prepared that the network was trained on."""
         image, to_256 = prepare_scan(scan, PreprocessSettings(resize=network.resize))
-        return cls(image, view, to_256)
+        return cls(image, view, to_256, scan.identity.get("modality", ""))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +128,8 @@ class ScanPoints:
         probability: (k,) the same before calibration, as the heatmaps have it.
         flagged: Whether the points need checking: a confidence is low, or there are `doubts`; None if there are none
             and the network has no heatmaps, and so no confidence to judge by.
-        doubts: What speaks against the points whatever the confidence, see `lumbar.decoding.uneven_gaps`.
+        doubts: What speaks against the points whatever the confidence: levels that lie unevenly (see
+            `lumbar.decoding.uneven_gaps`), or a kind of imaging that the network was not trained on.
     """
 
     names: tuple[str, ...]
@@ -169,11 +172,12 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
     points, probabilities = predict_with_probability(network.file, prepared, progress=progress)
     confidences = network.confidence(probabilities)
     found = []
-    for number, here in enumerate(metrics.belongs(views, channels)):
+    for number, (scan, here) in enumerate(zip(scans, metrics.belongs(views, channels), strict=True)):
         names = tuple(name for name, belongs in zip(channels, here, strict=True) if belongs)
         confidence = confidences[number, here]
         flagged = None if np.isnan(confidence).all() else bool((confidence < network.doubtful).any())
-        doubts = uneven_gaps(points[number, here]) if names == landmarks.LEVELS else ()
+        uneven = uneven_gaps(points[number, here]) if names == landmarks.LEVELS else ()
+        doubts = (*network.unfamiliar(scan.modality), *uneven)
         found.append(
             ScanPoints(
                 names,

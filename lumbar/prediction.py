@@ -63,8 +63,9 @@ class Predictions:
             its level), side (of axial points, else ""), x and y (native pixels, the centre of the first one is (0, 0)),
             confidence (probability that the point is within 5 pixels of the 256 frame of the true one; NaN from a
             network without heatmaps), flagged (whether the image's points need checking: a confidence is low, levels
-            are unevenly spaced, the network is surer of the turned image, or the volume may not contain its
-            mid-sagittal slice; missing if none of these and the network has no heatmaps, so that it cannot judge),
+            are unevenly spaced, the network was not trained on this kind of imaging or is surer of the turned image, or
+            the volume may not contain its mid-sagittal slice; missing if none of these and the network has no heatmaps,
+            so that it cannot judge),
             x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the file does not place the image), frame (see
             `Picture`; Int64).
         refused: Why files were left out, one error each.

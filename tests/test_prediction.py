@@ -259,6 +259,20 @@ def test_levels_that_lie_unevenly_are_flagged_however_sure_the_network_is(home, 
     assert "L3/L4 and L4/L5 lie unusually far apart; flagged" in printed
 
 
+@pytest.mark.parametrize(
+    ("modality", "kind"), [("CT", "CT"), ("DX", "X-ray"), ("CR", "X-ray"), ("MR", ""), ("OT", ""), (None, "")]
+)
+def test_a_kind_of_imaging_that_the_network_was_not_trained_on_is_flagged(truthful, home, tmp_path, modality, kind):
+    """However sure the network is; what does not state its kind, such as a secondary capture, is judged as before."""
+    dataset = pydicom.dcmread(home / sorted(truthful["image"])[0])
+    dataset.Modality = modality
+    dataset.save_as(tmp_path / "a.dcm")
+    found = predict([tmp_path / "a.dcm"], PredictionSettings(weights="flat"), progress=False)
+    assert found.table["flagged"].tolist() == [bool(kind)] * 5
+    expected = [f"{kind}, and the network was trained on MR only; flagged"] if kind else []
+    assert [remark for remark in found.remarks if "trained on" in remark] == expected
+
+
 def test_the_command_writes_table_and_pictures_and_tells_what_it_left_out(home, tmp_path, capsys):
     (tmp_path / "broken.dcm").write_bytes(b"not a scan")
     picture = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"

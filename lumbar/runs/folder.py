@@ -179,7 +179,7 @@ def write_config(
         run: Its folder.
         settings: As they were given, open ones included.
         index: One row an image, with the columns of `SPLIT` and picture.
-        data: What identifies the prepared data: fingerprint, version of the preparation.
+        data: What else is known of the data: fingerprint, version of the preparation, kinds of imaging.
         start: What identifies the network to start from: started_from (its digest, or None) and synthetic (whether it
             has seen synthetic patients only).
         finished_epochs: Epochs finished before this start.

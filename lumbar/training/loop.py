@@ -8,6 +8,7 @@ from lumbar.augment import AugmentSettings
 from lumbar.batches import Batches, CorrectMeanLosses
 from lumbar.compute import devices
 from lumbar.core.backend import keras
+from lumbar.imaging.modality import kinds_of
 from lumbar.preprocess import VERSION
 from lumbar.runs.folder import write_config
 from lumbar.training.checkpoints import RunKeeper
@@ -60,12 +61,19 @@ def fit(job: TrainingJob, *, progress: bool = True) -> None:
 
 def write_config_of(job: TrainingJob, finished_epochs: int) -> None:
     """Write config.json and split.csv of a job, or add a start to them, see `lumbar.runs.folder.write_config`."""
-    data = {"fingerprint": job.fingerprint, "preparation": VERSION}
+    data = {"fingerprint": job.fingerprint, "preparation": VERSION, "modalities": _modalities(job)}
     start = {
         "started_from": job.start and job.start.digest,
         "synthetic": job.start is None or job.start.network.synthetic,
     }
     write_config(job.run, job.settings, index_of(job.parts), data, start, finished_epochs)
+
+
+def _modalities(job: TrainingJob) -> tuple[str, ...]:
+    """Return the kinds of imaging that the network has learned from, now or before; empty if not all are known."""
+    here = kinds_of(job.parts["train"].index["contrast"])
+    before = job.start.network.modalities if job.start else here
+    return tuple(sorted({*here, *before})) if here and before else ()
 
 
 def _recorders(job: TrainingJob, keeper: RunKeeper) -> list[keras.callbacks.Callback]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lumbar.core.constants import DEFAULT_WEIGHTS
 from lumbar.core.errors import RunError
+from lumbar.imaging.modality import kind_of
 from lumbar.runs.folder import load_config, load_settings, run_folder
 from lumbar.storage.files import atomic_write, write_json
 from lumbar.weights import safe_loading
@@ -43,6 +44,7 @@ class Weights:
         offset: See `slope`.
         doubtful: An image is flagged if a point has less confidence than this.
         trained_on: Sources of the real patients that it was trained on, as in the table of landmarks.
+        modalities: Kinds of imaging that it was trained on, see `lumbar.imaging.modality`; empty if not known.
     """
 
     file: Path
@@ -53,6 +55,18 @@ class Weights:
     offset: float = 0.0
     doubtful: float = DOUBTFUL
     trained_on: tuple[str, ...] = ()
+    modalities: tuple[str, ...] = ()
+
+    def unfamiliar(self, modality: str) -> tuple[str, ...]:
+        """Return a sentence if an image is of another kind of imaging than the network was trained on.
+
+        Args:
+            modality: Modality as a DICOM file states it; "" if it is not known.
+        """
+        kind = kind_of(modality)
+        if not kind or not self.modalities or kind in self.modalities:
+            return ()
+        return (f"{kind}, and the network was trained on {' and '.join(self.modalities)} only",)
 
     def confidence(self, probability: np.ndarray) -> np.ndarray:
         """Return the calibrated confidence, from 0 to 1.
@@ -82,7 +96,7 @@ def find(name: str | Path | None = None) -> Weights:
     name = DEFAULT if name is None else name
     if str(name) in released():
         known = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
-        known |= {name: tuple(known[name]) for name in ("views", "trained_on") if name in known}
+        known |= {name: tuple(known[name]) for name in ("views", "trained_on", "modalities") if name in known}
         return Weights(file=HERE / f"{name}.keras", **known)
     return _of_run(name)
 
@@ -103,8 +117,9 @@ def _of_run(name: str | Path) -> Weights:
     # Runs of early versions do not state it; then the warning is shown.
     config = load_config(run)
     known = {"synthetic": bool(config.get("synthetic", True))}
-    sources = config.get("data", {}).get("sources", ())
-    known["trained_on"] = tuple(source for source in sources if source != "phantom")
+    data = config.get("data", {})
+    known["trained_on"] = tuple(source for source in data.get("sources", ()) if source != "phantom")
+    known["modalities"] = tuple(data.get("modalities", ()))
     return Weights(run / "best.keras", settings.views, settings.resize, **known)
 
 
@@ -126,6 +141,7 @@ def release(network: Weights, name: str, folder: Path = HERE) -> Path:
         "offset": round(network.offset, 4),
         "doubtful": math.floor(network.doubtful * 1e4) / 1e4,
         "trained_on": network.trained_on,
+        "modalities": network.modalities,
     }
     model = safe_loading.load(network.file)
     model.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])

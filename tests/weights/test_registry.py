@@ -9,6 +9,7 @@ import pytest
 from lumbar import inference, models, training, weights
 from lumbar.core.backend import keras
 from lumbar.core.errors import TableError
+from lumbar.imaging.modality import kinds_of
 from lumbar.storage.files import write_json
 from lumbar.weights import calibration, registry
 from tests.support.prepared import spots
@@ -21,7 +22,9 @@ def network(tmp_path_factory) -> weights.Weights:
     model = models.build("heatmap", 5, width=4, depth=4)
     model.compile(optimizer="adam", loss="mse")
     model.save(file)
-    return weights.Weights(file, ("sagittal",), "stretch", True, slope=1.23456, offset=-0.5, doubtful=0.34567)
+    return weights.Weights(
+        file, ("sagittal",), "stretch", True, slope=1.23456, offset=-0.5, doubtful=0.34567, modalities=("MR",)
+    )
 
 
 def test_a_released_network_answers_as_the_run_did_and_takes_less_room(network, tmp_path, monkeypatch):
@@ -47,6 +50,19 @@ def test_confidence_is_calibrated_to_how_often_points_are_right(network):
         assert right[inside].mean() == pytest.approx(confidence[inside].mean(), abs=0.03)
 
 
+def test_other_kinds_of_imaging_are_unfamiliar_unless_nothing_is_known(network):
+    assert network.unfamiliar("MR") == network.unfamiliar("") == network.unfamiliar("SC") == ()
+    (sentence,) = replace(network, modalities=("CT", "MR")).unfamiliar("DX")
+    assert sentence == "X-ray, and the network was trained on CT and MR only"
+    assert replace(network, modalities=()).unfamiliar("CT") == ()
+
+
+def test_the_kinds_of_imaging_of_a_data_set_are_known_only_if_they_are_of_every_image():
+    assert kinds_of(["T1", "T2", "STIR"]) == ("MR",)
+    assert kinds_of(["X-ray", "CT", "T2"]) == ("CT", "MR", "X-ray")
+    assert kinds_of(["T1", ""]) == kinds_of(["PD fat sat", "T2"]) == ()
+
+
 def test_without_a_probability_there_is_no_confidence(network):
     assert np.isnan(network.confidence(np.array([np.nan, 0.5]))).tolist() == [True, False]
 
@@ -55,10 +71,16 @@ def test_a_run_that_starts_from_real_patients_does_not_count_as_synthetic(few_pa
     small = {"data": few_patients, "epochs": 1, "batch_size": 8, "width": 2, "depth": 3, "tensorboard": False}
     first = training.train(training.TrainingSettings(**small, name="first"), progress=False)
     assert weights.find("first").synthetic
+    assert weights.find("first").modalities == ("MR",)
     config = json.loads((first / "config.json").read_text())
-    write_json(first / "config.json", config | {"synthetic": False})  # as if it had been trained on real patients
+    config["data"]["modalities"] = ["CT"]
+    write_json(first / "config.json", config | {"synthetic": False})  # as if it had been trained on CT of real patients
     training.train(training.TrainingSettings(**small, weights="first", name="second"), progress=False)
     assert not weights.find("second").synthetic
+    assert weights.find("second").modalities == ("CT", "MR")
+    del config["data"]["modalities"]  # a run of an earlier version does not state them
+    write_json(first / "config.json", config)
+    assert weights.find("first").modalities == ()
 
 
 def test_no_patient_is_measured_on_whom_the_first_weights_were_trained_on(few_patients):

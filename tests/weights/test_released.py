@@ -66,6 +66,7 @@ def test_both_are_there_with_their_cards():
         assert (registry.HERE / f"{name}.keras").stat().st_size < 3e6
     assert weights.find("phantom").synthetic
     assert not weights.find("phantom+mr").synthetic
+    assert {weights.find(name).modalities for name in NAMES} == {("MR",)}
 
 
 @pytest.mark.parametrize("name", NAMES)
