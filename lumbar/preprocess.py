@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -166,7 +167,7 @@ class Prepared:
             points=self.points[positions],
         )
 
-    @property
+    @cached_property
     def people(self) -> pd.DataFrame:
         """Whom each image shows, for `lumbar.splits.check_people`: N rows with the columns patient, source and picture.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from lumbar.core.errors import ScanError
 from lumbar.core.schema import add_flags, from_flags
 from lumbar.exports import notices
+from lumbar.imaging.folder import Unread
 from lumbar.runs.settings import LocateSettings
 from lumbar.storage.files import check_writable, write_table
 
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the table, and the figure if requested; return 1 if a file had to be left out, else 0."""
+    """Write the table, and the figure if requested; return 1 if a file that may be an image was left out, else 0."""
     from lumbar.study import locate
     from lumbar.study.reading import read_study
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.series_only:
         study = read_study(arguments.paths, study=settings.study, common_frame=settings.common_frame)
         print(study)
-        return _report_refused(study.refused)
+        return _report_left_out(study.refused, study.unread)
     check_writable(arguments.out)
     found = locate(arguments.paths, settings)
     write_table(arguments.out, found.table.round(4))
@@ -54,10 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     if found.table["flagged"].any():
         print("Some levels are flagged: check their points before you use them")
     print(*notices(found.synthetic))
-    return _report_refused(found.refused)
+    return _report_left_out(found.refused, found.study.unread)
 
 
-def _report_refused(refused: Sequence[ScanError]) -> int:
+def _report_left_out(refused: Sequence[ScanError], unread: Sequence[Unread]) -> int:
     for error in refused:
         print(f"left out: {error}", file=sys.stderr)
-    return 1 if refused else 0
+    for kind in unread:
+        print(f"not read, {kind}", file=sys.stderr)
+    return 1 if refused or any(kind.remedy for kind in unread) else 0

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from lumbar.core.constants import PICTURES, VOLUMES
 from lumbar.core.errors import ScanError
-from lumbar.imaging.dicom.file import begins_as_dicom
 from lumbar.imaging.dicom.reading import read_dicom
 from lumbar.imaging.picture import read_picture
 from lumbar.imaging.scan import Scan
 from lumbar.imaging.volume.reading import holds_labels, read_volume
 
-__all__ = ["Scan", "begins_as_dicom", "is_mask", "is_volume", "read"]
+__all__ = ["Scan", "is_mask", "is_volume", "read"]
 
 
 def read(path: str | Path, *, frame: int | None = None) -> Scan:

@@ -14,6 +14,7 @@ from lumbar.imaging.dicom.file import begins_as_dicom
 from lumbar.imaging.volume.reading import holds_labels
 
 LABELS = "volumes of labels (masks)"
+NO_SLICES = "pictures and volumes, which only predict reads"
 HIDDEN = "hidden files"
 OTHERS = "files that are not images"
 LINKS = "links to folders"
@@ -38,7 +39,6 @@ REMEDIES = {
 }
 """Kind → what to do. A kind without a remedy holds no image, so nothing is lost."""
 
-_ENDINGS = {*PICTURES, ".dcm", ""}
 _NAMED = 3
 
 
@@ -78,7 +78,7 @@ class Listing:
     unread: tuple[Unread, ...]
 
 
-def list_images(paths: Sequence[str | Path]) -> Listing:
+def list_images(paths: Sequence[str | Path], *, dicom_only: bool = False) -> Listing:
     """Find the files that may be images.
 
     A file that is named is taken, whatever it is. In a folder, DICOM files are known by their beginning or their ending
@@ -87,6 +87,8 @@ def list_images(paths: Sequence[str | Path]) -> Listing:
 
     Args:
         paths: Files, and folders, which are searched recursively in the order of the names.
+        dicom_only: Whether to take no pictures, no volumes and, of files without an ending, only those that begin as
+            DICOM files do.
     """
     images: dict[Path, None] = {}
     unread = defaultdict(list)
@@ -94,7 +96,7 @@ def list_images(paths: Sequence[str | Path]) -> Listing:
         if not path.is_dir():
             images[path] = None
             continue
-        for file, kind in sorted(_inside(path)):
+        for file, kind in sorted(_inside(path, dicom_only)):
             if kind:
                 unread[kind].append(file)
             else:
@@ -103,27 +105,29 @@ def list_images(paths: Sequence[str | Path]) -> Listing:
     return Listing(tuple(images), tuple(Unread(kind, tuple(dict.fromkeys(unread[kind]))) for kind in kinds))
 
 
-def _inside(folder: Path) -> Iterator[tuple[Path, str]]:
+def _inside(folder: Path, dicom_only: bool) -> Iterator[tuple[Path, str]]:
     """Yield each file of a folder with the kind that it is accounted for under; "" if it may be an image."""
     closed: list[OSError] = []
     for place, folders, names in os.walk(folder, onerror=closed.append):
         yield from ((Path(place, name), LINKS) for name in folders if Path(place, name).is_symlink())
-        yield from ((Path(place, name), _kind(Path(place, name))) for name in names)
+        yield from ((Path(place, name), _kind(Path(place, name), dicom_only)) for name in names)
     yield from ((Path(error.filename), CLOSED) for error in closed)
 
 
-def _kind(file: Path) -> str:
+def _kind(file: Path, dicom_only: bool) -> str:
     """Return the kind of a file that is not read; "" if it may be an image."""
-    if file.name.startswith("."):
+    name, ending = file.name.lower(), file.suffix.lower()
+    if name.startswith("."):
         return HIDDEN
     if not file.is_file():
         return BROKEN if file.is_symlink() else OTHERS
-    if file.name.lower().endswith(VOLUMES):
-        return LABELS if _is_mask(file) else ""
-    ending = file.suffix.lower()
-    if ending in _ENDINGS or begins_as_dicom(file):
+    if ending == ".dcm" or begins_as_dicom(file):
         return ""
-    return next((kind for kind, endings in UNSUPPORTED.items() if file.name.lower().endswith(endings)), OTHERS)
+    if name.endswith(VOLUMES) or ending in PICTURES:
+        return NO_SLICES if dicom_only else LABELS if name.endswith(VOLUMES) and _is_mask(file) else ""
+    if not ending and not dicom_only:
+        return ""
+    return next((kind for kind, endings in UNSUPPORTED.items() if name.endswith(endings)), OTHERS)
 
 
 def _is_mask(file: Path) -> bool:

@@ -11,8 +11,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from lumbar.core.errors import ScanError, StudyError
-from lumbar.imaging import begins_as_dicom
 from lumbar.imaging.dicom.slice_header import SliceHeader, read_headers
+from lumbar.imaging.folder import Unread, list_images
 from lumbar.study.frames import assume_common_frame
 from lumbar.study.series import Series, group_into_series
 from lumbar.study.stacks import Stack
@@ -26,11 +26,13 @@ class Study:
         series: The series, sorted by number.
         refused: Why DICOM files could not be read, one error each.
         warnings: Irregularities of the study as a whole, in plain sentences.
+        unread: Files in the folders that are not read, by kind.
     """
 
     series: tuple[Series, ...]
     refused: tuple[ScanError, ...]
     warnings: tuple[str, ...]
+    unread: tuple[Unread, ...] = ()
 
     def stacks(self, view: str, wanted: Sequence[str] = ()) -> list[tuple[Series, Stack]]:
         """Return the stacks of a view, each with its series.
@@ -84,8 +86,18 @@ def read_study(
             they belong to several patients.
         ScanError: If none of the files can be read.
     """
+    if missing := [path for path in paths if not Path(path).exists()]:
+        raise StudyError("there is no such file or folder", file=missing[0])
+    listing = list_images(paths, dicom_only=True)
+    if not listing.images:
+        raise StudyError(
+            "there is no DICOM file here",
+            file=", ".join(map(str, paths)),
+            found="; ".join(map(str, listing.unread)) or "an empty folder",
+            remedy="give the folder of a DICOM study; predict reads pictures and volumes",
+        )
     slices, refused = [], []
-    for file in tqdm(_dicom_files(paths), "reading headers", unit="file", disable=not progress):
+    for file in tqdm(listing.images, "reading headers", unit="file", disable=not progress):
         try:
             slices += read_headers(file)
         except ScanError as error:
@@ -98,7 +110,7 @@ def read_study(
     if common_frame:
         series, assumptions = assume_common_frame(series)
         warnings += assumptions
-    return Study(series, tuple(refused), tuple(warnings))
+    return Study(series, tuple(refused), tuple(warnings), listing.unread)
 
 
 def reasons(refused: Sequence[ScanError]) -> str:
@@ -125,20 +137,6 @@ def unreadable(refused: Sequence[ScanError], paths: Sequence[str | Path]) -> Sca
     where = ", ".join(map(str, paths))
     remedy = next((error.remedy for error in refused if error.remedy), None)
     return ScanError("none of the files can be read", file=where, found=reasons(refused), remedy=remedy)
-
-
-def _dicom_files(paths: Sequence[str | Path]) -> list[Path]:
-    """Return the files named, and the DICOM files in the folders named, by their first bytes or their ending .dcm."""
-    found = []
-    for path in map(Path, paths):
-        if not path.exists():
-            raise StudyError("there is no such file or folder", file=path)
-        if path.is_dir():
-            inside = (file for file in path.rglob("*") if not file.name.startswith(".") and file.is_file())
-            found += sorted(file for file in inside if file.suffix.lower() == ".dcm" or begins_as_dicom(file))
-        else:
-            found.append(path)
-    return found
 
 
 def _chosen(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lumbar.imaging.folder import BROKEN, CLOSED, HIDDEN, LABELS, LINKS, OTHERS, list_images
+from lumbar.imaging.folder import BROKEN, CLOSED, HIDDEN, LABELS, LINKS, NO_SLICES, OTHERS, list_images
 from lumbar.phantom.anatomy import draw_patient
 from tests.support import volume_files
 from tests.support.dicom_files import dicom
@@ -59,6 +59,20 @@ def test_every_file_is_taken_or_accounted_for(tmp_path):
     remedies = {each.kind: each.remedy for each in found.unread}
     assert not any(remedies[kind] for kind in (HIDDEN, OTHERS, LABELS)), "they hold no image"
     assert sum(map(bool, remedies.values())) == 5
+
+
+def test_of_a_dicom_study_pictures_and_volumes_are_accounted_for(tmp_path):
+    dicom(tmp_path / "IM0001")
+    for name in ("b.dcm", "README", "drawn.png", "scan.nii.gz", "e.tif"):
+        (tmp_path / name).touch()
+    found = list_images([tmp_path], dicom_only=True)
+    assert [file.name for file in found.images] == ["IM0001", "b.dcm"]
+    assert kinds(found) == {
+        "pictures in an unsupported format": ["e.tif"],
+        OTHERS: ["README"],
+        NO_SLICES: ["drawn.png", "scan.nii.gz"],
+    }
+    assert list_images([tmp_path / "drawn.png"], dicom_only=True).images == (tmp_path / "drawn.png",)
 
 
 def test_who_names_a_file_means_it(tmp_path):

@@ -19,6 +19,7 @@ from lumbar.core.errors import ScanError, StudyError
 from lumbar.imaging.dicom.attributes import ROUNDED
 from lumbar.imaging.dicom.file import is_deflated
 from lumbar.imaging.dicom.slice_header import read_headers
+from lumbar.imaging.folder import OTHERS
 from lumbar.phantom import dicom
 from lumbar.study.reading import read_study
 from lumbar.study.series import group_into_series
@@ -436,6 +437,7 @@ def test_files_that_are_not_slices_do_not_stop_the_rest(tmp_path):
     bad.save_as(tmp_path / "no-spacing.dcm")
     found = study(tmp_path)
     assert found.series[0].count == 3
+    assert [str(each) for each in found.unread] == [f"{OTHERS}: README"]
     assert [error.problem for error in found.refused] == [
         "this is not a DICOM file",
         "the pixel spacing is not a pair of positive numbers",
@@ -445,7 +447,10 @@ def test_files_that_are_not_slices_do_not_stop_the_rest(tmp_path):
     with pytest.raises(StudyError, match="no such file"):
         study(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(StudyError, match="no DICOM slice"):
+    with pytest.raises(StudyError, match="no DICOM file here"):
+        study(tmp_path / "empty")
+    (tmp_path / "empty" / "scan.nii.gz").touch()
+    with pytest.raises(StudyError, match=r"no DICOM file here[\s\S]*which only predict reads: scan.nii.gz"):
         study(tmp_path / "empty")
 
 
