@@ -31,6 +31,9 @@ class AugmentSettings:
     stretch: float = setting(0.08, "largest change of proportions, as a fraction", at_least=0)
     elastic: float = setting(1.5, "typical elastic displacement, pixels", at_least=0)
     flip: float = setting(0.0, "probability of mirroring left and right (axial points swap sides)", at_least=0)
+    field_of_view: float = setting(
+        0.0, "probability of another field of view: the image is shown nearer and cut off, or farther away", at_least=0
+    )
     brightness: float = setting(0.1, "largest shift of brightness, as a fraction of the range", at_least=0)
     contrast: float = setting(0.2, "largest change of contrast, as a fraction", at_least=0)
     gamma: float = setting(0.3, "largest change of gamma, natural logarithm", at_least=0)
@@ -48,6 +51,8 @@ def augment(
     rng: np.random.Generator,
     settings: AugmentSettings = AugmentSettings(),
     channels: Sequence[str] = (),
+    *,
+    keep_outside: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Change an image and its points at random: move both together, then change the grey values of the image.
 
@@ -57,16 +62,17 @@ def augment(
         rng: Random number generator; the same state gives the same result.
         settings: How far the image may be changed.
         channels: Names of the K points; a flip needs them to swap the patient's sides.
+        keep_outside: Whether a point that left the image keeps its coordinates; otherwise it becomes NaN.
 
     Returns:
-        Image and points in the same form; a point that left the image is NaN.
+        Image and points in the same form.
     """
     if settings.strength == 0:
         return image, points
     image, points = _move(image, points, rng, settings, channels)
     image = _change_greys(image, rng, settings)
     outside = ((points < -0.5) | (points > SIZE - 0.5)).any(axis=-1)
-    return image, np.where(outside[:, None], np.nan, points)
+    return image, points if keep_outside else np.where(outside[:, None], np.nan, points)
 
 
 def _move(image, points, rng, settings, channels):
@@ -80,6 +86,9 @@ def _move(image, points, rng, settings, channels):
         .then(Affine.rotation(rng.uniform(-1, 1) * settings.rotation * amount, about=middle))
         .then(Affine.translation(*rng.uniform(-1, 1, 2) * settings.shift * amount))
     )
+    # The other amounts do not depend on this one: without it the generator is not asked.
+    if settings.field_of_view and rng.random() < settings.field_of_view * min(amount, 1):
+        change = _another_field_of_view(rng).then(change)
     if rng.random() < settings.flip * min(amount, 1):
         change = Affine.flip_horizontal(SIZE).then(change)
         if set(SIDES) <= set(channels):
@@ -96,6 +105,24 @@ def _move(image, points, rng, settings, channels):
     source = [back[axis, 0] * columns + back[axis, 1] * rows + back[axis, 2] for axis in (0, 1)]
     moved = cv2.remap(image, source[0], source[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return moved, _undo_displacement(change.points(points), field)
+
+
+NEAREST, FARTHEST = 0.45, 1.5
+"""Sides of the window that another field of view shows, as shares of the image's side. The nearest shows the height of
+two or three levels, the farthest leaves a third of the new image empty."""
+
+PROPORTIONS = 1.4
+"""Largest ratio of the window's sides, whichever is longer."""
+
+
+def _another_field_of_view(rng):
+    """Return the map that shows a random window: a part of the image enlarged, or the whole image in a larger frame."""
+    height = np.exp(rng.uniform(np.log(NEAREST), np.log(FARTHEST)))
+    width = np.clip(height * PROPORTIONS ** rng.uniform(-1, 1), NEAREST, FARTHEST)
+    sides = np.array([width, height]) * SIZE
+    # A window lies in the image if it is smaller, and the image in the window if it is larger.
+    corner = rng.uniform(0, 1, 2) * (SIZE - sides)
+    return Affine.translation(*-corner).then(Affine.stretch(*sides))
 
 
 def _smooth_field(rng, size):

@@ -22,8 +22,8 @@ class Batches(keras.utils.PyDataset):
     """Prepared images, batch by batch.
 
     Each batch is a pair: images, float32 (batch, 256, 256, 1) from 0 to 1, and points, float32 (batch, K, 2) in unit
-    coordinates, NaN where missing. A training that resumes at some epoch gets the batches that it would have got
-    without the break.
+    coordinates, NaN where missing, and below 0 or above 1 where augmentation moved them out of the image. A training
+    that resumes at some epoch gets the batches that it would have got without the break.
 
     Args:
         prepared: Images and points.
@@ -80,7 +80,8 @@ class Batches(keras.utils.PyDataset):
             image, xy_256 = self.prepared.images[position], self.prepared.points[position]
             if self.settings:
                 rng = np.random.default_rng((self.seed, epoch, int(position)))
-                image, xy_256 = augment(image, xy_256, rng, self.settings, self.prepared.channels)
+                channels = self.prepared.channels
+                image, xy_256 = augment(image, xy_256, rng, self.settings, channels, keep_outside=True)
             np.multiply(image, np.float32(1 / 255), out=images[row, ..., 0])
             points[row] = np.nan if copied[row] else _TO_UNIT.points(xy_256)
         return images, points

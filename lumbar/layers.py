@@ -1,6 +1,11 @@
-"""Layers of our own: soft-argmax, a gate for gradients, batch normalisation in one operation. Any Keras backend."""
+"""Layers of our own: soft-argmax, absent points, a gate for gradients, batch normalisation in one operation.
+
+They run on any Keras backend.
+"""
 
 from __future__ import annotations
+
+import math
 
 from lumbar.core.backend import keras
 
@@ -47,6 +52,32 @@ class SoftArgmax(keras.layers.Layer):
     def get_config(self):
         """Return the arguments from which the layer is built again."""
         return super().get_config() | {"reach": self.reach}
+
+
+@keras.saving.register_keras_serializable("lumbar")
+class LogProbability(keras.layers.Layer):
+    """From heatmaps to the log-probability of each pixel, where a point may also lie outside the image.
+
+    The pixels of a map compete with one more place, "not in this image", whose score is a trained number. The
+    probabilities of a map therefore add up to less than 1, and the rest is the probability that the point is absent.
+    The softmax of a map is still the probability of each pixel given that the point is in the image.
+
+    Input and output (batch, height, width, K).
+    """
+
+    def build(self, input_shape):
+        """Create the score of "not in this image" for each of the K points; at first it is as likely as not."""
+        even = keras.initializers.Constant(math.log(input_shape[1] * input_shape[2]))
+        self.absent = self.add_weight(name="absent", shape=(input_shape[3],), initializer=even)
+
+    def call(self, maps):
+        """Return the log-probabilities of `maps`."""
+        present = ops.logsumexp(maps, axis=(1, 2))
+        return maps - ops.logaddexp(present, self.absent)[:, None, None, :]
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of the input."""
+        return input_shape
 
 
 def to_points(answer, reach: int | None = None):

@@ -1,4 +1,8 @@
-"""The losses, and the metric shown during training; a missing landmark (NaN) counts for nothing in any of them."""
+"""The losses, and the metric shown during training.
+
+A landmark that is not known (NaN) counts for nothing in any of them. One that is known to lie outside the image, where
+augmentation moves some, counts only for `MapCrossEntropy` with `absent`.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +13,33 @@ from lumbar.layers import to_points
 
 ops = keras.ops
 
+_TINY = 1e-7
+"""Smallest probability of being absent that the loss tells from 0: single precision knows no smaller step below 1."""
+
 
 def masked_difference(y_true, y_pred):
-    """Return which coordinates are present, and how far the predictions are off there.
+    """Return which coordinates lie in the image, and how far the predictions are off there.
 
     `where` is applied twice, before and after the difference, instead of multiplying by zero: NaN times zero is NaN, in
     the gradient too. Where a landmark is missing the difference is a constant, so no gradient flows on any backend (in
     JAX, |x| has the slope 1 at 0).
 
     Args:
-        y_true: (batch, points, 2) unit coordinates, NaN where missing.
+        y_true: (batch, points, 2) unit coordinates, NaN where not known.
         y_pred: (batch, points, 2) unit coordinates.
 
     Returns:
         (batch, points, 2) of 0 and 1, and true - predicted of the same shape, 0 where missing.
     """
-    missing = ops.isnan(y_true)
+    missing = ops.logical_not(in_image(y_true))[..., None]
     difference = ops.where(missing, 0.0, y_true) - y_pred
-    return ops.cast(ops.logical_not(missing), y_pred.dtype), ops.where(missing, 0.0, difference)
+    present = ops.broadcast_to(ops.logical_not(missing), ops.shape(difference))
+    return ops.cast(present, y_pred.dtype), ops.where(missing, 0.0, difference)
+
+
+def in_image(points):
+    """Return which points lie in the image: boolean (batch, K) of unit coordinates (batch, K, 2); NaN does not."""
+    return ops.all(ops.logical_and(points >= 0, points <= 1), axis=-1)
 
 
 class _Masked(keras.losses.Loss):
@@ -61,7 +74,7 @@ class MaskedL1(_Masked):
 
 @keras.saving.register_keras_serializable("lumbar")
 class MapCrossEntropy(keras.losses.Loss):
-    """Cross-entropy between a heatmap's softmax and a small Gaussian at the true point; 0 at best.
+    """Cross-entropy between a heatmap's probabilities and a small Gaussian at the true point; 0 at best.
 
     A network that hesitates between two discs learns to say so, with two peaks; one that answers with coordinates would
     give the point between them. The Gaussian target is that of heatmap regression (Tompson et al., NeurIPS 2014).
@@ -69,31 +82,40 @@ class MapCrossEntropy(keras.losses.Loss):
     Args:
         sigma: Standard deviation of the Gaussian, pixels of the heatmap. The smaller it is, the more a misplaced peak
             costs; below 0.4 or so the Gaussian sampled on the pixels no longer has its centre at the true point.
+        absent: Whether the network ends in `lumbar.layers.LogProbability`: then it also learns which points lie outside
+            the image, with the cross-entropy of their being absent.
     """
 
-    def __init__(self, sigma: float = 0.45, name="map_cross_entropy", reduction="sum", **kwargs):
+    def __init__(self, sigma: float = 0.45, absent: bool = False, name="map_cross_entropy", reduction="sum", **kwargs):
         super().__init__(name=name, reduction="sum", **kwargs)
-        self.sigma = sigma
+        self.sigma, self.absent = sigma, absent
 
     def call(self, y_true, y_pred):
-        """Return the mean over the points that are present.
+        """Return the mean over the points that are known, or without `absent` over those in the image.
 
         Args:
-            y_true: (batch, K, 2) unit coordinates, NaN where missing.
-            y_pred: (batch, height, width, K) heatmaps before the softmax.
+            y_true: (batch, K, 2) unit coordinates, NaN where not known.
+            y_pred: (batch, height, width, K) heatmaps before the softmax, or with `absent` log-probabilities.
         """
         height, width, channels = y_pred.shape[1:]
-        missing = ops.any(ops.isnan(y_true), axis=-1)
-        target = ops.where(ops.isnan(y_true), 0.5, y_true)
-        log_probability = ops.log_softmax(ops.reshape(y_pred, (-1, height * width, channels)), axis=1)
+        present = in_image(y_true)
+        target = ops.where(present[..., None], y_true, 0.5)
+        log_probability = ops.reshape(y_pred, (-1, height * width, channels))
+        if not self.absent:
+            log_probability = ops.log_softmax(log_probability, axis=1)
         log_probability = ops.reshape(log_probability, (-1, height, width, channels))
         # The Gaussian is a product of one over the columns and one over the rows.
         columns, rows = self._gaussian(target[..., 0], width), self._gaussian(target[..., 1], height)
         across = ops.einsum("bkx,byxk->byk", columns, log_probability)
         # A perfect heatmap would leave the entropy of the Gaussian itself.
         each = -ops.einsum("bky,byk->bk", rows, across) - _entropy(columns) - _entropy(rows)
-        present = ops.cast(ops.logical_not(missing), each.dtype)
-        return ops.sum(each * present) / ops.maximum(ops.sum(present), 1)
+        known = present
+        if self.absent:
+            known = ops.logical_not(ops.any(ops.isnan(y_true), axis=-1))
+            in_any_pixel = ops.logsumexp(log_probability, axis=(1, 2))
+            each = ops.where(present, each, -ops.log(_TINY - ops.expm1(in_any_pixel)))
+        known = ops.cast(known, each.dtype)
+        return ops.sum(each * known) / ops.maximum(ops.sum(known), 1)
 
     def _gaussian(self, centre, size: int):
         grid = (ops.arange(size, dtype="float32") + 0.5) / size
@@ -102,7 +124,7 @@ class MapCrossEntropy(keras.losses.Loss):
 
     def get_config(self):
         """Return the arguments from which the loss is built again."""
-        return super().get_config() | {"sigma": self.sigma}
+        return super().get_config() | {"sigma": self.sigma, "absent": self.absent}
 
     @classmethod
     def from_config(cls, config):

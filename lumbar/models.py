@@ -11,7 +11,7 @@ from lumbar.core.backend import keras
 from lumbar.core.constants import BACKBONES
 from lumbar.core.errors import RunError
 from lumbar.geometry import SIZE
-from lumbar.layers import BatchNormalization, Gate
+from lumbar.layers import BatchNormalization, Gate, LogProbability
 
 layers = keras.layers
 
@@ -139,6 +139,7 @@ def heatmap(
     activation: str = "relu",
     batch_norm: bool = True,
     dropout: float = 0.0,
+    absent: bool = False,
 ) -> keras.Model:
     """A U-Net (Ronneberger et al., MICCAI 2015) with one 64×64 heatmap a point.
 
@@ -149,6 +150,7 @@ def heatmap(
         activation: Name of the activation function.
         batch_norm: Batch normalisation after each convolution.
         dropout: Share of the narrowest scale's filters switched off in training.
+        absent: Whether it can answer that a point is not in the image, see `lumbar.layers.LogProbability`.
     """
 
     def convolution(x, filters, **options):
@@ -166,7 +168,7 @@ def heatmap(
         x = convolution(x, finer.shape[-1], size=1)
         x = layers.Add()([layers.UpSampling2D(interpolation="bilinear")(x), finer])
         x = convolution(x, finer.shape[-1])
-    return keras.Model(inputs, layers.Conv2D(channels, 1, name="maps")(x), name="heatmap")
+    return keras.Model(inputs, _maps(x, channels, absent), name="heatmap")
 
 
 def transfer(
@@ -179,6 +181,7 @@ def transfer(
     dropout: float = 0.0,
     backbone: str = BACKBONES[0],
     backbone_weights: str | None = None,
+    absent: bool = False,
 ) -> keras.Model:
     """A backbone made for photographs, and on its 8×8 features convolutions that compute one heatmap a point.
 
@@ -191,6 +194,7 @@ def transfer(
         dropout: Share of the backbone's features switched off in training.
         backbone: One of `BACKBONES`.
         backbone_weights: "imagenet" (downloaded by Keras), a local .h5 file, or None for fresh ones.
+        absent: Whether it can answer that a point is not in the image, see `lumbar.layers.LogProbability`.
 
     Raises:
         RunError: If the weights cannot be downloaded or read.
@@ -204,7 +208,13 @@ def transfer(
     x = layers.SpatialDropout2D(dropout)(Gate(name="gate")(x))
     for _ in range(depth):
         x = _convolution(layers.UpSampling2D(interpolation="bilinear")(x), width, activation, batch_norm)
-    return keras.Model(inputs, layers.Conv2D(channels, 1, name="maps")(x), name="transfer")
+    return keras.Model(inputs, _maps(x, channels, absent), name="transfer")
+
+
+def _maps(x, channels: int, absent: bool):
+    """Add the end of a network that answers with heatmaps: scores, or log-probabilities if points may be absent."""
+    maps = layers.Conv2D(channels, 1, name="maps")(x)
+    return LogProbability(name="log_probability")(maps) if absent else maps
 
 
 def _backbone(name: str, weights: str | None) -> keras.Model:
@@ -223,6 +233,11 @@ def _backbone(name: str, weights: str | None) -> keras.Model:
     return backbone
 
 
+def knows_absent(model: keras.Model) -> bool:
+    """Whether a network can answer that a point is not in the image."""
+    return isinstance(model.layers[-1], LogProbability)
+
+
 def heatmaps(model: keras.Model) -> keras.Model:
     """Return a network's heatmaps as probabilities.
 
@@ -230,8 +245,11 @@ def heatmaps(model: keras.Model) -> keras.Model:
         model: Built by `heatmap` or `transfer`, trained or not.
 
     Returns:
-        Model: (batch, 256, 256, 1) → (batch, 64, 64, K); each map is not negative and adds up to 1.
+        Model: (batch, 256, 256, 1) → (batch, 64, 64, K); each map is not negative and adds up to 1, or to the
+        probability that the point is in the image if the network can answer that it is absent.
     """
+    if knows_absent(model):
+        return keras.Model(model.input, layers.Activation("exponential")(model.output))
     height, width, channels = model.output.shape[1:]
     probabilities = layers.Softmax(axis=1)(layers.Reshape((height * width, channels))(model.output))
     return keras.Model(model.input, layers.Reshape((height, width, channels))(probabilities))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumbar.augment import AugmentSettings, augment
+from lumbar.augment import FARTHEST, NEAREST, PROPORTIONS, AugmentSettings, augment
 from lumbar.geometry import SIZE
 
 
@@ -74,6 +74,52 @@ def test_a_missing_point_stays_missing_and_one_that_leaves_becomes_missing():
         inside = moved[~np.isnan(moved).any(axis=1)]
         assert ((inside >= -0.5) & (inside <= SIZE - 0.5)).all()
     assert lost > 5
+
+
+WINDOW = dict(shift=0, scale=0, stretch=0, rotation=0, elastic=0, field_of_view=1.0, **ONLY_MOVING)
+
+
+def test_another_field_of_view_shows_a_part_enlarged_or_the_whole_smaller():
+    """Points move with the pixels, and those that the window does not show keep their places outside, if asked."""
+    rows, columns = np.indices((SIZE, SIZE), np.uint8)
+    points = np.array([[60.0, 20.0], [128.0, 128.0], [200.0, 240.0], [np.nan, np.nan]])
+    scales, outside = [], 0
+    for seed in range(300):
+        results = [
+            augment(grey, points, np.random.default_rng(seed), AugmentSettings(**WINDOW), keep_outside=True)
+            for grey in (columns, rows)
+        ]
+        moved = results[0][1]
+        assert np.isnan(moved[3]).all()
+        scales.append((moved[2] - moved[0]) / (points[2] - points[0]))
+        corners = np.array([[-0.5, -0.5], [SIZE - 0.5, SIZE - 0.5]])
+        ends = (corners - points[0]) * scales[-1] + moved[0]
+        for axis, scale in enumerate(scales[-1]):
+            whole_inside = (ends[0, axis] >= -0.5 - 1e-6) and (ends[1, axis] <= SIZE - 0.5 + 1e-6)
+            covered = (ends[0, axis] <= -0.5 + 1e-6) and (ends[1, axis] >= SIZE - 0.5 - 1e-6)
+            assert whole_inside if scale < 1 else covered
+        inside = ((moved > 1) & (moved < SIZE - 2)).all(axis=1)
+        for point, origin in zip(moved[inside], points[inside], strict=True):
+            for (grey, _), true in zip(results, origin, strict=True):
+                assert abs(grey_at(grey, point) - true) < 1.0
+        forgotten = augment(rows, points, np.random.default_rng(seed), AugmentSettings(**WINDOW))[1]
+        gone = ((moved < -0.5) | (moved > SIZE - 0.5)).any(axis=1)
+        np.testing.assert_array_equal(np.isnan(forgotten).any(axis=1), gone | [False, False, False, True])
+        outside += gone.sum()
+    scales = np.array(scales)
+    assert scales.min() > 1 / FARTHEST - 1e-9
+    assert scales.max() < 1 / NEAREST + 1e-9
+    assert 0.3 < (scales < 1).mean() < 0.6, "both happen often"
+    assert 50 < outside < 600
+    ratio = scales[:, 0] / scales[:, 1]
+    assert max(ratio.max(), 1 / ratio.min()) < PROPORTIONS + 1e-9
+
+
+def test_without_another_field_of_view_the_same_random_numbers_are_used():
+    """Runs of the first release, which did not know it, continue with the batches that they would have had."""
+    original, points = spot(120, 90), np.array([[120.0, 90.0]])
+    _, moved = augment(original, points, np.random.default_rng(5), AugmentSettings(field_of_view=0))
+    assert moved[0] == pytest.approx([113.3929, 77.1423], abs=1e-3)
 
 
 def test_a_flip_keeps_left_and_right_with_the_patient():

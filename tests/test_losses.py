@@ -1,10 +1,11 @@
-"""A missing landmark counts for nothing: not in the loss, not in its gradient, not in the metrics."""
+"""A landmark that is not known counts for nothing: not in the loss, not in its gradient, not in the metrics."""
 
 import numpy as np
 import pytest
 
 from lumbar import losses
 from lumbar.core.backend import keras
+from lumbar.layers import LogProbability
 
 TRUE = np.array([[[0.5, 0.5], [0.25, 0.75]], [[0.1, 0.2], [np.nan, np.nan]]], "float32")
 PREDICTED = np.array([[[0.5, 0.6], [0.25, 0.75]], [[0.3, 0.2], [0.9, 0.9]]], "float32")
@@ -86,3 +87,73 @@ def test_a_missing_point_counts_for_nothing_in_the_cross_entropy_and_its_gradien
     assert np.isfinite(after).all()
     assert not np.array_equal(kernel[..., 0], after[..., 0])
     np.testing.assert_array_equal(kernel[..., 1], after[..., 1])
+
+
+OUTSIDE = np.array([[[0.5, 1.02], [0.5, 0.4]], [[-0.3, 0.5], [np.nan, np.nan]]], "float32")
+
+
+@pytest.mark.parametrize("loss", [*OF_POINTS, "crossentropy"])
+def test_a_point_outside_the_image_counts_as_missing_unless_the_network_can_say_absent(loss):
+    rng = np.random.default_rng(0)
+    answer = rng.random((2, 16, 16, 2) if loss == "crossentropy" else (2, 2, 2), np.float32)
+    forgotten = np.where(((OUTSIDE < 0) | (OUTSIDE > 1)).any(-1, keepdims=True), np.nan, OUTSIDE).astype("float32")
+    values = [float(losses.LOSSES[loss]()(true, answer)) for true in (OUTSIDE, forgotten)]
+    assert values[0] == values[1] > 0
+    mae = losses.MeanAbsoluteErrorPixels()
+    mae.update_state(OUTSIDE, np.full((2, 2, 2), 0.5, "float32"))
+    assert float(mae.result()) == pytest.approx(256 * 0.1 / 2, rel=1e-4)
+
+
+def log_probabilities(maps, absent):
+    """What a network that can answer "absent" gives for the scores of its maps (batch, 16, 16, K)."""
+    layer = LogProbability()
+    layer.build(maps.shape)
+    layer.absent.assign(absent)
+    return layer(maps)
+
+
+def test_the_probability_of_all_pixels_and_of_being_absent_is_one():
+    maps = np.random.default_rng(1).normal(0, 3, (2, 16, 16, 2)).astype("float32")
+    absent = np.array([4.0, 12.0], "float32")
+    found = np.exp(np.asarray(keras.ops.convert_to_numpy(log_probabilities(maps, absent)), np.float64))
+    odds = np.exp(maps.astype(np.float64)).sum(axis=(1, 2)) / np.exp(absent)
+    np.testing.assert_allclose(found.sum(axis=(1, 2)), odds / (1 + odds), rtol=1e-4)
+    given = found / found.sum(axis=(1, 2), keepdims=True)
+    softmax = np.exp(maps) / np.exp(maps).sum(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(given, softmax, rtol=1e-3)
+    layer = LogProbability()
+    layer.build((None, 16, 16, 1))
+    flat = keras.ops.convert_to_numpy(layer(np.zeros((1, 16, 16, 1), "float32")))
+    assert np.exp(flat).sum() == pytest.approx(0.5, rel=1e-4), "at first a point is as likely to be there as not"
+
+
+def test_a_network_learns_from_points_outside_that_they_are_absent():
+    loss = losses.MapCrossEntropy(absent=True)
+    maps = np.stack([spot(0.5, 0.4)] * 2, axis=-1)[None].astype("float32")
+    there, away = np.array([[[0.5, 0.4]] * 2], "float32"), np.array([[[0.5, 1.4]] * 2], "float32")
+
+    def value(true, absent):
+        return float(loss(true, log_probabilities(maps, np.full(2, absent, "float32"))))
+
+    assert value(there, -20) == pytest.approx(0, abs=1e-3)
+    assert value(away, 20) == pytest.approx(0, abs=1e-3)
+    assert value(there, -20) < value(there, 0) < value(there, 5)
+    assert value(away, 20) < value(away, 0) < value(away, -5)
+    total = np.log(np.exp(maps.astype(np.float64)).sum(axis=(1, 2))).mean()
+    probability = 1 / (1 + np.exp(total - 1.5))
+    assert value(away, 1.5) == pytest.approx(-np.log(probability), rel=1e-3)
+    mixed = np.concatenate([there[:, :1], np.full((1, 1, 2), np.nan, "float32")], axis=1)
+    assert value(mixed, 1.5) == pytest.approx(value(there, 1.5), rel=1e-4), "what is not known counts for nothing"
+
+
+def test_a_network_that_is_sure_of_a_point_that_is_not_there_still_learns():
+    """The probability of being absent is then zero in single precision, and the gradient must not be."""
+    inputs = keras.Input((16, 16, 1))
+    model = keras.Model(inputs, LogProbability()(keras.layers.Conv2D(1, 1, kernel_initializer="ones")(inputs)))
+    model.compile(keras.optimizers.SGD(0.1), loss=losses.MapCrossEntropy(absent=True))
+    maps = (spot(0.5, 0.4)[None, ..., None] + 20).astype("float32")
+    before = model.get_weights()
+    value = model.train_on_batch(maps, np.array([[[0.5, 1.4]]], "float32"))
+    assert np.isfinite(value)
+    assert all(np.isfinite(each).all() for each in model.get_weights())
+    assert any(not np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))

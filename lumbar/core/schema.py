@@ -36,6 +36,7 @@ def setting(
     at_most: float | None = None,
     identifies: bool = True,
     first_released_as: str | None = None,
+    added: bool = False,
 ) -> Any:
     """Return a dataclass field for a setting, with its help text and the values that it accepts.
 
@@ -49,12 +50,14 @@ def setting(
             devices, is ignored when settings are compared, and may change when a run is continued.
         first_released_as: Name of the setting in an earlier release, if it was renamed. The old name is still accepted
             on the command line and in files, with a note.
+        added: Whether the first release lacked it. While it has its default it counts for no fingerprint, so that the
+            runs of the first release keep their names.
 
     Returns:
         The field, as `dataclasses.field` returns it.
     """
     allowed = {"choices": choices, "at_least": at_least, "at_most": at_most}
-    metadata = {"help": help, **allowed, "first_released_as": first_released_as}
+    metadata = {"help": help, **allowed, "first_released_as": first_released_as, "added": added}
     return dataclasses.field(default=default, metadata=metadata, compare=identifies)
 
 
@@ -143,9 +146,15 @@ def differences(one: Any, other: Any) -> dict[str, tuple[Any, Any]]:
 
 
 def first_released_names(settings: Any) -> dict[str, Any]:
-    """Return `identity`, with each renamed setting under its first name; fingerprints are computed from it."""
+    """Return `identity` in the terms of the first release; fingerprints are computed from it.
+
+    Each renamed setting has its first name, and settings that the first release lacked are left out if they have their
+    defaults.
+    """
     names = {new: old for old, new in _renamed(type(settings)).items()}
-    return {names.get(name, name): value for name, value in identity(settings).items()}
+    unused = {each.name for each in dataclasses.fields(settings) if each.metadata["added"]}
+    unused = {name for name in unused if getattr(settings, name) == getattr(type(settings), name)}
+    return {names.get(name, name): value for name, value in identity(settings).items() if name not in unused}
 
 
 def _flag(name: str) -> str:

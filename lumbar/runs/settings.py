@@ -106,6 +106,16 @@ class TrainingSettings:
         at_most=1,
         first_released_as="tones",
     )
+    field_of_view: float = setting(
+        0.0,
+        "share of training images shown from nearer or farther, or cut off, as if of another field of view",
+        at_least=0,
+        at_most=1,
+        added=True,
+    )
+    absent: bool = setting(
+        False, "let the network also learn which points are not in the image (heatmaps only)", added=True
+    )
     seed: int = setting(0, "seed of split, weights, order, augmentation and dropout", at_least=0)
     tensorboard: bool = setting(True, "write a TensorBoard log into the run's folder")
     mlflow: bool = setting(
@@ -249,6 +259,13 @@ def validated(settings: TrainingSettings) -> TrainingSettings:
             field="loss",
             found=settings.loss,
             expected="mse or l1, or --model heatmap",
+        )
+    if settings.absent and settings.resolved().loss != "crossentropy":
+        raise SettingsError(
+            "only a network that answers with heatmaps can learn that a point is absent",
+            field="absent",
+            found=f"--model {settings.model}, --loss {settings.resolved().loss}",
+            expected="--model heatmap or transfer, with --loss crossentropy",
         )
     return settings
 

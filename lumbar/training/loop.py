@@ -39,7 +39,11 @@ def fit(job: TrainingJob, *, progress: bool = True) -> None:
         settings.batch_size,
         seed=settings.seed,
         shuffle=True,
-        augment=AugmentSettings(strength=settings.augmentation, contrast_remap=settings.contrast_remap),
+        augment=AugmentSettings(
+            strength=settings.augmentation,
+            contrast_remap=settings.contrast_remap,
+            field_of_view=settings.field_of_view,
+        ),
         shard=job.shard,
     )
     validation = Batches(job.parts["validation"], settings.batch_size, shard=job.shard)

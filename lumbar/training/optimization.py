@@ -32,6 +32,8 @@ def compiled(
     keras.utils.set_random_seed(settings.seed)  # again: a damaged checkpoint that was tried has used random numbers
     names = ("depth", "width", "activation", "batch_norm", "dropout")
     options = {name: getattr(settings, name) for name in names}
+    if settings.absent:
+        options["absent"] = True
     if settings.model == "transfer":
         options |= {"backbone": settings.backbone, "backbone_weights": settings.backbone_weights}
     model = models.build(settings.model, len(channels), **options)
@@ -45,7 +47,7 @@ def compiled(
         )
     model.compile(
         optimizer=keras.optimizers.Adam(rate),
-        loss=losses.LOSSES[settings.loss](),
+        loss=losses.LOSSES[settings.loss](**({"absent": True} if settings.absent else {})),
         metrics=[losses.MeanAbsoluteErrorPixels()],
         jit_compile=keras.backend.backend() == "jax",  # on a CPU, TensorFlow's own convolutions take half of XLA's time
     )

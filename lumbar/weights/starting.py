@@ -64,19 +64,26 @@ def starting_point(name: str, parts: dict[str, Prepared]) -> StartingPoint:
 def start_from(model: keras.Model, start: StartingPoint) -> None:
     """Give a fresh network the weights of a trained one of the same architecture.
 
+    A network that can answer "absent" may start from one that cannot.
+
     Raises:
         RunError: If the trained network has another architecture.
     """
+    from lumbar.models import knows_absent
+
     trained = safe_loading.load(start.network.file)
-    if _architecture(model) != _architecture(trained):
+    weights = trained.get_weights()
+    if knows_absent(model) and not knows_absent(trained):
+        weights.append(model.get_weights()[-1])
+    if _architecture(model) != ([each.shape for each in weights], _activations(trained)):
         raise RunError(
             "the network to start from has another architecture",
             file=start.network.file,
             found=_describe(trained),
             expected=_describe(model),
-            remedy="train with the same --model, --depth, --width, --activation, --batch-norm and --views",
+            remedy="train with the same --model, --depth, --width, --activation, --batch-norm, --absent and --views",
         )
-    model.set_weights(trained.get_weights())
+    model.set_weights(weights)
 
 
 def check_unchanged(start: StartingPoint, recorded: str | None, run: Path) -> None:
@@ -103,7 +110,7 @@ def check_unchanged(start: StartingPoint, recorded: str | None, run: Path) -> No
 
 def _architecture(model: keras.Model) -> tuple[list[tuple[int, ...]], list[str]]:
     """Return what two networks must share for the weights of one to mean the same in the other."""
-    return [tuple(array.shape) for array in model.get_weights()], _activations(model)
+    return [array.shape for array in model.get_weights()], _activations(model)
 
 
 def _describe(model: keras.Model) -> str:
