@@ -9,6 +9,7 @@ Felzenszwalb & Huttenlocher, IJCV 2005), and the best combination is the answer.
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -38,33 +39,64 @@ STEPS = {
 """Steps from each level to the next, (x, y) pixels of the 256 frame: their means among the synthetic patients, and
 standard deviations 1.5 times those among the synthetic patients, because real patients and their images vary more."""
 
+SCALE_SPREAD = 0.5
+"""Standard deviation of the logarithm of an image's scale, relative to `STEPS`, where the field of view may be any."""
+
+SCALES = (0.35, 2.5)
+"""Smallest and largest scale that is considered."""
+
+BROKEN_ROW = -20.0
+"""Log-probability of levels that are absent between others that are not: an image shows a part of the spine in one
+piece, but an implant may hide a disc."""
+
+LEAST = -30.0
+"""No combination is impossible: the log-probability of a level whose absence its neighbour's position contradicts."""
+
 GAPS = (0.5, 1.6)
 """Smallest and largest plausible gap between neighbouring levels, as shares of the median gap in the image. Of 1,052
 labelled sagittal images of several hospitals (Lumbar Coordinate Pretraining Dataset) one lies outside, at 1.62."""
 
 
-def decode(maps: np.ndarray, view: str, channels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+class Decoded(NamedTuple):
+    """The points of one image.
+
+    Args:
+        points: (K, 2), pixels of the 256 frame; for a point that is probably absent the likeliest place all the same.
+        probability: (K,), as the heatmaps have it, that the true point is in the image and within `NEAR_PIXELS`.
+        absent: (K,), the probability that the point is not in the image; NaN from a network that cannot tell.
+    """
+
+    points: np.ndarray
+    probability: np.ndarray
+    absent: np.ndarray
+
+
+def decode(maps: np.ndarray, view: str, channels: tuple[str, ...], *, may_be_absent: bool = False) -> Decoded:
     """Find the points of one image in its heatmaps.
 
     Args:
-        maps: (h, w, K), probabilities: not negative, each map adding up to 1.
+        maps: (h, w, K), probabilities: not negative. Each map adds up to 1, or, if points may be absent, to the
+            probability that the point is in the image.
         view: The image's plane.
         channels: Names of the K points.
-
-    Returns:
-        (K, 2) points, pixels of the 256 frame, and (K,) probabilities, as the heatmaps have them, that the true point
-        lies within `NEAR_PIXELS`.
+        may_be_absent: Whether the network can answer that a point is absent. Such a network was trained on any field of
+            view, so that the steps between levels may have any scale.
     """
     found = [_peaks(maps[..., order]) for order in range(maps.shape[-1])]
     points = np.array([positions[0] for positions, _, _ in found])
-    confidence = np.array([masses[0] * near[0] for _, masses, near in found])
+    probability = np.array([masses[0] * near[0] for _, masses, near in found])
+    absent = np.clip(1 - maps.sum(axis=(0, 1)), 0, 1) if may_be_absent else np.full(len(found), np.nan)
     levels = [channels.index(level) for level in LEVELS if level in channels]
     if view in STEPS and len(levels) == len(LEVELS):
-        best, probabilities = _best_combination([found[order] for order in levels], view)
-        for order, choice, probability in zip(levels, best, probabilities, strict=True):
+        peaks = [found[order] for order in levels]
+        if may_be_absent:
+            best, probabilities, absent[levels] = _best_row(peaks, absent[levels], view)
+        else:
+            best, probabilities = _best_combination(peaks, view)
+        for order, choice, likely in zip(levels, best, probabilities, strict=True):
             positions, _, near = found[order]
-            points[order], confidence[order] = positions[choice], probability * near[choice]
-    return points, confidence
+            points[order], probability[order] = positions[choice], likely * near[choice]
+    return Decoded(points, probability, absent)
 
 
 def uneven_gaps(points: np.ndarray) -> tuple[str, ...]:
@@ -73,17 +105,19 @@ def uneven_gaps(points: np.ndarray) -> tuple[str, ...]:
     A network that is sure of each point may still have put two levels on one disc, or have passed over a disc.
 
     Args:
-        points: (5, 2), the five levels from the head down, in pixels.
+        points: (5, 2), the five levels from the head down, in pixels; NaN for a level that is not in the image.
 
     Returns:
         A sentence for each such pair.
     """
     gaps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    share = gaps / max(float(np.median(gaps)), 1e-6)
+    if np.isnan(gaps).all():
+        return ()
+    share = gaps / max(float(np.nanmedian(gaps)), 1e-6)
     return tuple(
         f"{above} and {below} lie unusually {'close together' if each < GAPS[0] else 'far apart'}"
         for (above, below), each in zip(itertools.pairwise(LEVELS), share, strict=True)
-        if not GAPS[0] <= each <= GAPS[1]
+        if each < GAPS[0] or each > GAPS[1]
     )
 
 
@@ -130,6 +164,61 @@ def _best_combination(
     weights /= weights.sum()
     others = [tuple(axis for axis in range(len(found)) if axis != order) for order in range(len(found))]
     return list(map(int, best)), [float(weights.sum(axis)[choice]) for axis, choice in zip(others, best, strict=True)]
+
+
+def _best_row(
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]], absent: np.ndarray, view: str
+) -> tuple[list[int], list[float], list[float]]:
+    """Return what `_best_combination` returns where each level may also be absent, and how likely each of them is.
+
+    The steps have a common scale, which each combination sets for itself. A level next to those that are in the image
+    may be absent if the usual step leads out of it.
+
+    Returns:
+        For each of the five levels its likeliest peak in the best combination, the probability of that peak, and the
+        probability that the level is absent.
+    """
+    counts = [len(masses) for _, masses, _ in found]
+    # The last choice of each level is to be absent.
+    choices = np.stack(np.meshgrid(*(np.arange(count + 1) for count in counts), indexing="ij"), -1).reshape(-1, 5)
+    here = choices < counts
+    places = np.stack(
+        [np.vstack([peaks, [np.nan, np.nan]])[choices[:, n]] for n, (peaks, _, _) in enumerate(found)], axis=1
+    )
+    masses = [np.append(masses, max(gone, 1e-12)) for (_, masses, _), gone in zip(found, absent, strict=True)]
+    score = sum(np.log(each)[choices[:, n]] for n, each in enumerate(masses))
+    means, spreads = (np.array(numbers) for numbers in STEPS[view])
+    steps, both = np.nan_to_num(np.diff(places, axis=1)), here[:, 1:] & here[:, :-1]
+    along = (both * (steps * means).sum(-1)).sum(1) / np.maximum((both * np.square(means).sum(-1)).sum(1), 1)
+    scale = np.where(both.any(1), np.clip(along, *SCALES), 1.0)[:, None, None]
+    off = np.square((steps - scale * means) / (scale * spreads)).sum(-1)
+    score = (
+        score - 0.5 * (both * np.minimum(off, 100.0)).sum(1) - 0.5 * np.square(np.log(scale[:, 0, 0]) / SCALE_SPREAD)
+    )
+    score = score + BROKEN_ROW * ((np.diff(here, axis=1, prepend=False, append=False).sum(1)) > 2)
+    for order in range(4):
+        for known, gone, sign in ((order, order + 1, 1), (order + 1, order, -1)):
+            expected = places[:, known] + sign * scale[:, 0] * means[order]
+            leads_out = _log_outside(expected, scale[:, 0] * spreads[order])
+            score = score + np.where(here[:, known] & ~here[:, gone], leads_out, 0.0)
+    weights = np.exp(score - score.max())
+    weights /= weights.sum()
+    peaks, probabilities, gone = [], [], []
+    for n, choice in enumerate(choices[int(score.argmax())]):
+        share = np.bincount(choices[:, n], weights, counts[n] + 1)
+        peaks.append(int(choice if choice < counts[n] else share[:-1].argmax()))
+        probabilities.append(float(share[peaks[-1]]))
+        gone.append(float(share[-1]))
+    return peaks, probabilities, gone
+
+
+def _log_outside(expected: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return the log-probability that a point with this mean and standard deviation, (n, 2) each, is out of the image.
+
+    The normal distribution is approximated by the logistic one, to 0.01.
+    """
+    below, above = (1 / (1 + np.exp(-1.702 * (edge - expected) / spread)) for edge in (-0.5, SIZE - 0.5))
+    return np.log(np.maximum(1 - (above - below).prod(axis=-1), np.exp(LEAST)))
 
 
 def _along(values: np.ndarray, axis: int, axes: int) -> np.ndarray:

@@ -10,14 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from tqdm.auto import trange
 
 from lumbar import landmarks, metrics
 from lumbar.core.errors import RunError
-from lumbar.decoding import decode, uneven_gaps
+from lumbar.decoding import Decoded, decode, uneven_gaps
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import Scan
 from lumbar.preprocess import Prepared, PreprocessSettings, prepare_scan, unlabelled
@@ -30,26 +30,39 @@ BATCH_SIZE = 16
 """Images given to the network at once. The answers do not depend on it; with more images the activations between two
 layers no longer fit into the processor's caches."""
 
+UNDECIDED = 0.1
+"""An image is flagged if the probability that one of its points is absent lies between this and 1 minus this."""
+
 UNJUDGED = "The network gives no confidence to judge its points by: check all of them before you use them."
 """Notice that goes with the points of a network without heatmaps."""
 
 
+class NetworkAnswer(NamedTuple):
+    """What a network answers for N images with K points each; see `lumbar.decoding.Decoded`.
+
+    Args:
+        points: float64 (N, K, 2), pixels of the 256 frame.
+        probability: (N, K), that a point is near the true one; NaN from a network that answers with coordinates.
+        absent: (N, K), that a point is not in the image; NaN from a network that cannot tell.
+    """
+
+    points: np.ndarray
+    probability: np.ndarray
+    absent: np.ndarray
+
+
 def predict_points(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarray:
     """Return a saved network's points, see `predict_with_probability`; float64 (N, K, 2) pixels of the 256 frame."""
-    return predict_with_probability(network, part, progress=progress)[0]
+    return predict_with_probability(network, part, progress=progress).points
 
 
-def predict_with_probability(network: Path, part: Prepared, *, progress: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Return a saved network's points, and how likely each is to be near the true one.
+def predict_with_probability(network: Path, part: Prepared, *, progress: bool = True) -> NetworkAnswer:
+    """Return a saved network's points, and how likely each is to be near the true one, or absent.
 
     Args:
         network: The .keras file; it may hold nothing but registered layers (none of its code is run).
         part: N prepared images.
         progress: Show a progress bar.
-
-    Returns:
-        float64 (N, K, 2) pixels of the 256 frame, and (N, K) probabilities as `lumbar.decoding.decode` returns them;
-        NaN from a network that answers with coordinates and has no heatmaps.
 
     Raises:
         WeightsError: If the file is not a network of ours.
@@ -60,7 +73,7 @@ def predict_with_probability(network: Path, part: Prepared, *, progress: bool = 
     from lumbar.core.backend import keras
 
     model = fold_for_inference(safe_loading.load(network))
-    has_heatmaps = len(model.output_shape) == 4
+    has_heatmaps, may_be_absent = len(model.output_shape) == 4, models.knows_absent(model)
     answers_with = model.output_shape[-1] if has_heatmaps else model.output_shape[1]
     if answers_with != len(part.channels):
         raise RunError(
@@ -72,7 +85,7 @@ def predict_with_probability(network: Path, part: Prepared, *, progress: bool = 
     if has_heatmaps:
         model = models.heatmaps(model)
     batches = Batches(part, BATCH_SIZE, seed=0, shuffle=False, augment=None)
-    points, probabilities = [], []
+    found: list[Decoded] = []
     for step in trange(len(batches), desc="predicting", unit="batch", disable=not progress):
         answer = keras.ops.convert_to_numpy(model.predict_on_batch(batches[step][0]))
         if not np.isfinite(answer).all():
@@ -84,13 +97,11 @@ def predict_with_probability(network: Path, part: Prepared, *, progress: bool = 
         if has_heatmaps:
             views = part.index["view"].iloc[step * BATCH_SIZE :]
             for maps, view in zip(answer, views, strict=False):
-                found, probability = decode(maps, view, part.channels)
-                points.append(found)
-                probabilities.append(probability)
+                found.append(decode(maps, view, part.channels, may_be_absent=may_be_absent))
         else:
-            points.extend(Affine.unit().inverse().points(answer))
-            probabilities.extend(np.full(answer.shape[:2], np.nan))
-    return np.array(points), np.array(probabilities)
+            unknown = np.full(answer.shape[1], np.nan)
+            found.extend(Decoded(points, unknown, unknown) for points in Affine.unit().inverse().points(answer))
+    return NetworkAnswer(*map(np.array, zip(*found, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +133,11 @@ class ScanPoints:
 
     Args:
         names: Names of the k points that belong to the scan's view: levels, or the sides of an axial image.
-        xy_native: (k, 2) native pixels, the centre of the first is (0, 0).
+        xy_native: (k, 2) native pixels, the centre of the first is (0, 0); NaN for a point that is probably absent.
         confidence: (k,) calibrated probability that a point is within `lumbar.decoding.NEAR_PIXELS` of the true one;
-            NaN from a network without heatmaps.
+            NaN for a point that is probably absent, and from a network without heatmaps.
         probability: (k,) the same before calibration, as the heatmaps have it.
+        absent: (k,) the probability that a point is not in the image; NaN from a network that cannot tell.
         flagged: Whether the points need checking: a confidence is low, or there are `doubts`; None if there are none
             and the network has no heatmaps, and so no confidence to judge by.
         doubts: What speaks against the points whatever the confidence: levels that lie unevenly (see
@@ -136,6 +148,7 @@ class ScanPoints:
     xy_native: np.ndarray
     confidence: np.ndarray
     probability: np.ndarray
+    absent: np.ndarray
     flagged: bool | None
     doubts: tuple[str, ...] = ()
 
@@ -169,26 +182,29 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
     channels = landmarks.channels(network.views)
     images, views, maps = zip(*((each.image, each.view, each.to_256) for each in scans), strict=True)
     prepared = unlabelled(images, views, maps, channels)
-    points, probabilities = predict_with_probability(network.file, prepared, progress=progress)
-    confidences = network.confidence(probabilities)
+    answer = predict_with_probability(network.file, prepared, progress=progress)
     found = []
     for number, (scan, here) in enumerate(zip(scans, metrics.belongs(views, channels), strict=True)):
         names = tuple(name for name, belongs in zip(channels, here, strict=True) if belongs)
-        confidence = confidences[number, here]
-        flagged = None if np.isnan(confidence).all() else bool((confidence < network.doubtful).any())
-        uneven = uneven_gaps(points[number, here]) if names == landmarks.LEVELS else ()
+        probability, absent = answer.probability[number, here], answer.absent[number, here]
+        gone = absent > 0.5
+        points = np.where(gone[:, None], np.nan, answer.points[number, here])
+        confidence = np.where(gone, np.nan, network.confidence(probability))
+        unsure = (confidence < network.doubtful) | (np.abs(absent - 0.5) < 0.5 - UNDECIDED)
+        uneven = uneven_gaps(points) if names == landmarks.LEVELS else ()
         doubts = (*network.unfamiliar(scan.modality), *uneven)
         found.append(
             ScanPoints(
                 names,
-                xy_native=Affine(prepared.to_native[number]).points(points[number, here]),
+                xy_native=Affine(prepared.to_native[number]).points(points),
                 confidence=confidence,
-                probability=probabilities[number, here],
-                flagged=bool(doubts) or flagged,
+                probability=probability,
+                absent=absent,
+                flagged=bool(doubts) or (None if np.isnan(probability).all() else bool(unsure.any())),
                 doubts=doubts,
             )
         )
-    return Answers(tuple(found), prepared, probabilities)
+    return Answers(tuple(found), prepared, answer.probability)
 
 
 def fold_for_inference(model: keras.Model) -> keras.Model:

@@ -53,7 +53,7 @@ def detect_orientation(network: Path, prepared: Prepared, probability: np.ndarra
             continue
         part = prepared.select(where)
         part = replace(part, images=np.ascontiguousarray(part.images[:, ::rows, ::columns]))
-        _, turned = predict_with_probability(network, part, progress=False)
+        turned = predict_with_probability(network, part, progress=False).probability
         for number, odds in zip(where, _mean_log_odds(turned, belongs[where]), strict=True):
             if odds > best[number]:
                 best[number], answer[number] = odds, name

@@ -23,7 +23,10 @@ from lumbar.study.marking import remark_on_slices
 from lumbar.study.volume import find_middle_frame
 from lumbar.weights import Weights
 
-COLUMNS = ("image", "view", "level", "side", "x", "y", "confidence", "flagged", "x_mm", "y_mm", "z_mm", "frame")
+COLUMNS = (
+    *("image", "view", "level", "side", "x", "y", "confidence", "absent"),
+    *("flagged", "x_mm", "y_mm", "z_mm", "frame"),
+)
 """Columns of the table of points, see `Predictions`."""
 
 
@@ -60,14 +63,15 @@ class Predictions:
 
     Args:
         table: One row per point: image (the file), view, level ("" for an axial picture: a single slice does not tell
-            its level), side (of axial points, else ""), x and y (native pixels, the centre of the first one is (0, 0)),
-            confidence (probability that the point is within 5 pixels of the 256 frame of the true one; NaN from a
-            network without heatmaps), flagged (whether the image's points need checking: a confidence is low, levels
-            are unevenly spaced, the network was not trained on this kind of imaging or is surer of the turned image, or
-            the volume may not contain its mid-sagittal slice; missing if none of these and the network has no heatmaps,
-            so that it cannot judge),
-            x_mm, y_mm, z_mm (patient coordinates, LPS; NaN where the file does not place the image), frame (see
-            `Picture`; Int64).
+            its level), side (of axial points, else ""), x and y (native pixels, the centre of the first one is (0, 0);
+            NaN for a level that the image does not show), confidence (probability that the point is within 5 pixels of
+            the 256 frame of the true one; NaN without a point, and from a network without heatmaps), absent
+            (probability that the image does not show the level; NaN from a network that cannot tell), flagged (whether
+            the image's points need checking: a confidence is low, it is not clear whether a level is absent, levels are
+            unevenly spaced, the network was not trained on this kind of imaging or is surer of the turned image, or the
+            volume may not contain its mid-sagittal slice; missing if none of these and the network has no heatmaps, so
+            that it cannot judge), x_mm, y_mm, z_mm (patient coordinates, LPS; NaN without a point, or where the file
+            does not place the image), frame (see `Picture`; Int64).
         refused: Why files were left out, one error each.
         pictures: What is known of each image of the table, in its order.
         network: Name of the network that answered.
@@ -85,7 +89,7 @@ class Predictions:
     @property
     def judged(self) -> bool:
         """Whether the network gives a confidence to judge images by; one without heatmaps does not."""
-        return bool(self.table["confidence"].notna().all())
+        return bool((self.table["confidence"].notna() | (self.table["absent"] > 0.5)).all())
 
     @property
     def assumed(self) -> tuple[Path, ...]:
@@ -227,10 +231,12 @@ def _read(file: Path, settings: PredictionSettings, network: Weights) -> _Read:
 
 
 def _rows(each: _Read, points: ScanPoints) -> Iterator[dict]:
-    for name, xy, confidence in zip(points.names, points.xy_native, points.confidence, strict=True):
+    for name, xy, confidence, absent in zip(
+        points.names, points.xy_native, points.confidence, points.absent, strict=True
+    ):
         row = {"image": each.about.image, "view": each.about.view, "frame": each.about.frame}
         row |= dict(zip("xy", xy, strict=True))
         row |= {"level": name, "side": ""} if name in LEVELS else {"level": "", "side": name}
         if each.scan.plane is not None:
             row |= dict(zip(("x_mm", "y_mm", "z_mm"), each.scan.plane.to_patient(xy), strict=True))
-        yield row | {"confidence": confidence}
+        yield row | {"confidence": confidence, "absent": absent}

@@ -28,7 +28,7 @@ def spots(*places: tuple[float, float, float]) -> np.ndarray:
 
 @given(x=st.floats(20, 235), y=st.floats(20, 235))
 def test_a_single_spot_is_read_to_a_tenth_of_a_pixel(x, y):
-    points, confidence = decoding.decode(spots((x, y, 1.0))[..., None], "axial", ("left",))
+    points, confidence, _ = decoding.decode(spots((x, y, 1.0))[..., None], "axial", ("left",))
     np.testing.assert_allclose(points[0], (x, y), atol=0.1)
     assert 0.4 < confidence[0] < 0.8, "a spot of 4 pixels has a little over half of its chance within 5"
 
@@ -39,7 +39,7 @@ def test_the_levels_together_settle_what_single_maps_leave_open():
     # Each map prefers the level below its own by a little, but for the first, which is sure of its place.
     maps = [spots((*right, 0.4), (*wrong, 0.6)) for right, wrong in zip(COLUMN, below, strict=True)]
     maps[0] = spots((*COLUMN[0], 1.0))
-    points, _ = decoding.decode(np.stack(maps, axis=-1), "sagittal", LEVELS)
+    points, *_ = decoding.decode(np.stack(maps, axis=-1), "sagittal", LEVELS)
     np.testing.assert_allclose(points, COLUMN, atol=0.3)
     alone = np.array([decoding.decode(each[..., None], "axial", ("left",))[0][0] for each in maps])
     np.testing.assert_allclose(alone[1:], below[1:], atol=0.3)
@@ -50,8 +50,8 @@ def test_a_column_that_might_as_well_be_one_level_off_is_unsure():
     below = np.vstack([COLUMN[1:], COLUMN[-1:] + step[-1:]])
     sure = np.stack([spots((*place, 1.0)) for place in COLUMN], axis=-1)
     torn = np.stack([spots((*a, 0.5), (*b, 0.5)) for a, b in zip(COLUMN, below, strict=True)], axis=-1)
-    _, confident = decoding.decode(sure, "sagittal", LEVELS)
-    _, doubtful = decoding.decode(torn, "sagittal", LEVELS)
+    _, confident, _ = decoding.decode(sure, "sagittal", LEVELS)
+    _, doubtful, _ = decoding.decode(torn, "sagittal", LEVELS)
     assert (doubtful < 0.9 * confident).all()
 
 
@@ -68,8 +68,69 @@ def test_the_best_combination_is_the_one_that_a_search_by_hand_finds():
         return chance - 0.5 * np.minimum((steps**2).sum(1), 100).sum()
 
     best = max(itertools.product(*(range(len(peaks[0])) for peaks in found)), key=score)
-    points, _ = decoding.decode(maps, "sagittal", LEVELS)
+    points, *_ = decoding.decode(maps, "sagittal", LEVELS)
     np.testing.assert_allclose(points, [peaks[0][number] for peaks, number in zip(found, best, strict=True)])
+
+
+def answer(places, absent=(0.02,) * 5):
+    """Decode maps of a network that can answer "absent": a spot at each place, and the probability of being absent."""
+    maps = [spots((*place, 1.0)) * (1 - gone) for place, gone in zip(places, absent, strict=True)]
+    return decoding.decode(np.stack(maps, axis=-1), "sagittal", LEVELS, may_be_absent=True)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.8, 1.0, 1.3, 1.7])
+def test_a_spine_of_any_scale_is_read_whole(scale):
+    places = 128 + (COLUMN - COLUMN.mean(axis=0)) * scale
+    points, probability, absent = answer(places)
+    np.testing.assert_allclose(points, places, atol=0.3)
+    assert (absent < 0.01).all(), "the steps lead to where the levels are"
+    assert (probability > 0.4).all(), "a spot of 4 pixels has a little over half of its chance within 5"
+
+
+@pytest.mark.parametrize(("up", "gone"), [(100.0, [0, 1]), (-115.0, [3, 4]), (-400.0, [0, 1, 2, 3, 4])])
+def test_levels_that_the_image_cuts_off_are_absent(up, gone):
+    places = COLUMN - [0, up]
+    inside = [order for order in range(5) if order not in gone]
+    shown = np.where(np.isin(range(5), gone)[:, None], [[128.0, 128.0]], places)
+    absent = np.where(np.isin(range(5), gone), 0.9, 0.05)
+    points, _, found = answer(shown, absent)
+    assert (found[gone] > 0.8).all()
+    assert (found[inside] < 0.1).all()
+    np.testing.assert_allclose(points[inside], places[inside], atol=0.3)
+
+
+def test_a_level_is_not_absent_where_the_usual_step_leads_into_the_image():
+    """Alone, the map of L5/S1 would leave it open; the step from L4/L5 leads to the very place of its spot."""
+    _, _, absent = answer(COLUMN, (0.02, 0.02, 0.02, 0.02, 0.7))
+    assert absent[4] < 0.2
+    low = np.add(COLUMN, [0, 68])  # L5/S1 would be at 245, ten pixels above the edge
+    _, _, near_the_edge = answer(low, (0.02, 0.02, 0.02, 0.02, 0.7))
+    assert absent[4] < near_the_edge[4] < 0.9
+
+
+def test_no_level_is_absent_between_others_unless_the_network_is_very_sure():
+    for gone, expected in ((0.9, False), (1 - 1e-12, True)):
+        _, _, absent = answer(COLUMN, (0.02, 0.02, gone, 0.02, 0.02))
+        assert (absent[2] > 0.5) == expected
+
+
+def test_with_nothing_absent_and_the_usual_scale_the_answer_is_that_of_the_other_networks():
+    torn = [spots((*place, 0.6), (*np.add(place, [3, 31]), 0.4)) for place in COLUMN]
+    maps = np.stack(torn, axis=-1)
+    usual = decoding.decode(maps, "sagittal", LEVELS)
+    found = decoding.decode(maps, "sagittal", LEVELS, may_be_absent=True)
+    np.testing.assert_allclose(found.points, usual.points, atol=1e-9)
+    np.testing.assert_allclose(found.absent, 0, atol=1e-6)
+    assert np.isnan(usual.absent).all()
+
+
+def test_a_side_of_an_axial_image_may_be_absent_too():
+    maps = np.zeros((64, 64, 7))
+    maps[..., :5] = spots((128, 128, 1.0))[..., None]
+    maps[..., 5], maps[..., 6] = 0.97 * spots((90, 130, 1.0)), 0.2 * spots((170, 130, 1.0))
+    found = decoding.decode(maps, "axial", channels(("sagittal", "axial")), may_be_absent=True)
+    np.testing.assert_allclose(found.absent[5:], [0.03, 0.8], atol=1e-6)
+    assert found.probability[6] < 0.2
 
 
 @pytest.mark.parametrize("view", decoding.STEPS)
@@ -118,5 +179,5 @@ def test_axial_sides_are_read_one_by_one():
     maps = np.zeros((64, 64, 7))
     maps[..., :5] = spots((128, 128, 1.0))[..., None]
     maps[..., 5], maps[..., 6] = spots((150, 100, 1.0)), spots((106, 100, 1.0))
-    points, _ = decoding.decode(maps, "axial", channels(("sagittal", "axial")))
+    points, *_ = decoding.decode(maps, "axial", channels(("sagittal", "axial")))
     np.testing.assert_allclose(points[5:], [(150, 100), (106, 100)], atol=0.1)

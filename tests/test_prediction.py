@@ -17,7 +17,7 @@ from lumbar.core import paths
 from lumbar.core.errors import RunError, ScanError
 from lumbar.datasets import load
 from lumbar.exports import json_points
-from lumbar.inference import UNJUDGED
+from lumbar.inference import UNJUDGED, NetworkAnswer
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.prediction import COLUMNS, PredictionSettings, predict
@@ -58,7 +58,7 @@ def truthful(home, monkeypatch):
 
         true = [points.to_numpy() for _, points in by_picture][: len(part.images)]
         points = np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=True)])
-        return points, np.full(points.shape[:2], 0.9)
+        return NetworkAnswer(points, np.full(points.shape[:2], 0.9), np.full(points.shape[:2], np.nan))
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     return table
@@ -247,7 +247,8 @@ def test_levels_that_lie_unevenly_are_flagged_however_sure_the_network_is(home, 
     uneven = even - [[0, 0], [0, 0], [0, 28], [0, 0], [0, 0]]
 
     def answer(network, part, progress):
-        return np.stack([even, uneven])[: len(part.images)], np.full((len(part.images), 5), 0.99)
+        alike = np.ones((len(part.images), 5))
+        return NetworkAnswer(np.stack([even, uneven])[: len(part.images)], 0.99 * alike, np.nan * alike)
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     images = [home / f"phantom-2-000{number}" / "sagittal-t2" / "001.dcm" for number in (1, 2)]
@@ -257,6 +258,69 @@ def test_levels_that_lie_unevenly_are_flagged_however_sure_the_network_is(home, 
     printed = capsys.readouterr().out
     assert "1 of them: L2/L3 and L3/L4 lie unusually close together; flagged (001.dcm)" in printed
     assert "L3/L4 and L4/L5 lie unusually far apart; flagged" in printed
+
+
+@pytest.fixture
+def cut_off(home, monkeypatch):
+    """A network that answers of each image that its first two levels are absent, and of the second that all are."""
+
+    def answer(network, part, progress):
+        count = len(part.images)
+        points = np.tile(np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]]), (count, 1, 1))
+        absent = np.tile([0.97, 0.95, 0.02, 0.01, 0.01], (count, 1))
+        absent[1:] = 0.99
+        return NetworkAnswer(points, 0.99 * (1 - absent), absent)
+
+    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    return [home / f"phantom-2-000{number}" / "sagittal-t2" / "001.dcm" for number in (1, 2)]
+
+
+def test_a_level_that_an_image_does_not_show_has_no_point_in_any_format(cut_off, tmp_path, capsys):
+    places = {"--out": "points.csv", "--json": "points.json", "--coco": "coco.json", "--overlay": "drawn"}
+    places |= {"--markups": "slicer", "--structured-report": "reports"}
+    words = [text for flag, name in places.items() for text in (flag, str(tmp_path / name))]
+    assert main(["predict", *map(str, cut_off), "--weights", "flat", *words]) == 1
+    printed = capsys.readouterr()
+    assert "2 of them do not show every level; what a picture does not show has no point" in printed.out
+    assert UNJUDGED not in printed.out
+    table = pd.read_csv(tmp_path / "points.csv")
+    gone = [True, True, False, False, False] + [True] * 5
+    for column in ("x", "y", "x_mm", "y_mm", "z_mm", "confidence"):
+        assert table[column].isna().tolist() == gone
+    assert (table["absent"] > 0.5).tolist() == gone
+    assert not table["flagged"].any(), "the network is sure of what it sees and of what it does not"
+    first, second = json.loads((tmp_path / "points.json").read_text())["pictures"]
+    assert [point["x"] is None for point in first["points"] + second["points"]] == gone
+    assert first["points"][0]["absent"] == pytest.approx(0.97)
+    again = json_points.read(tmp_path / "points.json").table
+    np.testing.assert_allclose(again[["x", "y", "absent"]], table[["x", "y", "absent"]], atol=1e-3)
+    first, second = json.loads((tmp_path / "coco.json").read_text())["annotations"]
+    assert first["keypoints"][2::3] == [0, 0, 2, 2, 2]
+    assert (second["num_keypoints"], second["score"]) == (0, None)
+    (markups,) = (tmp_path / "slicer").iterdir()
+    points = json.loads(markups.read_text())["markups"][0]["controlPoints"]
+    assert [point["positionStatus"] for point in points] == ["undefined"] * 2 + ["defined"] * 3
+    assert points[0]["description"].startswith("not in this image")
+    (report,) = (tmp_path / "reports").iterdir()
+    assert [name for name in LEVELS if name in pydicom.dcmread(report).to_json()] == list(LEVELS[2:])
+    assert printed.err.count("shows none of the levels") == 2
+    assert len(list((tmp_path / "drawn").iterdir())) == 2
+    for file in ("points.csv", "points.json"):
+        assert main(["report", str(tmp_path / file), "--out", str(tmp_path / "page.html")]) == 0
+        page = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert page.count("not in the picture") == sum(gone)
+        assert "with the points L3/L4, L4/L5, L5/S1;" in page
+
+
+@pytest.mark.parametrize(("absent", "flagged"), [(0.05, False), (0.3, True), (0.8, True), (0.95, False)])
+def test_an_image_is_flagged_where_it_is_not_clear_whether_a_level_is_in_it(home, monkeypatch, absent, flagged):
+    def answer(network, part, progress):
+        points = np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]])[None]
+        return NetworkAnswer(points, np.full((1, 5), 0.99), np.array([[absent, 0.01, 0.01, 0.01, 0.01]]))
+
+    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    found = predict([home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"], PredictionSettings(weights="flat"))
+    assert found.table["flagged"].tolist() == [flagged] * 5
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     write_table(arguments.out, found.table.round(4))
     print(found)
     shown = (found.table["axial_file"] != "").sum()
-    print(f"\n{len(found.table)} levels, {shown} of them in an axial slice: {arguments.out}")
+    print(f"\n{found.table['x_mm'].notna().sum()} levels, {shown} of them in an axial slice: {arguments.out}")
     if arguments.overlay:
         from lumbar.figures.levels import levels
 

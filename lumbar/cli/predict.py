@@ -63,6 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{len(found.assumed)} of them do not state their plane and were treated as sagittal; see --view")
     for remark, concerned in found.remarks.items():
         print(f"{len(concerned)} of them: {remark} ({concerned[0].name}{', …' if len(concerned) > 1 else ''})")
+    absent = found.table.loc[found.table["absent"] > 0.5, "image"].nunique()
+    if absent:
+        print(f"{absent} of them do not show every level; what a picture does not show has no point")
     if not found.judged:
         print(UNJUDGED)
     flagged = found.table.loc[found.table["flagged"].eq(True), "image"].nunique()

@@ -20,7 +20,7 @@
           "warnings": [],                         what the reader repaired
           "points": [
             {"level": "L1/L2", "side": null, "x": 166.1, "y": 63.4,
-             "x_mm": 2.1, "y_mm": 15.0, "z_mm": 70.3, "confidence": 0.99}
+             "x_mm": 2.1, "y_mm": 15.0, "z_mm": 70.3, "confidence": 0.99, "absent": 0.01}
           ]
         }
       ],
@@ -47,14 +47,15 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "lumbar points", 1
 
-NUMBERS = ("x", "y", "x_mm", "y_mm", "z_mm", "confidence")
-"""The numbers of a point, as in the table of points."""
+NUMBERS = ("x", "y", "x_mm", "y_mm", "z_mm", "confidence", "absent")
+"""The numbers of a point, as in the table of points; files of the first release lack the last one."""
 
 UNITS = {
     "x, y": "pixels of the picture as stored in its file; the centre of the first pixel is (0, 0)",
     "x_mm, y_mm, z_mm": "millimetres in the patient (DICOM coordinates: towards left, back and head)",
     "pixel_width, pixel_height": "millimetres between the centres of neighbouring columns and rows",
     "confidence": "probability that the point is within 5 pixels of the true point, on a grid of 256×256 pixels",
+    "absent": "probability that the picture does not show the level; then it has no point",
 }
 
 
@@ -154,7 +155,8 @@ def _predictions(content: dict[str, Any]) -> Predictions:
         rows += [
             common
             | {name: str(point[name] or "") for name in ("level", "side")}
-            | {name: float("nan") if point[name] is None else float(point[name]) for name in NUMBERS}
+            | {name: float("nan") if point[name] is None else float(point[name]) for name in NUMBERS[:-1]}
+            | {"absent": float("nan") if point.get("absent") is None else float(point["absent"])}
             for point in each["points"]
         ]
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float) | {"frame": "Int64"})

@@ -43,6 +43,9 @@ def write(found: Predictions, folder: Path) -> Written:
         folder.mkdir(parents=True, exist_ok=True)
     files, skipped = [], []
     for name, image, points in by_picture(found.table):
+        if points["x"].isna().all():
+            skipped.append(ScanError("no markups: the picture shows none of the levels", file=image))
+            continue
         if points[MM].isna().all(axis=None):
             skipped.append(
                 ScanError(
@@ -86,12 +89,13 @@ def content(name: str, points: pd.DataFrame, found: Predictions) -> dict[str, An
 
 def _control_point(order: int, row: dict[str, Any], description: str) -> dict[str, Any]:
     confidence = "unknown" if row["confidence"] != row["confidence"] else f"{row['confidence']:.2f}"
+    about = "not in this image" if row["absent"] > 0.5 else f"confidence {confidence}"
     position = [number(row[axis]) for axis in MM]
     known = None not in position
     return {
         "id": str(order),
         "label": row["level"] or row["side"],
-        "description": f"confidence {confidence}; {description}",
+        "description": f"{about}; {description}",
         **({"position": position} if known else {}),
         "positionStatus": "defined" if known else "undefined",
     }

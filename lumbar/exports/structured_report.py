@@ -94,7 +94,10 @@ def write(found: Predictions, folder: Path) -> Written:
     series: dict[str, str] = defaultdict(lambda: generate_uid(prefix=None))
     files, skipped = [], []
     for order, (name, image, points) in enumerate(by_picture(found.table), start=1):
+        points = points.dropna(subset=["x", "y"])
         try:
+            if points.empty:
+                raise ScanError("no structured report: the picture shows none of the levels", file=image)
             source = _source(Path(image))
             report = document(source, points, found, series[source.StudyInstanceUID], order)
             file = folder / f"{name}.dcm"

@@ -64,6 +64,8 @@ def levels(table: pd.DataFrame) -> Drawing:
         cut = _segment(sagittal, axials[row.level]) if row.level in axials else None
         if cut is not None:
             main.plot(*shown.points(cut).T, color=colour(row.level), linewidth=1.4, alpha=0.9)
+        if pd.isna(row.sagittal_x):
+            continue
         point = shown.points([row.sagittal_x, row.sagittal_y])
         mark_points(main, point[None], [row.level])
         _label(main, row.level, point)
@@ -72,10 +74,11 @@ def levels(table: pd.DataFrame) -> Drawing:
         _axial(figure.add_subplot(grid[place]), row, axials.get(row.level))
     flagged = _flagged(rows)
     _key(figure.add_subplot(grid[2, 2]), flagged)
+    here = [row.level for row in rows if pd.notna(row.sagittal_x)]
     named = [f"{row.level} {row.distance_mm:.1f} mm away" for row in rows if row.level in axials]
     absent = [row.level for row in rows if row.level not in axials]
     figure.alt = (
-        f"The {kind} slice with the points of {join_words(row.level for row in rows)} from the head down, and "
+        f"The {kind} slice with the points of {join_words(here) if here else 'no level'} from the head down, and "
         f"the axial slices nearest to them ({join_words(named)})"
         + (f"; no axial slice shows {join_words(absent)}" if absent else "")
         + f". {flagged}".rstrip()

@@ -78,7 +78,8 @@ class Card:
         view: Plane of the image.
         flagged: Whether its points must be checked before they are used; None if the network could not judge.
         remarks: Remarks on the image, in sentences.
-        points: For each point its name, x, y, mm (x, y, z, or None) and confidence; unknown values are None.
+        points: For each point its name, x, y, mm (x, y, z, or None), confidence and whether it is absent; unknown
+            values are None.
         picture: The image on the page; None if it is not shown.
         marks: The points on the image.
     """
@@ -133,7 +134,9 @@ def _read(file: Path) -> tuple[pd.DataFrame, dict[str, Picture], dict[str, Any]]
 
 
 def _read_table(file: Path) -> pd.DataFrame:
-    table = read_csv(file, text=("image", "view", "level", "side", "flagged"), numbers=json_points.NUMBERS)
+    numbers = [name for name in json_points.NUMBERS if name != "absent"]  # the first release did not write it
+    table = read_csv(file, text=("image", "view", "level", "side", "flagged"), numbers=tuple(numbers))
+    table["absent"] = pd.to_numeric(table["absent"], errors="coerce") if "absent" in table else np.nan
     try:
         table = table.astype(dict.fromkeys(json_points.NUMBERS, float))
     except ValueError as error:
@@ -200,7 +203,8 @@ def _plot(scan: Scan, points: pd.DataFrame) -> tuple[Embedded, list[Mark]]:
     spacing = {"pixel_width": scan.pixel_width or 1, "pixel_height": scan.pixel_height or 1}
     to_page = Affine.letterbox(width, height, SIDE, **spacing)
     names = row_channels(points)
-    alt = f"{points['view'].iloc[0]} picture with the points {', '.join(names)}; the table gives their coordinates"
+    there = ", ".join(names[points["x"].notna()]) or "none: it shows no level"
+    alt = f"{points['view'].iloc[0]} picture with the points {there}; the table gives their coordinates"
     positions = to_page.points(points[["x", "y"]])
     marks = [
         Mark(name, round(x, 2), round(y, 2), colour(name), SHAPES[marker(name)], _crowded(x, y, positions))
@@ -222,5 +226,5 @@ def _rows(points: pd.DataFrame) -> list[dict[str, Any]]:
     for name, row in zip(row_channels(points), points.to_dict("records"), strict=True):
         mm = [number(row[axis]) for axis in ("x_mm", "y_mm", "z_mm")]
         position = {"x": number(row["x"]), "y": number(row["y"]), "mm": None if None in mm else mm}
-        rows.append({"name": name, **position, "confidence": number(row["confidence"])})
+        rows.append({"name": name, **position, "confidence": number(row["confidence"]), "absent": row["absent"] > 0.5})
     return rows

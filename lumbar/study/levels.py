@@ -74,16 +74,16 @@ def find_axial_slice(
     """
     comparable = [stack for stack in stacks if frame_of_reference and stack.frame_of_reference == frame_of_reference]
     if not comparable:
-        return _nowhere(_why_not_comparable(frame_of_reference, stacks))
+        return nowhere(_why_not_comparable(frame_of_reference, stacks))
     places = [(stack, _nearest(point_mm, direction, stack)) for stack in comparable]
     seen = [(stack, place) for stack, place in places if place is not None]
     if not seen:
-        return _nowhere("the point lies outside the pictures of all axial slices")
+        return nowhere("the point lies outside the pictures of all axial slices")
     near = [(stack, place) for stack, place in seen if place.distance_mm <= stack.reach]
     if not near:
         stack, place = min(seen, key=lambda pair: pair[1].distance_mm)
         allowed = f"within {stack.reach:.1f} mm" if stack.reach else "known to be thick enough"
-        return _nowhere(f"no axial slice {allowed}; the nearest lies {place.distance_mm:.1f} mm away")
+        return nowhere(f"no axial slice {allowed}; the nearest lies {place.distance_mm:.1f} mm away")
     containing = [(stack, place) for stack, place in near if _contains(stack, place)] or near
     best = np.nanmin([place.angle_degrees for _, place in containing] + [90.0])
     aligned = [pair for pair in containing if not pair[1].angle_degrees > best + ALIKE_DEGREES]
@@ -122,5 +122,6 @@ def _why_not_comparable(frame_of_reference: str, stacks: Sequence[Stack]) -> str
     return "the axial slices have another frame of reference, or none, so the point cannot be mapped to them"
 
 
-def _nowhere(remark: str) -> AxialPlace:
+def nowhere(remark: str) -> AxialPlace:
+    """Return the place of a point that no axial slice shows, and why."""
     return AxialPlace(None, np.nan, np.nan, np.nan, np.nan, remark)

@@ -18,14 +18,14 @@ from lumbar.inference import UNJUDGED
 from lumbar.runs.settings import LocateSettings
 from lumbar.study import plausibility
 from lumbar.study.frames import ASSUMED, is_assumed
-from lumbar.study.levels import find_axial_slice, spine_directions
+from lumbar.study.levels import find_axial_slice, nowhere, spine_directions
 from lumbar.study.reading import Study, read_study, reasons, unreadable
 from lumbar.study.sagittal import ONLY_SLICE, Midsagittal, find_midsagittal
 from lumbar.study.series import Series
 from lumbar.study.stacks import Stack
 
 COLUMNS = (
-    *("level", "x_mm", "y_mm", "z_mm", "confidence", "flagged"),
+    *("level", "x_mm", "y_mm", "z_mm", "confidence", "absent", "flagged"),
     *("sagittal_file", "sagittal_frame", "sagittal_x", "sagittal_y"),
     *("axial_file", "axial_frame", "axial_x", "axial_y", "distance_mm", "angle_degrees", "remark"),
 )
@@ -37,13 +37,14 @@ class Located:
     """The levels found in a study.
 
     Args:
-        table: One row per level, from the head down. Its columns: level; x_mm, y_mm, z_mm (patient coordinates, LPS);
-            confidence (see `lumbar.inference.ScanPoints`); flagged (whether the point needs checking; missing
-            where nothing judged it); sagittal_file, sagittal_frame (from 0), sagittal_x, sagittal_y (native pixels, the
-            centre of the first pixel is 0);
-            axial_file, axial_frame, axial_x, axial_y (the same for the axial slice that shows the level; empty and NaN
-            if there is none); distance_mm (distance of the point from the plane of that slice); angle_degrees (angle
-            between that slice and the plane perpendicular to the line of points; 0 for a slice along the disc); remark.
+        table: One row per level, from the head down. Its columns: level; x_mm, y_mm, z_mm (patient coordinates, LPS;
+            NaN for a level that the sagittal slice does not show); confidence (see `lumbar.inference.ScanPoints`);
+            absent (probability that the slice does not show the level; NaN from a network that cannot tell); flagged
+            (whether the point needs checking; missing where nothing judged it); sagittal_file, sagittal_frame (from 0),
+            sagittal_x, sagittal_y (native pixels, the centre of the first pixel is 0); axial_file, axial_frame,
+            axial_x, axial_y (the same for the axial slice that shows the level; empty and NaN if there is none);
+            distance_mm (distance of the point from the plane of that slice); angle_degrees (angle between that slice
+            and the plane perpendicular to the line of points; 0 for a slice along the disc); remark.
         study: The series of the study, and their irregularities.
         middle: The mid-sagittal slice with its points.
         notes: What a reader should know in addition to the table, in plain sentences.
@@ -127,7 +128,7 @@ def _preference(middle: Midsagittal, axial: Sequence[Stack]) -> tuple:
     """
     reference = middle.stack.frame_of_reference
     mapped = bool(reference) and any(stack.frame_of_reference == reference for stack in axial)
-    confidence = float(middle.points.confidence.mean())
+    confidence = float(np.nan_to_num(middle.points.confidence).mean())
     return not mapped, middle.alone, bool(middle.points.flagged), -_echo_time(middle.stack), -confidence
 
 
@@ -138,7 +139,12 @@ def _table(
     xyz = middle.xyz_mm
     reference = middle.stack.frame_of_reference
     directions = spine_directions(xyz)
-    places = [find_axial_slice(point, along, reference, axial) for point, along in zip(xyz, directions, strict=True)]
+    places = [
+        nowhere("the sagittal slice does not show this level")
+        if np.isnan(point).any()
+        else find_axial_slice(point, along, reference, axial)
+        for point, along in zip(xyz, directions, strict=True)
+    ]
     doubts, notes = plausibility.find_doubts(middle, others)
     for doubt, place in zip(doubts, places, strict=True):
         if middle.alone:
@@ -152,7 +158,8 @@ def _table(
         rows.append(
             {
                 **{"level": level, "x_mm": xyz[n, 0], "y_mm": xyz[n, 1], "z_mm": xyz[n, 2]},
-                **{"confidence": found.confidence[n], "flagged": True if doubts[n] else found.flagged},
+                **{"confidence": found.confidence[n], "absent": found.absent[n]},
+                "flagged": True if doubts[n] else found.flagged,
                 **_in_slice("sagittal", middle.slice, *found.xy_native[n]),
                 **_in_slice("axial", place.slice, place.x, place.y),
                 **{"distance_mm": place.distance_mm, "angle_degrees": place.angle_degrees},
@@ -160,7 +167,7 @@ def _table(
             }
         )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    if np.isnan(found.confidence).all():
+    if np.isnan(found.probability).all():
         table = table.astype({"flagged": "boolean"})
         notes.append(UNJUDGED)
     return table.astype({"sagittal_frame": "Int64", "axial_frame": "Int64"}), notes
@@ -173,6 +180,8 @@ def _in_slice(name: str, header: SliceHeader | None, x: float, y: float) -> dict
 
 
 def _in_words(row: Any) -> str:
+    if row.x_mm != row.x_mm:
+        return f"{row.level}: absent" + (", FLAGGED" if pd.notna(row.flagged) and row.flagged else "")
     text = f"{row.level}: ({row.x_mm:.1f}, {row.y_mm:.1f}, {row.z_mm:.1f}) mm"
     text += f", confidence {row.confidence:.2f}" if row.confidence == row.confidence else ", confidence unknown"
     text += ", FLAGGED" if pd.notna(row.flagged) and row.flagged else ""

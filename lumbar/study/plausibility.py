@@ -30,7 +30,7 @@ def find_doubts(middle: Midsagittal, others: Sequence[Midsagittal]) -> tuple[lis
     found: list[list[str]] = [[] for _ in LEVELS]
     steps = np.linalg.norm(np.diff(xyz, axis=0), axis=1)
     for number, (step, fall) in enumerate(zip(steps, -np.diff(xyz[:, 2]), strict=True)):
-        if not STEPS_MM[0] <= step <= STEPS_MM[1] or fall <= 0:
+        if step < STEPS_MM[0] or step > STEPS_MM[1] or fall <= 0:
             way = "lies above" if fall <= 0 else f"lies {step:.0f} mm from"
             found[number + 1].append(f"{LEVELS[number + 1]} {way} {LEVELS[number]}, which is not plausible")
     notes = []
@@ -42,13 +42,19 @@ def find_doubts(middle: Midsagittal, others: Sequence[Midsagittal]) -> tuple[lis
             notes.append(f"The points of {other.name} are not compared: the network is not confident of them.")
             continue
         apart = _apart(xyz, other.xyz_mm, middle.stack.normal)
-        notes.append(f"The points of {other.name} lie {apart.min():.1f} to {apart.max():.1f} mm from these.")
+        if np.isnan(apart).all():
+            notes.append(f"{other.name} shows none of these levels.")
+            continue
+        notes.append(f"The points of {other.name} lie {np.nanmin(apart):.1f} to {np.nanmax(apart):.1f} mm from these.")
         for number in np.flatnonzero(apart > DISAGREEMENT_MM):
             found[number].append(f"{other.name} puts it {apart[number]:.0f} mm away")
     return found, notes
 
 
 def _apart(one: np.ndarray, other: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Return distances within the sagittal plane, mm, shape (5,), because the slices may not lie at the same depth."""
+    """Return distances within the sagittal plane, mm, shape (5,), because the slices may not lie at the same depth.
+
+    They are NaN where one of the two slices does not show the level.
+    """
     difference = other - one
     return np.linalg.norm(difference - (difference @ normal)[:, None] * normal, axis=1)

@@ -148,9 +148,9 @@ numbers = st.one_of(st.just(math.nan), st.floats(-1e4, 1e4).map(lambda value: ro
 
 
 @settings(max_examples=50)
-@given(values=st.lists(numbers, min_size=6, max_size=6), flagged=st.booleans(), image=st.text(min_size=1))
+@given(values=st.lists(numbers, min_size=7, max_size=7), flagged=st.booleans(), image=st.text(min_size=1))
 def test_any_point_is_read_as_it_was_written(tmp_path_factory, values, flagged, image):
-    row = dict(zip(("x", "y", *MM, "confidence"), values, strict=True))
+    row = dict(zip(("x", "y", *MM, "confidence", "absent"), values, strict=True))
     row |= {"image": image, "view": "sagittal", "level": "L3/L4", "side": "", "flagged": flagged}
     table = pd.DataFrame([row], columns=list(COLUMNS)).astype({"frame": "Int64"})
     held = json_points.content(Predictions(table, (), (Picture(image, "sagittal", 9, 9),), "n", False))

@@ -18,7 +18,8 @@ def _quick(request, monkeypatch):
 
     def answer(network, part, progress):
         shape = len(part.images), len(part.channels)
-        return np.full((*shape, 2), (SIZE - 1) / 2), np.full(shape, 0.9)
+        points = np.full((*shape, 2), (SIZE - 1) / 2)
+        return inference.NetworkAnswer(points, np.full(shape, 0.9), np.full(shape, np.nan))
 
     if request.node.callspec.params["case"].family != "network":
         for module in (inference, orientation):

@@ -313,8 +313,9 @@ def stack_of(offsets, middle, monkeypatch):
     probability = 1 / (1 + np.exp(-odds))
 
     def find_points(network, scans, progress):
+        alike = [[np.full(5, probability[each])] * 2 for each in scans]
         return SimpleNamespace(
-            points=[ScanPoints(LEVELS, np.zeros((5, 2)), *[np.full(5, probability[each])] * 2, False) for each in scans]
+            points=[ScanPoints(LEVELS, np.zeros((5, 2)), *each, np.full(5, np.nan), False) for each in alike]
         )
 
     monkeypatch.setattr(sagittal, "find_points", find_points)
@@ -373,7 +374,7 @@ def middle_with(points, reference="2.25.1", name="a", flagged=False):
 
         slices = (SimpleNamespace(plane=SimpleNamespace(to_patient=lambda _: points)),)
 
-    found = ScanPoints(LEVELS, np.zeros((5, 2)), np.ones(5), np.ones(5), flagged)
+    found = ScanPoints(LEVELS, np.zeros((5, 2)), np.ones(5), np.ones(5), np.full(5, np.nan), flagged)
     return Midsagittal(SimpleNamespace(name=name), Named(), 0, found, "")
 
 
@@ -411,7 +412,8 @@ def test_a_network_without_confidence_judges_no_level_and_that_is_said(patient, 
     def answer(network, part, progress):
         points = np.full((len(part.images), len(part.channels), 2), 128.0)
         points[:, :5] = levels
-        return points, np.full(points.shape[:2], np.nan)
+        unknown = np.full(points.shape[:2], np.nan)
+        return inference.NetworkAnswer(points, unknown, unknown)
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     found = locate([patient], progress=False)
@@ -424,6 +426,30 @@ def test_a_network_without_confidence_judges_no_level_and_that_is_said(patient, 
     assert found.table["remark"].str.contains("not plausible").tolist() == [False, False, True, False, False]
     assert "L2/L3 and L3/L4 lie unusually close together; flagged." in found.notes
     assert found.notes.count(UNJUDGED) == 1
+
+
+def test_a_level_that_the_sagittal_slice_does_not_show_is_absent(patient, monkeypatch, tmp_path, capsys):
+    levels = np.stack([np.full(5, 120.0), 60 + 30.0 * np.arange(5)], axis=-1)
+
+    def answer(network, part, progress):
+        points = np.full((len(part.images), len(part.channels), 2), 128.0)
+        points[:, :5] = levels
+        absent = np.full(points.shape[:2], 0.01)
+        absent[:, 4] = 0.99
+        return inference.NetworkAnswer(points, np.where(absent > 0.5, 0.01, 0.98), absent)
+
+    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    words = ["locate", patient, "--out", tmp_path / "levels.csv", "--overlay", tmp_path / "overlay"]
+    assert main(list(map(str, words))) == 0
+    printed = capsys.readouterr().out
+    assert "L5/S1: absent" in printed
+    assert "4 levels, " in printed
+    table = pd.read_csv(tmp_path / "levels.csv")
+    assert table[["x_mm", "sagittal_x", "axial_x", "confidence"]].isna().all(axis=1).tolist() == [False] * 4 + [True]
+    assert table["axial_file"].isna()[4]
+    assert table["absent"].round(2).tolist() == [0.01] * 4 + [0.99]
+    described = Image.open(tmp_path / "overlay" / "levels.png").text["Description"]
+    assert "the points of L1/L2, L2/L3, L3/L4 and L4/L5 from the head down" in described
 
 
 def test_header_and_study_agree_on_the_plane(patient):

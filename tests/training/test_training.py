@@ -226,9 +226,26 @@ def test_the_heatmap_network_is_reproducible_and_gives_points_and_probabilities(
     run, again = (train(replace(settings, name=name), progress=False) for name in ("maps", "maps-again"))
     assert_same(run, again)
     test = prepared_parts(settings, progress=False)["test"]
-    points, probability = inference.predict_with_probability(run / "best.keras", test, progress=False)
+    points, probability, absent = inference.predict_with_probability(run / "best.keras", test, progress=False)
     assert points.shape == test.points.shape
     assert ((probability > 0) & (probability <= 1)).all()
+    assert np.isnan(absent).all(), "this network always answers every level"
+
+
+def test_a_network_learns_what_is_absent_and_may_start_from_one_that_cannot_tell(small):
+    train(replace(small, model="heatmap", dropout=0.0, epochs=1, name="plain"), progress=False)
+    settings = replace(small, model="heatmap", dropout=0.0, epochs=2, absent=True, field_of_view=0.7, weights="plain")
+    run, again = (train(replace(settings, name=name), progress=False) for name in ("absent", "absent-again"))
+    assert_same(run, again)
+    test = prepared_parts(settings, progress=False)["test"]
+    points, probability, absent = inference.predict_with_probability(run / "best.keras", test, progress=False)
+    assert points.shape == test.points.shape
+    assert ((absent >= 0) & (absent <= 1)).all()
+    assert (probability <= 1 - absent + 1e-6).all()
+    with pytest.raises(RunError, match="another architecture"):
+        train(replace(settings, absent=False, weights="absent", name="back"), progress=False)
+    with pytest.raises(SettingsError, match="only a network that answers with heatmaps"):
+        train(replace(small, absent=True), progress=False)
 
 
 def two_sources(folder: Path) -> tuple[Path, Path]:
