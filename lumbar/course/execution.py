@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lumbar.core.paths import REPOSITORY
 from lumbar.course.notebook import KERNEL
 from lumbar.storage.files import atomic_write
 
@@ -94,7 +95,7 @@ def execute(
                 language=KERNEL["language"],
                 progress_bar=progress,
                 folder=str(folder),
-                environment=dict(os.environ if environment is None else environment),
+                environment=_with_this_package(os.environ if environment is None else environment),
             )
         except papermill.PapermillExecutionError as failure:
             error = " ".join(f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}".split()).rstrip(":")
@@ -105,6 +106,12 @@ def execute(
     with atomic_write(target.with_suffix(".html")) as page:
         page.write_text(as_page(notebook, target.stem), encoding="utf-8")
     return Executed(source.stem, not error, minutes, recorded(notebook), error)
+
+
+def _with_this_package(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which a process in any folder imports this very package, installed or not."""
+    paths = [str(REPOSITORY), environment.get("PYTHONPATH")]
+    return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _literal(path: Path) -> str:

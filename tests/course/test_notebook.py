@@ -2,12 +2,14 @@
 
 import copy
 import json
+import os
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from lumbar.core.errors import SettingsError
+from lumbar.core.paths import REPOSITORY
 from lumbar.course.execution import execute
 from lumbar.course.notebook import KERNEL, offered_parameters, read_notebook
 from lumbar.course.runner import find
@@ -45,6 +47,19 @@ def test_it_is_executed_and_then_names_its_kernel(tmp_path, metadata):
     executed = json.loads((tmp_path / "out {NUMBER}.ipynb").read_text())
     assert executed["metadata"]["kernelspec"] == KERNEL | metadata.get("kernelspec", {})
     assert (tmp_path / "out {NUMBER}.html").is_file()
+
+
+@pytest.mark.slow
+def test_it_finds_the_package_though_it_is_not_installed(tmp_path):
+    """After `pip install -r requirements.txt` only the checkout, where the command runs, has the package."""
+    code = "import os\nfrom lumbar.course import exercises\nexercises.record(path=os.environ['PYTHONPATH'])"
+    path = tmp_path / "where.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(code)]), path)
+    for given, expected in ((None, [str(REPOSITORY)]), ("mine", [str(REPOSITORY), "mine"])):
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        environment |= {"PYTHONPATH": given} if given else {}
+        done = execute(path, tmp_path / "done.ipynb", {}, folder=tmp_path, environment=environment, progress=False)
+        assert done.recorded["path"].split(os.pathsep) == expected
 
 
 @pytest.mark.parametrize("metadata", [{"language_info": {"name": "R"}}, {"kernelspec": {"language": "julia"}}])
