@@ -249,7 +249,7 @@ def heatmaps(model: keras.Model) -> keras.Model:
         probability that the point is in the image if the network can answer that it is absent.
     """
     if knows_absent(model):
-        return keras.Model(model.input, layers.Activation("exponential")(model.output))
+        return keras.Model(model.input, layers.Activation("exponential", name="probability")(model.output))
     height, width, channels = model.output.shape[1:]
     probabilities = layers.Softmax(axis=1)(layers.Reshape((height * width, channels))(model.output))
     return keras.Model(model.input, layers.Reshape((height, width, channels))(probabilities))

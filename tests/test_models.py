@@ -6,6 +6,7 @@ import pytest
 from lumbar import inference, layers, models
 from lumbar.core.backend import keras
 from lumbar.core.errors import RunError
+from lumbar.weights import safe_loading
 
 DRAWING = ("heatmap", "transfer")
 """Networks that answer with maps."""
@@ -121,6 +122,21 @@ def test_the_maps_behind_the_points():
     maps = np.asarray(models.heatmaps(model)(pictures))
     assert maps.shape == (2, 64, 64, 5)
     np.testing.assert_allclose(maps.sum((1, 2)), 1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["heatmap", "transfer"])
+def test_the_maps_of_a_network_that_knows_absent_points_add_up_to_less_than_one(name, tmp_path):
+    model = models.build(name, 5, absent=True, width=4)
+    model.save(tmp_path / "n.keras")
+    keras.backend.clear_session()  # as in the process that loads it, layers are named from the beginning
+    loaded = safe_loading.load(tmp_path / "n.keras")
+    assert models.knows_absent(loaded)
+    pictures = np.random.default_rng(0).random((2, 256, 256, 1)).astype(np.float32)
+    answering = models.heatmaps(inference.fold_for_inference(loaded))
+    maps = keras.ops.convert_to_numpy(answering(pictures))
+    assert maps.min() >= 0
+    assert ((maps.sum(axis=(1, 2)) > 0) & (maps.sum(axis=(1, 2)) < 1)).all()
+    assert not models.knows_absent(models.build(name, 5, width=4))
 
 
 def test_a_closed_gate_lets_no_gradient_back_and_the_same_values_on():
