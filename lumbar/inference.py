@@ -190,7 +190,7 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
         gone = absent > 0.5
         points = np.where(gone[:, None], np.nan, answer.points[number, here])
         confidence = np.where(gone, np.nan, network.confidence(probability))
-        unsure = (confidence < network.doubtful) | (np.abs(absent - 0.5) < 0.5 - UNDECIDED)
+        unsure = (confidence < network.doubtful) | undecided(absent)
         uneven = uneven_gaps(points) if names == landmarks.LEVELS else ()
         doubts = (*network.unfamiliar(scan.modality), *uneven)
         found.append(
@@ -205,6 +205,11 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
             )
         )
     return Answers(tuple(found), prepared, answer.probability)
+
+
+def undecided(absent: np.ndarray) -> np.ndarray:
+    """Return for which probabilities of being absent it is not clear whether a point is; NaN gives False."""
+    return np.abs(absent - 0.5) < 0.5 - UNDECIDED
 
 
 def fold_for_inference(model: keras.Model) -> keras.Model:

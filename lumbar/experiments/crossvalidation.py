@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from lumbar.core.errors import SettingsError
 from lumbar.core.schema import to_dict
 from lumbar.decoding import NEAR_PIXELS
 from lumbar.evaluation import points_table
+from lumbar.experiments import cut_off
 from lumbar.inference import predict_with_probability
 from lumbar.landmarks import image_names, row_channels
 from lumbar.preprocess import Prepared, concatenate
-from lumbar.reports.tables import comparison
+from lumbar.reports.tables import comparison, cut_off_table
 from lumbar.runs.settings import CrossvalidationSettings, TrainingSettings
 from lumbar.storage.files import write_json, write_table
 from lumbar.training import prepared_parts, train
@@ -48,7 +50,8 @@ class Crossvalidation:
     points: pd.DataFrame
 
     def __str__(self) -> str:
-        return comparison(self.metrics["networks"])
+        networks = self.metrics["networks"]
+        return "\n\n".join(filter(None, [comparison(networks), cut_off_table(networks)]))
 
 
 def crossvalidate(
@@ -79,7 +82,7 @@ def crossvalidate(
         )
     folder = paths.runs() / settings.name
     others = {name: weights.find(name) for name in settings.also}
-    tables, parts = [], []
+    tables, parts, cuts = [], [], []
     for fold in range(1, training.folds + 1):
         of_fold = replace(training, fold=fold, name=f"{settings.name}/fold-{fold}")
         run = train(of_fold, progress=progress)
@@ -90,19 +93,39 @@ def crossvalidate(
             points, probabilities, _ = predict_with_probability(file, part, progress=False)
             errors = metrics.errors(part.points, points, part.mm_per_pixel, part.index["view"], part.channels)
             tables.append(_rows(part, points, probabilities, errors).assign(network=name, fold=fold))
+            cuts += [each.assign(network=name) for each in _cut_off(file, part)]
         if progress:
             print(f"fold {fold} of {training.folds} finished", file=sys.stderr)
     points = pd.concat(tables, ignore_index=True)
-    results = {
-        "networks": {name: _numbers(table) for name, table in points.groupby("network", sort=False)},
-        "training": to_dict(training),
-    }
+    networks = {name: _numbers(table) for name, table in points.groupby("network", sort=False)}
+    if cuts:
+        _add_cut_off(networks, pd.concat(cuts, ignore_index=True))
+    results = {"networks": networks, "training": to_dict(training)}
     write_table(folder / "points.csv", points.round(4))
     write_json(folder / "metrics.json", results)
     _plot(folder, points, concatenate(parts))
     if settings.publish is not None:
         write_table(settings.publish, _anonymous(points, results["networks"]))
     return Crossvalidation(folder, results, points)
+
+
+def _cut_off(network: Path, part: Prepared) -> Iterator[pd.DataFrame]:
+    """Yield the judgements of a network's answers to images of the five levels cut off, see `cut_off.judged`."""
+    part = part.select(part.index["view"].ne("axial").to_numpy())
+    for cut in cut_off.CUTS if len(part.images) else ():
+        shown = cut_off.cut_off(part, cut)
+        if len(shown.images):
+            answer = predict_with_probability(network, shown, progress=False)
+            yield cut_off.judged(shown, answer).assign(cut=cut)
+
+
+def _add_cut_off(networks: dict[str, dict[str, Any]], rows: pd.DataFrame) -> None:
+    """Add to each network with a confidence how it answers for images that are cut off."""
+    for name, numbers in networks.items():
+        if "confidence" in numbers:
+            limit = numbers["confidence"]["doubtful_probability"]
+            of = rows[rows["network"] == name]
+            numbers["cut_off"] = {cut: cut_off.summary(each, limit) for cut, each in of.groupby("cut", sort=False)}
 
 
 def _anonymous(points: pd.DataFrame, networks: dict[str, Any]) -> pd.DataFrame:

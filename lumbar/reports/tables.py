@@ -79,6 +79,27 @@ def comparison(networks: dict[str, dict[str, Any]]) -> str:
     )
 
 
+def cut_off_table(networks: dict[str, dict[str, Any]]) -> str:
+    """Return a table of how networks answer for images that are cut off, as text; "" if none was measured.
+
+    Args:
+        networks: Name → numbers, with cut_off: cut → numbers of `lumbar.experiments.cut_off.summary`.
+    """
+    rows = [
+        ("", "picture", "pictures", "wrong", "wrong, not flagged", "flagged,"),
+        ("", "cut off", "", "", "share [95 %]", "though right"),
+    ]
+    for name, numbers in networks.items():
+        for cut, found in numbers.get("cut_off", {}).items():
+            bounds = found["wrong_unflagged_95"]
+            between = f" [{', '.join(f'{100 * bound:.1f}' for bound in bounds)}]" if bounds else ""
+            counts = (str(found["images"]), str(found["wrong"]))
+            silent = f"{_percent(found['wrong_unflagged'])}{between}"
+            rows.append((name, cut, *counts, silent, _percent(found["right_flagged"])))
+            name = ""
+    return _aligned(rows) if len(rows) > 2 else ""
+
+
 def opening(metrics: dict[str, Any]) -> list[str]:
     """Return the lines above the table: the network, the images, and how far the numbers can be trusted."""
     network = metrics["network"]

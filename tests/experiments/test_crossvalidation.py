@@ -68,8 +68,17 @@ def test_it_plots_coverage_and_the_worst_cases(found):
     assert plotted == {"coverage.png", "worst_cases_this_training.png", "worst_cases_other.png"}
 
 
+def test_it_tells_how_images_that_are_cut_off_are_answered(found):
+    for numbers in found.metrics["networks"].values():
+        assert list(numbers["cut_off"]) == ["whole", "above L5/S1", "just below L5/S1", "below L1/L2"]
+        above = numbers["cut_off"]["above L5/S1"]
+        assert above["wrong"] == above["images"] == numbers["images"], "these networks answer every level"
+        assert 0 <= above["wrong_unflagged"] <= 1
+
+
 def test_printed_it_is_a_table_with_a_row_for_each_network(found):
     text = str(found)
+    assert "wrong, not flagged" in text
     assert "this training" in text
     assert "other" in text
     assert "had not seen the patient" in text
