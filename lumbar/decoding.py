@@ -181,35 +181,39 @@ def _best_row(
     counts = [len(masses) for _, masses, _ in found]
     # The last choice of each level is to be absent.
     choices = np.stack(np.meshgrid(*(np.arange(count + 1) for count in counts), indexing="ij"), -1).reshape(-1, 5)
-    here = choices < counts
-    places = np.stack(
-        [np.vstack([peaks, [np.nan, np.nan]])[choices[:, n]] for n, (peaks, _, _) in enumerate(found)], axis=1
-    )
     masses = [np.append(masses, max(gone, 1e-12)) for (_, masses, _), gone in zip(found, absent, strict=True)]
-    score = sum(np.log(each)[choices[:, n]] for n, each in enumerate(masses))
-    means, spreads = (np.array(numbers) for numbers in STEPS[view])
-    steps, both = np.nan_to_num(np.diff(places, axis=1)), here[:, 1:] & here[:, :-1]
-    along = (both * (steps * means).sum(-1)).sum(1) / np.maximum((both * np.square(means).sum(-1)).sum(1), 1)
-    scale = np.where(both.any(1), np.clip(along, *SCALES), 1.0)[:, None, None]
-    off = np.square((steps - scale * means) / (scale * spreads)).sum(-1)
-    score = (
-        score - 0.5 * (both * np.minimum(off, 100.0)).sum(1) - 0.5 * np.square(np.log(scale[:, 0, 0]) / SCALE_SPREAD)
-    )
-    score = score + BROKEN_ROW * ((np.diff(here, axis=1, prepend=False, append=False).sum(1)) > 2)
-    for order in range(4):
-        for known, gone, sign in ((order, order + 1, 1), (order + 1, order, -1)):
-            expected = places[:, known] + sign * scale[:, 0] * means[order]
-            leads_out = _log_outside(expected, scale[:, 0] * spreads[order])
-            score = score + np.where(here[:, known] & ~here[:, gone], leads_out, 0.0)
+    places = [np.vstack([positions, [np.nan, np.nan]]) for positions, _, _ in found]
+    score = sum(np.log(each)[choices[:, order]] for order, each in enumerate(masses))
+    score = score + _how_common(np.stack([each[choices[:, order]] for order, each in enumerate(places)], axis=1), view)
     weights = np.exp(score - score.max())
     weights /= weights.sum()
     peaks, probabilities, gone = [], [], []
-    for n, choice in enumerate(choices[int(score.argmax())]):
-        share = np.bincount(choices[:, n], weights, counts[n] + 1)
-        peaks.append(int(choice if choice < counts[n] else share[:-1].argmax()))
+    for order, choice in enumerate(choices[int(score.argmax())]):
+        share = np.bincount(choices[:, order], weights, counts[order] + 1)
+        peaks.append(int(choice if choice < counts[order] else share[:-1].argmax()))
         probabilities.append(float(share[peaks[-1]]))
         gone.append(float(share[-1]))
     return peaks, probabilities, gone
+
+
+def _how_common(places: np.ndarray, view: str) -> np.ndarray:
+    """Return the log-probability of n rows of five levels, (n, 5, 2); NaN where a level is absent."""
+    means, spreads = (np.array(numbers) for numbers in STEPS[view])
+    here = ~np.isnan(places[..., 0])
+    both, steps = here[:, 1:] & here[:, :-1], np.nan_to_num(np.diff(places, axis=1))
+    # The scale that fits the steps best, by least squares.
+    fitted = (both * (steps * means).sum(-1)).sum(1) / np.maximum((both * np.square(means).sum(-1)).sum(1), 1)
+    scale = np.where(both.any(1), np.clip(fitted, *SCALES), 1.0)
+    means, spreads = (scale[:, None, None] * each for each in (means, spreads))
+    off = np.square((steps - means) / spreads).sum(-1)
+    score = -0.5 * (both * np.minimum(off, 100.0)).sum(1) - 0.5 * np.square(np.log(scale) / SCALE_SPREAD)
+    pieces = np.diff(here, axis=1, prepend=False, append=False).sum(1) / 2
+    score = score + np.where(pieces > 1, BROKEN_ROW, 0.0)
+    for above in range(len(LEVELS) - 1):
+        for known, gone, sign in ((above, above + 1, 1), (above + 1, above, -1)):
+            leads_out = _log_outside(places[:, known] + sign * means[:, above], spreads[:, above])
+            score = score + np.where(here[:, known] & ~here[:, gone], leads_out, 0.0)
+    return score
 
 
 def _log_outside(expected: np.ndarray, spread: np.ndarray) -> np.ndarray:
