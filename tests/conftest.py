@@ -1,6 +1,7 @@
 """Fixtures that several rooms' tests share."""
 
 import json
+import os
 import random
 from pathlib import Path
 
@@ -11,15 +12,20 @@ from lumbar.core import paths
 from lumbar.phantom import PhantomSettings, write_dataset
 from tests.support.clusters import started, until
 
-# The same examples in each run, however slow the machine is: no test fails by chance. To look for further examples, run
-# pytest with --hypothesis-profile default.
-settings.register_profile("reproducible", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in each run, however slow the machine is: no test fails by chance. tests.stress.orders looks for
+# further ones.
+patient = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("reproducible", derandomize=True, **patient)
+settings.register_profile("searching", database=None, **patient)
 settings.load_profile("reproducible")
+
+SEED = "LUMBAR_TEST_SEED"
+"""Environment variable with the seed of Python's random numbers; 0 without it."""
 
 
 def pytest_runtest_setup() -> None:
     """Seed Python's random numbers, from which Keras takes the seeds of weights and dropout, whatever ran before."""
-    random.seed(0)
+    random.seed(int(os.environ.get(SEED, "0")))
 
 
 @pytest.fixture(scope="module")
