@@ -144,6 +144,18 @@ def test_json_is_read_as_it_was_written(found, tmp_path):
     assert (again.pictures, again.network, again.synthetic) == (found.pictures, found.network, found.synthetic)
 
 
+def test_json_of_the_first_release_which_knew_no_absent_levels_is_read(found, tmp_path):
+    file = json_points.write(found, tmp_path / "points.json")
+    held = json.loads(file.read_text())
+    for picture in held["pictures"]:
+        for point in picture["points"]:
+            del point["absent"]
+    file.write_text(json.dumps(held))
+    again = json_points.read(file).table
+    assert again["absent"].isna().all()
+    np.testing.assert_allclose(again["x"], found.table["x"], atol=6e-5)
+
+
 numbers = st.one_of(st.just(math.nan), st.floats(-1e4, 1e4).map(lambda value: round(value, 4)))
 
 
