@@ -6,13 +6,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lumbar.core.errors import ScanError
 from lumbar.core.schema import add_flags, from_flags
 from lumbar.exports import notices
-from lumbar.imaging.folder import Unread
 from lumbar.runs.settings import LocateSettings
 from lumbar.storage.files import check_writable, write_table
+
+if TYPE_CHECKING:
+    from lumbar.imaging.folder import Unread
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
