@@ -109,7 +109,7 @@ def _move(image, points, rng, settings, channels):
 
 NEAREST, FARTHEST = 0.45, 1.5
 """Sides of the window that another field of view shows, as shares of the image's side. The nearest shows the height of
-two or three levels, the farthest leaves a third of the new image empty."""
+two or three levels; in the farthest, the whole image takes two thirds of the new one's width and height."""
 
 PROPORTIONS = 1.4
 """Largest ratio of the window's sides, whichever is longer."""

@@ -22,8 +22,8 @@ class Batches(keras.utils.PyDataset):
     """Prepared images, batch by batch.
 
     Each batch is a pair: images, float32 (batch, 256, 256, 1) from 0 to 1, and points, float32 (batch, K, 2) in unit
-    coordinates, NaN where missing, and below 0 or above 1 where augmentation moved them out of the image. A training
-    that resumes at some epoch gets the batches that it would have got without the break.
+    coordinates, NaN where missing. A training that resumes at some epoch gets the batches that it would have got
+    without the break.
 
     Args:
         prepared: Images and points.
@@ -31,6 +31,7 @@ class Batches(keras.utils.PyDataset):
         seed: Seed of order and augmentation.
         shuffle: Whether each epoch has an order of its own.
         augment: How to change the images; None leaves them as they are.
+        keep_outside: Whether points that leave the image keep their coordinates; otherwise they become NaN.
         shard: The part of each batch that this process feeds to its devices, if several devices share the batch.
     """
 
@@ -42,6 +43,7 @@ class Batches(keras.utils.PyDataset):
         seed: int = 0,
         shuffle: bool = False,
         augment: AugmentSettings | None = None,
+        keep_outside: bool = False,
         shard: BatchShard | None = None,
     ):
         # Keras uses these workers if it takes batches from the object itself, see `for_fit`. With one worker on
@@ -51,7 +53,7 @@ class Batches(keras.utils.PyDataset):
         workers = 2 if keras.backend.backend() == "tensorflow" else 1
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=4)
         self.prepared, self.batch_size, self.seed, self.shuffle = prepared, batch_size, seed, shuffle
-        self.shard = shard or BatchShard()
+        self.shard, self.keep_outside = shard or BatchShard(), keep_outside
         self.settings = augment if augment is not None and augment.strength > 0 else None
         self.epoch = 0
 
@@ -80,8 +82,8 @@ class Batches(keras.utils.PyDataset):
             image, xy_256 = self.prepared.images[position], self.prepared.points[position]
             if self.settings:
                 rng = np.random.default_rng((self.seed, epoch, int(position)))
-                channels = self.prepared.channels
-                image, xy_256 = augment(image, xy_256, rng, self.settings, channels, keep_outside=True)
+                how = {"channels": self.prepared.channels, "keep_outside": self.keep_outside}
+                image, xy_256 = augment(image, xy_256, rng, self.settings, **how)
             np.multiply(image, np.float32(1 / 255), out=images[row, ..., 0])
             points[row] = np.nan if copied[row] else _TO_UNIT.points(xy_256)
         return images, points

@@ -45,9 +45,12 @@ SCALE_SPREAD = 0.5
 SCALES = (0.35, 2.5)
 """Smallest and largest scale that is considered."""
 
-BROKEN_ROW = -20.0
+BROKEN_ROW = -10.0
 """Log-probability of levels that are absent between others that are not: an image shows a part of the spine in one
 piece, but an implant may hide a disc."""
+
+CONTRADICTED = 0.8
+"""Largest probability of being absent, or present, if the other levels say so and the level's own map does not."""
 
 LEAST = -30.0
 """No combination is impossible: the log-probability of a level whose absence its neighbour's position contradicts."""
@@ -90,7 +93,10 @@ def decode(maps: np.ndarray, view: str, channels: tuple[str, ...], *, may_be_abs
     if view in STEPS and len(levels) == len(LEVELS):
         peaks = [found[order] for order in levels]
         if may_be_absent:
-            best, probabilities, absent[levels] = _best_row(peaks, absent[levels], view)
+            best, probabilities, together = _best_row(peaks, absent[levels], view)
+            # Where the row contradicts a level's own map, neither is sure.
+            contradicted = (np.array(together) > 0.5) != (absent[levels] > 0.5)
+            absent[levels] = np.where(contradicted, np.clip(together, 1 - CONTRADICTED, CONTRADICTED), together)
         else:
             best, probabilities = _best_combination(peaks, view)
         for order, choice, likely in zip(levels, best, probabilities, strict=True):
@@ -102,7 +108,8 @@ def decode(maps: np.ndarray, view: str, channels: tuple[str, ...], *, may_be_abs
 def uneven_gaps(points: np.ndarray) -> tuple[str, ...]:
     """Find neighbouring levels that lie too close together or too far apart, compared with the others in the image.
 
-    A network that is sure of each point may still have put two levels on one disc, or have passed over a disc.
+    A network that is sure of each point may still have put two levels on one disc, or have passed over a disc. With
+    fewer than three gaps there is little to compare with.
 
     Args:
         points: (5, 2), the five levels from the head down, in pixels; NaN for a level that is not in the image.
@@ -135,13 +142,13 @@ def _peaks(heatmap: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for row, column in zip(rows[order], columns[order], strict=True):
         top, left = max(row - PEAK_REACH, 0), max(column - PEAK_REACH, 0)
         part = heatmap[top : row + PEAK_REACH + 1, left : column + PEAK_REACH + 1]
-        mass = max(float(part.sum()), 1e-12)
+        mass = float(part.sum()) or 1.0
         x = ((left + np.arange(part.shape[1]) + 0.5) * (SIZE / width)) - 0.5
         y = ((top + np.arange(part.shape[0]) + 0.5) * (SIZE / height)) - 0.5
         position = np.array([part.sum(0) @ x, part.sum(1) @ y]) / mass
         distance = np.hypot(x[None] - position[0], y[:, None] - position[1])
         positions.append(position)
-        masses.append(mass)
+        masses.append(max(mass, 1e-12))
         near.append(float(part[distance <= NEAR_PIXELS].sum()) / mass)
     return np.array(positions), np.array(masses), np.array(near)
 
@@ -171,8 +178,8 @@ def _best_row(
 ) -> tuple[list[int], list[float], list[float]]:
     """Return what `_best_combination` returns where each level may also be absent, and how likely each of them is.
 
-    The steps have a common scale, which each combination sets for itself. A level next to those that are in the image
-    may be absent if the usual step leads out of it.
+    The steps have a common scale, which each combination sets for itself. The level beyond the last one that is in the
+    image may be absent if the usual step leads out of it.
 
     Returns:
         For each of the five levels its likeliest peak in the best combination, the probability of that peak, and the
@@ -209,10 +216,13 @@ def _how_common(places: np.ndarray, view: str) -> np.ndarray:
     score = -0.5 * (both * np.minimum(off, 100.0)).sum(1) - 0.5 * np.square(np.log(scale) / SCALE_SPREAD)
     pieces = np.diff(here, axis=1, prepend=False, append=False).sum(1) / 2
     score = score + np.where(pieces > 1, BROKEN_ROW, 0.0)
-    for above in range(len(LEVELS) - 1):
-        for known, gone, sign in ((above, above + 1, 1), (above + 1, above, -1)):
-            leads_out = _log_outside(places[:, known] + sign * means[:, above], spreads[:, above])
-            score = score + np.where(here[:, known] & ~here[:, gone], leads_out, 0.0)
+    for level in range(len(LEVELS)):
+        ends = ((-1, ~here[:, :level].any(1)), (1, ~here[:, level + 1 :].any(1)))
+        for sign, none_beyond in ends:
+            beyond, step = level + sign, min(level, level + sign)
+            if 0 <= beyond < len(LEVELS):
+                leads_out = _log_outside(places[:, level] + sign * means[:, step], spreads[:, step])
+                score = score + np.where(here[:, level] & none_beyond, leads_out, 0.0)
     return score
 
 

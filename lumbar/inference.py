@@ -160,12 +160,12 @@ class Answers:
     Args:
         points: The points of each scan, in order.
         prepared: The N images as one.
-        probability: (N, K) of all of the network's channels, as `predict_with_probability` returns them.
+        sureness: (N, K) of all of the network's channels, see `surest`.
     """
 
     points: tuple[ScanPoints, ...]
     prepared: Prepared
-    probability: np.ndarray
+    sureness: np.ndarray
 
 
 def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bool = True) -> Answers:
@@ -204,7 +204,15 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
                 doubts=doubts,
             )
         )
-    return Answers(tuple(found), prepared, answer.probability)
+    return Answers(tuple(found), prepared, surest(answer))
+
+
+def surest(answer: NetworkAnswer | ScanPoints) -> np.ndarray:
+    """Return how sure a network is of each point: the probability that it is near the true one, or that it is absent.
+
+    NaN from a network that answers with coordinates.
+    """
+    return np.fmax(answer.probability, answer.absent)
 
 
 def undecided(absent: np.ndarray) -> np.ndarray:

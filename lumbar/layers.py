@@ -55,12 +55,12 @@ class SoftArgmax(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("lumbar")
-class LogProbability(keras.layers.Layer):
-    """From heatmaps to the log-probability of each pixel, where a point may also lie outside the image.
+class AgainstAbsent(keras.layers.Layer):
+    """Scores of heatmaps relative to the score of one more place: "not in this image", which then has the score 0.
 
-    The pixels of a map compete with one more place, "not in this image", whose score is a trained number. The
-    probabilities of a map therefore add up to less than 1, and the rest is the probability that the point is absent.
-    The softmax of a map is still the probability of each pixel given that the point is in the image.
+    The pixels of a map compete with that place, so that their probabilities add up to less than 1 (see
+    `log_total`), and the rest is the probability that the point is absent. The softmax of a map is still the
+    probability of each pixel given that the point is in the image.
 
     Input and output (batch, height, width, K).
     """
@@ -71,13 +71,24 @@ class LogProbability(keras.layers.Layer):
         self.absent = self.add_weight(name="absent", shape=(input_shape[3],), initializer=even)
 
     def call(self, maps):
-        """Return the log-probabilities of `maps`."""
-        present = ops.logsumexp(maps, axis=(1, 2))
-        return maps - ops.logaddexp(present, self.absent)[:, None, None, :]
+        """Return the scores of `maps` relative to that of being absent."""
+        return maps - self.absent
 
     def compute_output_shape(self, input_shape):
         """Return the shape of the input."""
         return input_shape
+
+
+def log_total(maps):
+    """Return the logarithm by which scores relative to "absent" are normalised; minus it, the one of being absent.
+
+    Args:
+        maps: (batch, height, width, K), from `AgainstAbsent`.
+
+    Returns:
+        (batch, 1, 1, K): log(1 + sum of exp(score)).
+    """
+    return ops.softplus(ops.logsumexp(maps, axis=(1, 2), keepdims=True))
 
 
 def to_points(answer, reach: int | None = None):

@@ -9,12 +9,9 @@ from __future__ import annotations
 from lumbar.core.backend import keras
 from lumbar.decoding import PEAK_REACH
 from lumbar.geometry import SIZE
-from lumbar.layers import to_points
+from lumbar.layers import log_total, to_points
 
 ops = keras.ops
-
-_TINY = 1e-7
-"""Smallest probability of being absent that the loss tells from 0: single precision knows no smaller step below 1."""
 
 
 def masked_difference(y_true, y_pred):
@@ -82,7 +79,7 @@ class MapCrossEntropy(keras.losses.Loss):
     Args:
         sigma: Standard deviation of the Gaussian, pixels of the heatmap. The smaller it is, the more a misplaced peak
             costs; below 0.4 or so the Gaussian sampled on the pixels no longer has its centre at the true point.
-        absent: Whether the network ends in `lumbar.layers.LogProbability`: then it also learns which points lie outside
+        absent: Whether the network ends in `lumbar.layers.AgainstAbsent`: then it also learns which points lie outside
             the image, with the cross-entropy of their being absent.
     """
 
@@ -95,15 +92,17 @@ class MapCrossEntropy(keras.losses.Loss):
 
         Args:
             y_true: (batch, K, 2) unit coordinates, NaN where not known.
-            y_pred: (batch, height, width, K) heatmaps before the softmax, or with `absent` log-probabilities.
+            y_pred: (batch, height, width, K) heatmaps before the softmax.
         """
         height, width, channels = y_pred.shape[1:]
         present = in_image(y_true)
         target = ops.where(present[..., None], y_true, 0.5)
-        log_probability = ops.reshape(y_pred, (-1, height * width, channels))
-        if not self.absent:
-            log_probability = ops.log_softmax(log_probability, axis=1)
-        log_probability = ops.reshape(log_probability, (-1, height, width, channels))
+        if self.absent:
+            total = log_total(y_pred)
+            log_probability = y_pred - total
+        else:
+            log_probability = ops.log_softmax(ops.reshape(y_pred, (-1, height * width, channels)), axis=1)
+            log_probability = ops.reshape(log_probability, (-1, height, width, channels))
         # The Gaussian is a product of one over the columns and one over the rows.
         columns, rows = self._gaussian(target[..., 0], width), self._gaussian(target[..., 1], height)
         across = ops.einsum("bkx,byxk->byk", columns, log_probability)
@@ -112,8 +111,7 @@ class MapCrossEntropy(keras.losses.Loss):
         known = present
         if self.absent:
             known = ops.logical_not(ops.any(ops.isnan(y_true), axis=-1))
-            in_any_pixel = ops.logsumexp(log_probability, axis=(1, 2))
-            each = ops.where(present, each, -ops.log(_TINY - ops.expm1(in_any_pixel)))
+            each = ops.where(present, each, total[:, 0, 0])
         known = ops.cast(known, each.dtype)
         return ops.sum(each * known) / ops.maximum(ops.sum(known), 1)
 

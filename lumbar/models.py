@@ -11,7 +11,7 @@ from lumbar.core.backend import keras
 from lumbar.core.constants import BACKBONES
 from lumbar.core.errors import RunError
 from lumbar.geometry import SIZE
-from lumbar.layers import BatchNormalization, Gate, LogProbability
+from lumbar.layers import AgainstAbsent, BatchNormalization, Gate, log_total
 
 layers = keras.layers
 
@@ -150,7 +150,7 @@ def heatmap(
         activation: Name of the activation function.
         batch_norm: Batch normalisation after each convolution.
         dropout: Share of the narrowest scale's filters switched off in training.
-        absent: Whether it can answer that a point is not in the image, see `lumbar.layers.LogProbability`.
+        absent: Whether it can answer that a point is not in the image, see `lumbar.layers.AgainstAbsent`.
     """
 
     def convolution(x, filters, **options):
@@ -194,7 +194,7 @@ def transfer(
         dropout: Share of the backbone's features switched off in training.
         backbone: One of `BACKBONES`.
         backbone_weights: "imagenet" (downloaded by Keras), a local .h5 file, or None for fresh ones.
-        absent: Whether it can answer that a point is not in the image, see `lumbar.layers.LogProbability`.
+        absent: Whether it can answer that a point is not in the image, see `lumbar.layers.AgainstAbsent`.
 
     Raises:
         RunError: If the weights cannot be downloaded or read.
@@ -212,9 +212,9 @@ def transfer(
 
 
 def _maps(x, channels: int, absent: bool):
-    """Add the end of a network that answers with heatmaps: scores, or log-probabilities if points may be absent."""
+    """Add the end of a network that answers with heatmaps; their scores are relative to "absent" if points may be."""
     maps = layers.Conv2D(channels, 1, name="maps")(x)
-    return LogProbability(name="log_probability")(maps) if absent else maps
+    return AgainstAbsent(name="against_absent")(maps) if absent else maps
 
 
 def _backbone(name: str, weights: str | None) -> keras.Model:
@@ -235,7 +235,7 @@ def _backbone(name: str, weights: str | None) -> keras.Model:
 
 def knows_absent(model: keras.Model) -> bool:
     """Whether a network can answer that a point is not in the image."""
-    return isinstance(model.layers[-1], LogProbability)
+    return isinstance(model.layers[-1], AgainstAbsent)
 
 
 def heatmaps(model: keras.Model) -> keras.Model:
@@ -249,7 +249,7 @@ def heatmaps(model: keras.Model) -> keras.Model:
         probability that the point is in the image if the network can answer that it is absent.
     """
     if knows_absent(model):
-        return keras.Model(model.input, layers.Activation("exponential", name="probability")(model.output))
+        return keras.Model(model.input, keras.ops.exp(model.output - log_total(model.output)))
     height, width, channels = model.output.shape[1:]
     probabilities = layers.Softmax(axis=1)(layers.Reshape((height * width, channels))(model.output))
     return keras.Model(model.input, layers.Reshape((height, width, channels))(probabilities))

@@ -89,7 +89,7 @@ class Predictions:
     @property
     def judged(self) -> bool:
         """Whether the network gives a confidence to judge images by; one without heatmaps does not."""
-        return bool((self.table["confidence"].notna() | (self.table["absent"] > 0.5)).all())
+        return is_judged(self.table)
 
     @property
     def assumed(self) -> tuple[Path, ...]:
@@ -141,7 +141,7 @@ def predict(
         return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), (), **about)
     answers = find_points(network, [each.prepared for each in found], progress=progress)
     unstated = np.array([each.scan.orientation is None for each in found])
-    turned = detect_orientation(network.file, answers.prepared, answers.probability, unstated)
+    turned = detect_orientation(network.file, answers.prepared, answers.sureness, unstated)
     remarks = defaultdict(list)
     for file, clash in identity.clashes((each.scan.path, each.scan.identity) for each in found):
         remarks[file].append(clash)
@@ -161,6 +161,11 @@ def predict(
     if table["flagged"].isna().any():
         table = table.astype({"flagged": "boolean"})
     return Predictions(table, tuple(refused), tuple(pictures), **about)
+
+
+def is_judged(table: pd.DataFrame) -> bool:
+    """Whether each point of a table has a confidence, or is absent; see `Predictions`."""
+    return bool((table["confidence"].notna() | (table["absent"] > 0.5)).all())
 
 
 def by_picture(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumbar import decoding
+from lumbar.inference import undecided
 from lumbar.landmarks import LEVELS, channels
 from lumbar.phantom import planning
 from lumbar.phantom.anatomy import draw_patient
@@ -102,16 +103,27 @@ def test_levels_that_the_image_cuts_off_are_absent(up, gone):
 def test_a_level_is_not_absent_where_the_usual_step_leads_into_the_image():
     """Alone, the map of L5/S1 would leave it open; the step from L4/L5 leads to the very place of its spot."""
     _, _, absent = answer(COLUMN, (0.02, 0.02, 0.02, 0.02, 0.7))
-    assert absent[4] < 0.2
-    low = np.add(COLUMN, [0, 68])  # L5/S1 would be at 245, ten pixels above the edge
-    _, _, near_the_edge = answer(low, (0.02, 0.02, 0.02, 0.02, 0.7))
-    assert absent[4] < near_the_edge[4] < 0.9
+    assert absent[4] == pytest.approx(1 - decoding.CONTRADICTED), "and the contradiction is not hidden"
+    low = np.add(COLUMN, [0, 77])  # L5/S1 would be at 254, just above the edge
+    _, _, at_the_edge = answer(low, (0.02, 0.02, 0.02, 0.02, 0.7))
+    assert absent[4] < at_the_edge[4] < 0.9
 
 
 def test_no_level_is_absent_between_others_unless_the_network_is_very_sure():
     for gone, expected in ((0.9, False), (1 - 1e-12, True)):
         _, _, absent = answer(COLUMN, (0.02, 0.02, gone, 0.02, 0.02))
         assert (absent[2] > 0.5) == expected
+        assert (absent[[0, 1, 3, 4]] < 0.5).all()
+
+
+@pytest.mark.parametrize("sure", [1e-6, 1e-8, 1e-9, 1e-12])
+@pytest.mark.parametrize("level", range(5))
+def test_one_map_that_is_sure_of_nothing_does_not_silently_erase_the_others(level, sure):
+    gone = np.full(5, 0.02)
+    gone[level] = 1 - sure
+    _, _, absent = answer(COLUMN, gone)
+    others = np.delete(absent, level)
+    assert (others < 0.5).all() or undecided(absent).any()
 
 
 def test_with_nothing_absent_and_the_usual_scale_the_answer_is_that_of_the_other_networks():

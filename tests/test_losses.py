@@ -5,7 +5,7 @@ import pytest
 
 from lumbar import losses
 from lumbar.core.backend import keras
-from lumbar.layers import LogProbability
+from lumbar.layers import AgainstAbsent, log_total
 
 TRUE = np.array([[[0.5, 0.5], [0.25, 0.75]], [[0.1, 0.2], [np.nan, np.nan]]], "float32")
 PREDICTED = np.array([[[0.5, 0.6], [0.25, 0.75]], [[0.3, 0.2], [0.9, 0.9]]], "float32")
@@ -104,9 +104,9 @@ def test_a_point_outside_the_image_counts_as_missing_unless_the_network_can_say_
     assert float(mae.result()) == pytest.approx(256 * 0.1 / 2, rel=1e-4)
 
 
-def log_probabilities(maps, absent):
+def scores(maps, absent):
     """What a network that can answer "absent" gives for the scores of its maps (batch, 16, 16, K)."""
-    layer = LogProbability()
+    layer = AgainstAbsent()
     layer.build(maps.shape)
     layer.absent.assign(absent)
     return layer(maps)
@@ -115,16 +115,15 @@ def log_probabilities(maps, absent):
 def test_the_probability_of_all_pixels_and_of_being_absent_is_one():
     maps = np.random.default_rng(1).normal(0, 3, (2, 16, 16, 2)).astype("float32")
     absent = np.array([4.0, 12.0], "float32")
-    found = np.exp(np.asarray(keras.ops.convert_to_numpy(log_probabilities(maps, absent)), np.float64))
+    relative = scores(maps, absent)
+    found = np.exp(np.asarray(keras.ops.convert_to_numpy(relative - log_total(relative)), np.float64))
     odds = np.exp(maps.astype(np.float64)).sum(axis=(1, 2)) / np.exp(absent)
     np.testing.assert_allclose(found.sum(axis=(1, 2)), odds / (1 + odds), rtol=1e-4)
-    given = found / found.sum(axis=(1, 2), keepdims=True)
     softmax = np.exp(maps) / np.exp(maps).sum(axis=(1, 2), keepdims=True)
-    np.testing.assert_allclose(given, softmax, rtol=1e-3)
-    layer = LogProbability()
-    layer.build((None, 16, 16, 1))
-    flat = keras.ops.convert_to_numpy(layer(np.zeros((1, 16, 16, 1), "float32")))
-    assert np.exp(flat).sum() == pytest.approx(0.5, rel=1e-4), "at first a point is as likely to be there as not"
+    np.testing.assert_allclose(found / found.sum(axis=(1, 2), keepdims=True), softmax, rtol=1e-3)
+    even = scores(np.zeros((1, 16, 16, 1), "float32"), np.log(np.float32([256])))
+    total = keras.ops.convert_to_numpy(log_total(even))
+    assert np.exp(-total).item() == pytest.approx(0.5, rel=1e-4), "at first a point is as likely there as not"
 
 
 def test_a_network_learns_from_points_outside_that_they_are_absent():
@@ -133,7 +132,7 @@ def test_a_network_learns_from_points_outside_that_they_are_absent():
     there, away = np.array([[[0.5, 0.4]] * 2], "float32"), np.array([[[0.5, 1.4]] * 2], "float32")
 
     def value(true, absent):
-        return float(loss(true, log_probabilities(maps, np.full(2, absent, "float32"))))
+        return float(loss(true, scores(maps, np.full(2, absent, "float32"))))
 
     assert value(there, -20) == pytest.approx(0, abs=1e-3)
     assert value(away, 20) == pytest.approx(0, abs=1e-3)
@@ -146,14 +145,16 @@ def test_a_network_learns_from_points_outside_that_they_are_absent():
     assert value(mixed, 1.5) == pytest.approx(value(there, 1.5), rel=1e-4), "what is not known counts for nothing"
 
 
-def test_a_network_that_is_sure_of_a_point_that_is_not_there_still_learns():
-    """The probability of being absent is then zero in single precision, and the gradient must not be."""
+@pytest.mark.parametrize("sure", [10.0, 15.3, 20.0, 60.0, 200.0])
+def test_however_sure_a_network_is_of_a_point_that_is_not_there_it_learns(sure):
+    """The probability of being absent may be zero in single precision; its logarithm and the gradient are not."""
     inputs = keras.Input((16, 16, 1))
-    model = keras.Model(inputs, LogProbability()(keras.layers.Conv2D(1, 1, kernel_initializer="ones")(inputs)))
-    model.compile(keras.optimizers.SGD(0.1), loss=losses.MapCrossEntropy(absent=True))
-    maps = (spot(0.5, 0.4)[None, ..., None] + 20).astype("float32")
-    before = model.get_weights()
-    value = model.train_on_batch(maps, np.array([[[0.5, 1.4]]], "float32"))
-    assert np.isfinite(value)
+    model = keras.Model(inputs, AgainstAbsent()(keras.layers.Conv2D(1, 1, kernel_initializer="ones")(inputs)))
+    model.compile(keras.optimizers.SGD(1e-5), loss=losses.MapCrossEntropy(absent=True))
+    maps = (spot(0.5, 0.4)[None, ..., None] + sure).astype("float32")
+    absent = model.get_weights()[-1].item()
+    away = np.array([[[0.5, 1.4]]], "float32")
+    values = [float(model.train_on_batch(maps, away)) for _ in range(2)]
     assert all(np.isfinite(each).all() for each in model.get_weights())
-    assert any(not np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+    assert values[1] < values[0]
+    assert model.get_weights()[-1].item() > absent

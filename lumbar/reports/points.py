@@ -17,7 +17,7 @@ from lumbar.geometry import Affine
 from lumbar.imaging.scan import BURNED_IN
 from lumbar.inference import UNJUDGED
 from lumbar.landmarks import frames, row_channels
-from lumbar.prediction import Picture, by_picture
+from lumbar.prediction import Picture, by_picture, is_judged
 from lumbar.preprocess import windowed
 from lumbar.reports.page import Embedded, embed_pixels
 
@@ -114,7 +114,7 @@ def content(file: Path, pictures: int) -> dict[str, Any]:
         "file": file.name,
         "cards": cards,
         "flagged": [card for card in cards if card.flagged],
-        "unjudged": UNJUDGED if any(card.flagged is None for card in cards) else "",
+        "unjudged": "" if is_judged(table) else UNJUDGED,
         "shown": sum(card.picture is not None for card in cards),
         "count": len(table),
         "has_mm": any(point["mm"] for card in cards for point in card.points),

@@ -108,7 +108,7 @@ class TrainingSettings:
     )
     field_of_view: float = setting(
         0.0,
-        "share of training images shown from nearer or farther, or cut off, as if of another field of view",
+        "share of the augmented images shown from nearer or farther, or cut off, as if of another field of view",
         at_least=0,
         at_most=1,
         added=True,

@@ -48,9 +48,12 @@ def spine_directions(points_mm: np.ndarray) -> np.ndarray:
         points_mm: Points of the levels from the head down, shape (5, 3), patient mm (LPS); NaN where one is missing.
 
     Returns:
-        Unit vectors, patient coordinates (LPS), shape (5, 3); NaN where a neighbour is missing.
+        Unit vectors, patient coordinates (LPS), shape (5, 3); from one neighbour where the other is missing, and NaN
+        where both are.
     """
-    steps = np.gradient(np.asarray(points_mm, dtype=np.float64), axis=0)
+    points = np.pad(np.asarray(points_mm, dtype=np.float64), ((1, 1), (0, 0)), constant_values=np.nan)
+    above, below = np.diff(points, axis=0)[:-1], np.diff(points, axis=0)[1:]
+    steps = np.where(np.isnan(above), below, np.where(np.isnan(below), above, (above + below) / 2))
     return steps / np.linalg.norm(steps, axis=1, keepdims=True)
 
 

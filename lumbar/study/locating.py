@@ -126,10 +126,10 @@ def _preference(middle: Midsagittal, axial: Sequence[Stack]) -> tuple:
     Slices come first whose points can be mapped to axial slices; then those known to be the middle one, those that are
     not flagged, those with a longer echo time (T2 weighting), and those with a higher confidence.
     """
-    reference = middle.stack.frame_of_reference
+    reference, points = middle.stack.frame_of_reference, middle.points
     mapped = bool(reference) and any(stack.frame_of_reference == reference for stack in axial)
-    confidence = float(np.nan_to_num(middle.points.confidence).mean())
-    return not mapped, middle.alone, bool(middle.points.flagged), -_echo_time(middle.stack), -confidence
+    absent, confidence = int((points.absent > 0.5).sum()), float(np.nan_to_num(points.confidence).mean())
+    return not mapped, middle.alone, absent, bool(points.flagged), -_echo_time(middle.stack), -confidence
 
 
 def _table(
@@ -181,7 +181,8 @@ def _in_slice(name: str, header: SliceHeader | None, x: float, y: float) -> dict
 
 def _in_words(row: Any) -> str:
     if row.x_mm != row.x_mm:
-        return f"{row.level}: absent" + (", FLAGGED" if pd.notna(row.flagged) and row.flagged else "")
+        flag = ", FLAGGED" if pd.notna(row.flagged) and row.flagged else ""
+        return f"{row.level}: absent{flag}; {row.remark}"
     text = f"{row.level}: ({row.x_mm:.1f}, {row.y_mm:.1f}, {row.z_mm:.1f}) mm"
     text += f", confidence {row.confidence:.2f}" if row.confidence == row.confidence else ", confidence unknown"
     text += ", FLAGGED" if pd.notna(row.flagged) and row.flagged else ""
@@ -189,6 +190,8 @@ def _in_words(row: Any) -> str:
         frame = f" frame {row.axial_frame}" if row.axial_frame else ""
         text += (
             f"; axial {Path(row.axial_file).name}{frame} at ({row.axial_x:.1f}, {row.axial_y:.1f}), "
-            f"{row.distance_mm:.1f} mm from the point, tilted {row.angle_degrees:.0f}° from the plane across the spine"
+            f"{row.distance_mm:.1f} mm from the point"
         )
+        if row.angle_degrees == row.angle_degrees:
+            text += f", tilted {row.angle_degrees:.0f}° from the plane across the spine"
     return text + (f"; {row.remark}" if row.remark else "")

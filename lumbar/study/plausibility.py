@@ -43,7 +43,7 @@ def find_doubts(middle: Midsagittal, others: Sequence[Midsagittal]) -> tuple[lis
             continue
         apart = _apart(xyz, other.xyz_mm, middle.stack.normal)
         if np.isnan(apart).all():
-            notes.append(f"{other.name} shows none of these levels.")
+            notes.append(f"The points of {other.name} cannot be compared: the two show no level in common.")
             continue
         notes.append(f"The points of {other.name} lie {np.nanmin(apart):.1f} to {np.nanmax(apart):.1f} mm from these.")
         for number in np.flatnonzero(apart > DISAGREEMENT_MM):

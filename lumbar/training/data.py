@@ -108,7 +108,7 @@ def check_preparation(run: Path, config: dict[str, Any], found: str) -> None:
     recorded = config["data"]["fingerprint"]
     if found != recorded and prepared_otherwise(config):
         raise RunError(
-            "this run was trained on images as they were stored; they are now turned upright before training",
+            "this run was trained on images as they were stored; now they are turned upright and freed of padding",
             file=run,
             field="fingerprint",
             found=found,

@@ -44,6 +44,7 @@ def fit(job: TrainingJob, *, progress: bool = True) -> None:
             contrast_remap=settings.contrast_remap,
             field_of_view=settings.field_of_view,
         ),
+        keep_outside=settings.absent,
         shard=job.shard,
     )
     validation = Batches(job.parts["validation"], settings.batch_size, shard=job.shard)

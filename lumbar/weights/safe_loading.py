@@ -49,7 +49,7 @@ KNOWN = {
 
 _KNOWN = {(f"keras.{module}".rstrip("."), name) for module, names in KNOWN.items() for name in names}
 _OURS = {
-    "lumbar.layers": ("BatchNormalization", "Gate", "LogProbability", "SoftArgmax"),
+    "lumbar.layers": ("AgainstAbsent", "BatchNormalization", "Gate", "SoftArgmax"),
     "lumbar.losses": ("MaskedMSE", "MaskedL1", "MapCrossEntropy", "MeanAbsoluteErrorPixels"),
     # Files of the first release name the modules that held these classes then.
     "lumbar.models": ("BatchNormalization", "Gate", "SoftArgmax"),

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 from pydicom.uid import (
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -136,6 +137,18 @@ def test_padding_may_be_stated_as_an_unsigned_number(tmp_path):
     path.write_bytes(path.read_bytes().replace(signed, struct.pack("<2H2s", 0x28, 0x120, b"US")))
     assert pydicom.dcmread(path).PixelPaddingValue == 2**16 - 2000
     np.testing.assert_array_equal(imaging.read(path).pixels, np.where(stored == -2000, stored[1, 0], stored))
+
+
+def test_padding_of_a_big_endian_file_is_black_too(tmp_path):
+    stored = STORED.astype(np.int16) - 500
+    stored[0] = -2000
+    changes = {"PixelData": stored.tobytes(), "PixelRepresentation": 1, "PixelPaddingValue": -2000}
+    dataset = pydicom.dcmread(dicom(tmp_path / "a.dcm", **changes))
+    dataset.PixelData = stored.astype(">i2").tobytes()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    pydicom.dcmwrite(tmp_path / "b.dcm", dataset, little_endian=False, implicit_vr=False)
+    expected = np.where(stored == -2000, stored[1, 0], stored)
+    np.testing.assert_array_equal(imaging.read(tmp_path / "b.dcm").pixels, expected)
 
 
 @pytest.mark.parametrize("value", [400, 1, 5000, "none"])

@@ -444,9 +444,11 @@ def test_a_level_that_the_sagittal_slice_does_not_show_is_absent(patient, monkey
     printed = capsys.readouterr().out
     assert "L5/S1: absent" in printed
     assert "4 levels, " in printed
+    assert "nan" not in printed
     table = pd.read_csv(tmp_path / "levels.csv")
     assert table[["x_mm", "sagittal_x", "axial_x", "confidence"]].isna().all(axis=1).tolist() == [False] * 4 + [True]
     assert table["axial_file"].isna()[4]
+    assert table["angle_degrees"].notna().tolist() == table["axial_file"].notna().tolist()
     assert table["absent"].round(2).tolist() == [0.01] * 4 + [0.99]
     described = Image.open(tmp_path / "overlay" / "levels.png").text["Description"]
     assert "the points of L1/L2, L2/L3, L3/L4 and L4/L5 from the head down" in described

@@ -164,7 +164,7 @@ def _padding(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
 
 def _of_type(value: int, dtype: np.dtype) -> int:
     """Return a stored value that the header may state as an unsigned number though the pixels are signed."""
-    return int(np.array(value % 2 ** (8 * dtype.itemsize), f"u{dtype.itemsize}").view(dtype))
+    return int(np.array(value % 2 ** (8 * dtype.itemsize), f"u{dtype.itemsize}").view(dtype.newbyteorder("=")))
 
 
 def _lies_apart(pixels: np.ndarray, padding: np.ndarray) -> bool:
