@@ -1,9 +1,10 @@
 """From a network's heatmaps to the points of an image: the levels are decoded together, each with its confidence.
 
 A single heatmap may have two peaks, because the first sacral disc looks much like the last lumbar one. The five
-heatmaps of an image, taken together, resolve the doubt: neighbouring levels lie a known step apart. So each combination
-of peaks gets a score, the probability that the heatmaps give it times how common its steps are (a pictorial structure,
-Felzenszwalb & Huttenlocher, IJCV 2005), and the best combination is the answer.
+heatmaps of an image, taken together, resolve the doubt: neighbouring levels lie a known step apart. So each row of
+peaks, one for each level, gets a score: the probability that the heatmaps give it, times how common its steps are (a
+pictorial structure, Felzenszwalb & Huttenlocher, IJCV 2005). The row with the highest score is the answer. A network
+that also knows the discs above and below the five levels gives longer rows, in which a count that is one off shows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from lumbar.core.constants import LEVELS
+from lumbar.core.constants import LEVELS, NEIGHBOURS
 from lumbar.geometry import SIZE
 
 PEAK_REACH = 3
@@ -26,24 +27,28 @@ PEAKS = 5
 NEAR_PIXELS = 5.0
 """A confidence is the probability that the true point lies within this distance, pixels of the 256 frame."""
 
+ROW = (NEIGHBOURS[0], *LEVELS, NEIGHBOURS[1])
+"""The discs that are decoded together, from the head down; most networks know only the five levels."""
+
 STEPS = {
     "sagittal": (
-        ((-7.2, 29.9), (-4.3, 30.5), (0.6, 30.0), (6.8, 26.7)),
-        ((5.1, 4.2), (4.7, 4.4), (5.0, 4.4), (5.6, 4.8)),
+        ((-8.6, 28.8), (-7.2, 29.9), (-4.3, 30.5), (0.6, 30.0), (6.8, 26.7), (14.7, 23.7)),
+        ((5.8, 4.3), (5.1, 4.2), (4.7, 4.4), (5.0, 4.4), (5.6, 4.8), (7.3, 5.3)),
     ),
     "coronal": (
-        ((0.0, 26.2), (0.0, 27.4), (-0.1, 28.0), (0.0, 26.4)),
-        ((1.5, 3.8), (1.5, 3.9), (1.5, 4.0), (1.5, 4.0)),
+        ((0.0, 24.5), (0.0, 26.2), (0.0, 27.4), (-0.1, 28.0), (0.0, 26.4), (0.0, 18.5)),
+        ((1.6, 3.6), (1.5, 3.8), (1.5, 3.9), (1.5, 4.0), (1.5, 4.0), (1.4, 4.7)),
     ),
 }
-"""Steps from each level to the next, (x, y) pixels of the 256 frame: their means among the synthetic patients, and
-standard deviations 1.5 times those among the synthetic patients, because real patients and their images vary more."""
+"""Steps from each disc of `ROW` to the next, (x, y) pixels of the 256 frame: their means among the synthetic patients,
+and standard deviations 1.5 times those among the synthetic patients, because real patients and their images vary more.
+"""
+
+SCALES = np.geomspace(0.35, 2.5, 17)
+"""Scales of an image, relative to `STEPS`, that are considered where the field of view may be any."""
 
 SCALE_SPREAD = 0.5
-"""Standard deviation of the logarithm of an image's scale, relative to `STEPS`, where the field of view may be any."""
-
-SCALES = (0.35, 2.5)
-"""Smallest and largest scale that is considered."""
+"""Standard deviation of the logarithm of the scale."""
 
 BROKEN_ROW = -10.0
 """Log-probability of levels that are absent between others that are not: an image shows a part of the spine in one
@@ -55,9 +60,26 @@ CONTRADICTED = 0.8
 LEAST = -30.0
 """No combination is impossible: the log-probability of a level whose absence its neighbour's position contradicts."""
 
+BEFORE, HIDDEN, AFTER = -3, -2, -1
+"""What a disc may be other than at one of its peaks: above the image, hidden between discs that are seen, below it."""
+
 GAPS = (0.5, 1.6)
 """Smallest and largest plausible gap between neighbouring levels, as shares of the median gap in the image. Of 1,052
 labelled sagittal images of several hospitals (Lumbar Coordinate Pretraining Dataset) one lies outside, at 1.62."""
+
+
+class _Peaks(NamedTuple):
+    """The n peaks of a heatmap.
+
+    Args:
+        place: (n, 2), pixels of the 256 frame.
+        mass: (n,), the probability around each.
+        near: (n,), the share of it within `NEAR_PIXELS`.
+    """
+
+    place: np.ndarray
+    mass: np.ndarray
+    near: np.ndarray
 
 
 class Decoded(NamedTuple):
@@ -86,22 +108,21 @@ def decode(maps: np.ndarray, view: str, channels: tuple[str, ...], *, may_be_abs
             view, so that the steps between levels may have any scale.
     """
     found = [_peaks(maps[..., order]) for order in range(maps.shape[-1])]
-    points = np.array([positions[0] for positions, _, _ in found])
-    probability = np.array([masses[0] * near[0] for _, masses, near in found])
+    points = np.array([peaks.place[0] for peaks in found])
+    probability = np.array([peaks.mass[0] * peaks.near[0] for peaks in found])
     absent = np.clip(1 - maps.sum(axis=(0, 1)), 0, 1) if may_be_absent else np.full(len(found), np.nan)
-    levels = [channels.index(level) for level in LEVELS if level in channels]
-    if view in STEPS and len(levels) == len(LEVELS):
-        peaks = [found[order] for order in levels]
+    if view in STEPS and set(LEVELS) <= set(channels):
+        discs = [order for order, name in enumerate(ROW) if name in channels]
+        row = [channels.index(ROW[disc]) for disc in discs]
+        steps = (np.array(numbers)[discs[:-1]] for numbers in STEPS[view])
+        decoded = _decode_row([found[order] for order in row], absent[row] if may_be_absent else None, *steps)
+        for order, choice, shares in zip(row, decoded.best, decoded.shares, strict=True):
+            points[order], probability[order] = found[order].place[choice], shares[choice] * found[order].near[choice]
         if may_be_absent:
-            best, probabilities, together = _best_row(peaks, absent[levels], view)
-            # Where the row contradicts a level's own map, neither is sure.
-            contradicted = (np.array(together) > 0.5) != (absent[levels] > 0.5)
-            absent[levels] = np.where(contradicted, np.clip(together, 1 - CONTRADICTED, CONTRADICTED), together)
-        else:
-            best, probabilities = _best_combination(peaks, view)
-        for order, choice, likely in zip(levels, best, probabilities, strict=True):
-            positions, _, near = found[order]
-            points[order], probability[order] = positions[choice], likely * near[choice]
+            # Where the row contradicts a disc's own map, neither is sure.
+            contradicted = (decoded.absent > 0.5) != (absent[row] > 0.5)
+            doubtful = np.clip(decoded.absent, 1 - CONTRADICTED, CONTRADICTED)
+            absent[row] = np.where(contradicted, doubtful, decoded.absent)
     return Decoded(points, probability, absent)
 
 
@@ -128,12 +149,8 @@ def uneven_gaps(points: np.ndarray) -> tuple[str, ...]:
     )
 
 
-def _peaks(heatmap: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the highest peaks of a heatmap, `PEAKS` at most.
-
-    Returns:
-        (n, 2) positions, pixels of the 256 frame; (n,) probability mass around each; (n,) share of it that is near.
-    """
+def _peaks(heatmap: np.ndarray) -> _Peaks:
+    """Find the highest peaks of a heatmap, `PEAKS` at most."""
     height, width = heatmap.shape
     around = cv2.boxFilter(heatmap, -1, (5, 5), normalize=False, borderType=cv2.BORDER_CONSTANT)
     rows, columns = np.nonzero(around >= cv2.dilate(around, np.ones((5, 5), np.uint8)))
@@ -150,92 +167,134 @@ def _peaks(heatmap: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         positions.append(position)
         masses.append(max(mass, 1e-12))
         near.append(float(part[distance <= NEAR_PIXELS].sum()) / mass)
-    return np.array(positions), np.array(masses), np.array(near)
+    return _Peaks(np.array(positions), np.array(masses), np.array(near))
 
 
-def _best_combination(
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]], view: str
-) -> tuple[list[int], list[float]]:
-    """Return for each level the peak of the best combination, and the probability that this peak is the right one."""
-    means, spreads = (np.array(numbers) for numbers in STEPS[view])
-    score = np.zeros((1,) * len(found))
-    for order, (_, masses, _) in enumerate(found):
-        score = score + _along(np.log(masses), order, len(found))
-    for order, ((above, _, _), (below, _, _)) in enumerate(itertools.pairwise(found)):
-        step = (below[None] - above[:, None] - means[order]) / spreads[order]
-        # No combination is impossible: a step ten standard deviations off is as likely as any that is further off.
-        common = -0.5 * np.minimum(np.square(step).sum(-1), 100.0)
-        score = score + common.reshape((1,) * order + common.shape + (1,) * (len(found) - order - 2))
-    best = np.unravel_index(int(score.argmax()), score.shape)
-    weights = np.exp(score - score.max())
-    weights /= weights.sum()
-    others = [tuple(axis for axis in range(len(found)) if axis != order) for order in range(len(found))]
-    return list(map(int, best)), [float(weights.sum(axis)[choice]) for axis, choice in zip(others, best, strict=True)]
+class _Row(NamedTuple):
+    """What is known of n neighbouring discs once they have been decoded together.
 
-
-def _best_row(
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]], absent: np.ndarray, view: str
-) -> tuple[list[int], list[float], list[float]]:
-    """Return what `_best_combination` returns where each level may also be absent, and how likely each of them is.
-
-    The steps have a common scale, which each combination sets for itself. The level beyond the last one that is in the
-    image may be absent if the usual step leads out of it.
-
-    Returns:
-        For each of the five levels its likeliest peak in the best combination, the probability of that peak, and the
-        probability that the level is absent.
+    Args:
+        best: For each disc the peak in the likeliest row; if the disc is absent there, its likeliest peak.
+        shares: For each disc the probability of each of its peaks.
+        absent: (n,), the probability that the disc is absent; 0 if the network cannot tell.
     """
-    counts = [len(masses) for _, masses, _ in found]
-    # The last choice of each level is to be absent.
-    choices = np.stack(np.meshgrid(*(np.arange(count + 1) for count in counts), indexing="ij"), -1).reshape(-1, 5)
-    masses = [np.append(masses, max(gone, 1e-12)) for (_, masses, _), gone in zip(found, absent, strict=True)]
-    places = [np.vstack([positions, [np.nan, np.nan]]) for positions, _, _ in found]
-    score = sum(np.log(each)[choices[:, order]] for order, each in enumerate(masses))
-    score = score + _how_common(np.stack([each[choices[:, order]] for order, each in enumerate(places)], axis=1), view)
-    weights = np.exp(score - score.max())
-    weights /= weights.sum()
-    peaks, probabilities, gone = [], [], []
-    for order, choice in enumerate(choices[int(score.argmax())]):
-        share = np.bincount(choices[:, order], weights, counts[order] + 1)
-        peaks.append(int(choice if choice < counts[order] else share[:-1].argmax()))
-        probabilities.append(float(share[peaks[-1]]))
-        gone.append(float(share[-1]))
-    return peaks, probabilities, gone
+
+    best: list[int]
+    shares: list[np.ndarray]
+    absent: np.ndarray
 
 
-def _how_common(places: np.ndarray, view: str) -> np.ndarray:
-    """Return the log-probability of n rows of five levels, (n, 5, 2); NaN where a level is absent."""
-    means, spreads = (np.array(numbers) for numbers in STEPS[view])
-    here = ~np.isnan(places[..., 0])
-    both, steps = here[:, 1:] & here[:, :-1], np.nan_to_num(np.diff(places, axis=1))
-    # The scale that fits the steps best, by least squares.
-    fitted = (both * (steps * means).sum(-1)).sum(1) / np.maximum((both * np.square(means).sum(-1)).sum(1), 1)
-    scale = np.where(both.any(1), np.clip(fitted, *SCALES), 1.0)
-    means, spreads = (scale[:, None, None] * each for each in (means, spreads))
-    off = np.square((steps - means) / spreads).sum(-1)
-    score = -0.5 * (both * np.minimum(off, 100.0)).sum(1) - 0.5 * np.square(np.log(scale) / SCALE_SPREAD)
-    pieces = np.diff(here, axis=1, prepend=False, append=False).sum(1) / 2
-    score = score + np.where(pieces > 1, BROKEN_ROW, 0.0)
-    for level in range(len(LEVELS)):
-        ends = ((-1, ~here[:, :level].any(1)), (1, ~here[:, level + 1 :].any(1)))
-        for sign, none_beyond in ends:
-            beyond, step = level + sign, min(level, level + sign)
-            if 0 <= beyond < len(LEVELS):
-                leads_out = _log_outside(places[:, level] + sign * means[:, step], spreads[:, step])
-                score = score + np.where(here[:, level] & none_beyond, leads_out, 0.0)
-    return score
+def _decode_row(found: list[_Peaks], absent: np.ndarray | None, means: np.ndarray, spreads: np.ndarray) -> _Row:
+    """Weigh all rows: every choice of one peak a disc, or of its absence, at every scale.
+
+    A row is a chain, each disc depending on the one above it: so all rows are weighed disc by disc.
+
+    Args:
+        found: Peaks of the n discs, from the head down.
+        absent: (n,), the probability that each of them is absent; None if the network cannot tell.
+        means: (n - 1, 2), the usual steps.
+        spreads: (n - 1, 2), their standard deviations.
+    """
+    scales = np.ones(1) if absent is None else SCALES
+    size = -0.5 * np.square(np.log(scales) / SCALE_SPREAD)
+    emitted = [np.log(peaks.mass) for peaks in found]
+    if absent is not None:
+        gone = np.log(np.maximum(absent, 1e-12))
+        emitted = [np.append(each, np.repeat(log, 3)) for each, log in zip(emitted, gone, strict=True)]
+    links = [
+        _links(above.place, below.place, scales[:, None] * mean, scales[:, None] * spread, absent is not None) + each
+        for (above, below), mean, spread, each in zip(
+            itertools.pairwise(found), means, spreads, emitted[1:], strict=True
+        )
+    ]
+    first, last = size[:, None] + emitted[0], np.zeros((len(scales), len(emitted[-1])))
+    if absent is not None:
+        first[:, [HIDDEN, AFTER]] = last[:, HIDDEN] = -np.inf
+        # Every scale explains a row without discs, and few explain one with discs: neither is the likelier for that.
+        off = np.square((1 - 1 / scales[:, None, None]) * means / spreads).sum(-1)
+        fitting = np.logaddexp.reduce(size - 0.5 * np.minimum(off, 100.0).sum(1))
+        last[:, BEFORE] = fitting - np.logaddexp.reduce(size)
+    states, weights = _likeliest(first, links, last), _shares(first, links, last)
+    counts = [len(peaks.mass) for peaks in found]
+    shares = [each[:count] for each, count in zip(weights, counts, strict=True)]
+    best = [s if s < len(each) else int(each.argmax()) for s, each in zip(states, shares, strict=True)]
+    return _Row(best, shares, np.array([each[count:].sum() for each, count in zip(weights, counts, strict=True)]))
+
+
+def _likeliest(first: np.ndarray, links: list[np.ndarray], last: np.ndarray) -> list[int]:
+    """Return the state of each disc in the likeliest row at any scale (Viterbi's algorithm).
+
+    Args:
+        first: (scales, states), log-probability of each state of the first disc.
+        links: For each further disc (scales, states of the disc above, its states), its log-probability.
+        last: (scales, states of the last disc), log-probability that the row ends there.
+    """
+    best, origins = first, []
+    for link in links:
+        paths = best[:, :, None] + link
+        origins.append(paths.argmax(axis=1))
+        best = paths.max(axis=1)
+    scale, state = np.unravel_index(int((best + last).argmax()), best.shape)
+    states = [int(state)]
+    for origin in reversed(origins):
+        states.append(int(origin[scale, states[-1]]))
+    return states[::-1]
+
+
+def _shares(first: np.ndarray, links: list[np.ndarray], last: np.ndarray) -> list[np.ndarray]:
+    """Return for each disc the share of all rows that pass through each of its states (forward-backward algorithm).
+
+    Args:
+        first: See `_likeliest`, like the others.
+        links: Of each further disc.
+        last: Of the last disc.
+    """
+    forward, ways = [np.exp(first - first.max())], [np.exp(link) for link in links]
+    for way in ways:
+        forward.append(_over_max((forward[-1][:, None] @ way)[:, 0]))
+    backward = [np.exp(last)]
+    for way in reversed(ways):
+        backward.append(_over_max((way @ backward[-1][:, :, None])[:, :, 0]))
+    weights = [(there * back).sum(axis=0) for there, back in zip(forward, reversed(backward), strict=True)]
+    return [each / each.sum() for each in weights]
+
+
+def _over_max(weights: np.ndarray) -> np.ndarray:
+    """Return weights as shares of the largest, lest a product of many of them be too small for a number."""
+    return weights / weights.max()
+
+
+def _links(above: np.ndarray, below: np.ndarray, mean: np.ndarray, spread: np.ndarray, absent: bool) -> np.ndarray:
+    """Return the log-probability of each state of a disc and each of the next one, (scales, states, states).
+
+    Args:
+        above: (n, 2), the peaks of the upper disc.
+        below: (m, 2), those of the lower one.
+        mean: (scales, 2), the usual step.
+        spread: (scales, 2), its standard deviation.
+        absent: Whether discs may be absent.
+    """
+    step = below - above[:, None]
+    off = np.square((step - mean[:, None, None]) / spread[:, None, None]).sum(-1)
+    # No row is impossible: a step ten standard deviations off is as likely as any that is further off.
+    links = -0.5 * np.minimum(off, 100.0)
+    if not absent:
+        return links
+    links = np.pad(links, ((0, 0), (0, 3), (0, 3)), constant_values=-np.inf)
+    mean, spread = mean[:, None], spread[:, None]
+    links[:, :-3, AFTER] = _log_outside(above + mean, spread)
+    links[:, BEFORE, :-3] = _log_outside(below - mean, spread)
+    links[:, :-3, HIDDEN] = BROKEN_ROW
+    links[:, HIDDEN, :-3] = 0
+    for same in (BEFORE, HIDDEN, AFTER):
+        links[:, same, same] = 0
+    return links
 
 
 def _log_outside(expected: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """Return the log-probability that a point with this mean and standard deviation, (n, 2) each, is out of the image.
+    """Return the log-probability that points with this mean and standard deviation, (..., 2), are out of the image.
 
     The normal distribution is approximated by the logistic one, to 0.01.
     """
     below, above = (1 / (1 + np.exp(-1.702 * (edge - expected) / spread)) for edge in (-0.5, SIZE - 0.5))
     return np.log(np.maximum(1 - (above - below).prod(axis=-1), np.exp(LEAST)))
-
-
-def _along(values: np.ndarray, axis: int, axes: int) -> np.ndarray:
-    shape = [1] * axes
-    shape[axis] = -1
-    return values.reshape(shape)

@@ -130,6 +130,7 @@ def _trained_here(settings: EvaluationSettings, progress: bool) -> _Subject:
     trained_with = runs.load_settings(run)
     parts = data.prepared_parts(trained_with, progress=progress)
     _check_preparation(run, parts)
+    parts = {name: part.without_neighbours() for name, part in parts.items()}
     if settings.data is None:
         measured, part = settings.part, parts[settings.part]
     else:

@@ -16,6 +16,7 @@ import numpy as np
 from tqdm.auto import trange
 
 from lumbar import landmarks, metrics
+from lumbar.core.constants import NEIGHBOURS
 from lumbar.core.errors import RunError
 from lumbar.decoding import Decoded, decode, uneven_gaps
 from lumbar.geometry import Affine
@@ -75,7 +76,8 @@ def predict_with_probability(network: Path, part: Prepared, *, progress: bool = 
     model = fold_for_inference(safe_loading.load(network))
     has_heatmaps, may_be_absent = len(model.output_shape) == 4, models.knows_absent(model)
     answers_with = model.output_shape[-1] if has_heatmaps else model.output_shape[1]
-    if answers_with != len(part.channels):
+    names = models.point_names(model) or part.channels
+    if answers_with != len(names) or not set(part.channels) <= set(names) <= {*part.channels, *NEIGHBOURS}:
         raise RunError(
             "the network answers with other landmarks than these pictures have",
             file=network,
@@ -97,11 +99,12 @@ def predict_with_probability(network: Path, part: Prepared, *, progress: bool = 
         if has_heatmaps:
             views = part.index["view"].iloc[step * BATCH_SIZE :]
             for maps, view in zip(answer, views, strict=False):
-                found.append(decode(maps, view, part.channels, may_be_absent=may_be_absent))
+                found.append(decode(maps, view, names, may_be_absent=may_be_absent))
         else:
             unknown = np.full(answer.shape[1], np.nan)
             found.extend(Decoded(points, unknown, unknown) for points in Affine.unit().inverse().points(answer))
-    return NetworkAnswer(*map(np.array, zip(*found, strict=True)))
+    order = [names.index(name) for name in part.channels]
+    return NetworkAnswer(*(np.array(each)[:, order] for each in zip(*found, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)

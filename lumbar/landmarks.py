@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 
-from lumbar.core.constants import LEVELS, PARTS, SIDES, VIEWS
+from lumbar.core.constants import LEVELS, NEIGHBOURS, PARTS, SIDES, VIEWS
 from lumbar.core.errors import TableError
 from lumbar.geometry import upright
 
 __all__ = [
     "LEVELS",
     "MARGIN_INSIDE_MM",
+    "NEIGHBOURS",
     "PARTS",
     "REQUIRED",
     "SCHEMA",
@@ -82,7 +83,7 @@ REQUIRED = tuple(name for name, column in SCHEMA.columns.items() if column.requi
 """Columns that every landmark table must have."""
 
 
-def channels(views: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+def channels(views: tuple[str, ...] | list[str], *, neighbours: bool = False) -> tuple[str, ...]:
     """Return the names of a network's output channels, one per point, in order.
 
     Sagittal and coronal images share five channels, one per level; an axial image shows one level, so its two channels
@@ -90,6 +91,7 @@ def channels(views: tuple[str, ...] | list[str]) -> tuple[str, ...]:
 
     Args:
         views: The planes that the network is for, some of `VIEWS`.
+        neighbours: Whether sagittal and coronal images have two more channels, for the discs `NEIGHBOURS`.
 
     Raises:
         ValueError: If a view is unknown or none is given.
@@ -98,7 +100,7 @@ def channels(views: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     if unknown or not views:
         raise ValueError(f"views must be some of {', '.join(VIEWS)}; got {list(views)}")
     flat = LEVELS if {"sagittal", "coronal"} & set(views) else ()
-    return flat + (SIDES if "axial" in views else ())
+    return flat + (SIDES if "axial" in views else ()) + (NEIGHBOURS if flat and neighbours else ())
 
 
 def row_channels(table: pd.DataFrame) -> pd.Series:

@@ -6,6 +6,7 @@ They run on any Keras backend.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from lumbar.core.backend import keras
 
@@ -63,7 +64,14 @@ class AgainstAbsent(keras.layers.Layer):
     probability of each pixel given that the point is in the image.
 
     Input and output (batch, height, width, K).
+
+    Args:
+        names: Names of the K points, kept with the network; some networks of one view have more points than others.
     """
+
+    def __init__(self, names: Sequence[str] = (), **options):
+        super().__init__(**options)
+        self.names = tuple(names)
 
     def build(self, input_shape):
         """Create the score of "not in this image" for each of the K points; at first it is as likely as not."""
@@ -77,6 +85,10 @@ class AgainstAbsent(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         """Return the shape of the input."""
         return input_shape
+
+    def get_config(self):
+        """Return the arguments from which the layer is built again."""
+        return super().get_config() | {"names": self.names}
 
 
 def log_total(maps):

@@ -7,6 +7,8 @@ pixel how likely the point lies there; `lumbar.layers.SoftArgmax` turns them int
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lumbar.core.backend import keras
 from lumbar.core.constants import BACKBONES
 from lumbar.core.errors import RunError
@@ -139,7 +141,7 @@ def heatmap(
     activation: str = "relu",
     batch_norm: bool = True,
     dropout: float = 0.0,
-    absent: bool = False,
+    absent: Sequence[str] | None = None,
 ) -> keras.Model:
     """A U-Net (Ronneberger et al., MICCAI 2015) with one 64×64 heatmap a point.
 
@@ -150,7 +152,8 @@ def heatmap(
         activation: Name of the activation function.
         batch_norm: Batch normalisation after each convolution.
         dropout: Share of the narrowest scale's filters switched off in training.
-        absent: Whether it can answer that a point is not in the image, see `lumbar.layers.AgainstAbsent`.
+        absent: Names of the points, for a network that can answer that a point is not in the image, see
+            `lumbar.layers.AgainstAbsent`; None for one that cannot.
     """
 
     def convolution(x, filters, **options):
@@ -181,7 +184,7 @@ def transfer(
     dropout: float = 0.0,
     backbone: str = BACKBONES[0],
     backbone_weights: str | None = None,
-    absent: bool = False,
+    absent: Sequence[str] | None = None,
 ) -> keras.Model:
     """A backbone made for photographs, and on its 8×8 features convolutions that compute one heatmap a point.
 
@@ -194,7 +197,7 @@ def transfer(
         dropout: Share of the backbone's features switched off in training.
         backbone: One of `BACKBONES`.
         backbone_weights: "imagenet" (downloaded by Keras), a local .h5 file, or None for fresh ones.
-        absent: Whether it can answer that a point is not in the image, see `lumbar.layers.AgainstAbsent`.
+        absent: As for `heatmap`.
 
     Raises:
         RunError: If the weights cannot be downloaded or read.
@@ -211,10 +214,10 @@ def transfer(
     return keras.Model(inputs, _maps(x, channels, absent), name="transfer")
 
 
-def _maps(x, channels: int, absent: bool):
+def _maps(x, channels: int, absent: Sequence[str] | None):
     """Add the end of a network that answers with heatmaps; their scores are relative to "absent" if points may be."""
     maps = layers.Conv2D(channels, 1, name="maps")(x)
-    return AgainstAbsent(name="against_absent")(maps) if absent else maps
+    return maps if absent is None else AgainstAbsent(absent, name="against_absent")(maps)
 
 
 def _backbone(name: str, weights: str | None) -> keras.Model:
@@ -236,6 +239,11 @@ def _backbone(name: str, weights: str | None) -> keras.Model:
 def knows_absent(model: keras.Model) -> bool:
     """Whether a network can answer that a point is not in the image."""
     return isinstance(model.layers[-1], AgainstAbsent)
+
+
+def point_names(model: keras.Model) -> tuple[str, ...]:
+    """Return the names of a network's points, if it keeps them; otherwise none."""
+    return model.layers[-1].names if knows_absent(model) else ()
 
 
 def heatmaps(model: keras.Model) -> keras.Model:

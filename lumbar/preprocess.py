@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from lumbar.core.constants import NEIGHBOURS
 from lumbar.core.digests import digest_of
 from lumbar.core.schema import setting
 from lumbar.geometry import Affine, upright
@@ -166,6 +167,12 @@ class Prepared:
             to_native=self.to_native[positions],
             points=self.points[positions],
         )
+
+    def without_neighbours(self) -> Prepared:
+        """Return the same images with the points that are answered: without those of the neighbouring discs."""
+        answered = ~np.isin(self.channels, NEIGHBOURS)
+        channels = tuple(name for name in self.channels if name not in NEIGHBOURS)
+        return replace(self, points=self.points[:, answered], channels=channels)
 
     @cached_property
     def people(self) -> pd.DataFrame:

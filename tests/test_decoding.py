@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lumbar import decoding
 from lumbar.inference import undecided
-from lumbar.landmarks import LEVELS, channels
+from lumbar.landmarks import LEVELS, NEIGHBOURS, channels
 from lumbar.phantom import planning
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.recipe import stream
@@ -56,11 +56,16 @@ def test_a_column_that_might_as_well_be_one_level_off_is_unsure():
     assert (doubtful < 0.9 * confident).all()
 
 
+def levels_steps(view):
+    """The usual steps between the five levels, and their spreads."""
+    return (np.array(numbers)[1:-1] for numbers in decoding.STEPS[view])
+
+
 def test_the_best_combination_is_the_one_that_a_search_by_hand_finds():
     rng = np.random.default_rng(3)
     maps = np.stack([spots(*((*rng.uniform(60, 200, 2), share) for share in (0.5, 0.3, 0.2))) for _ in LEVELS], -1)
     found = [decoding._peaks(maps[..., order]) for order in range(5)]
-    means, spreads = map(np.array, decoding.STEPS["sagittal"])
+    means, spreads = levels_steps("sagittal")
 
     def score(choice):
         places = [peaks[0][number] for peaks, number in zip(found, choice, strict=True)]
@@ -71,6 +76,75 @@ def test_the_best_combination_is_the_one_that_a_search_by_hand_finds():
     best = max(itertools.product(*(range(len(peaks[0])) for peaks in found)), key=score)
     points, *_ = decoding.decode(maps, "sagittal", LEVELS)
     np.testing.assert_allclose(points, [peaks[0][number] for peaks, number in zip(found, best, strict=True)])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_with_absent_discs_are_weighed_as_if_each_were_tried(seed, monkeypatch):
+    """All rows of three discs, each at one of its peaks or absent, at three scales, one by one."""
+    rng = np.random.default_rng(seed)
+    monkeypatch.setattr(decoding, "SCALES", np.array([0.5, 1.0, 1.6]))
+    found = [
+        decoding._Peaks(
+            rng.uniform((60, 60 + 60 * order), (200, 120 + 60 * order), (2, 2)), rng.uniform(0.1, 0.5, 2), 1
+        )
+        for order in range(3)
+    ]
+    gone, (means, spreads) = rng.uniform(0.05, 0.6, 3), (each[:2] for each in levels_steps("sagittal"))
+
+    def chance(states, scale):
+        """The score of one row at one scale; state 2 is absent."""
+        total = -0.5 * (np.log(scale) / decoding.SCALE_SPREAD) ** 2
+        total += sum(
+            np.log(np.append(peaks.mass, absent)[s]) for peaks, absent, s in zip(found, gone, states, strict=True)
+        )
+        places = [None if s == 2 else peaks.place[s] for peaks, s in zip(found, states, strict=True)]
+        seen = [order for order in range(3) if places[order] is not None]
+        for order, (mean, spread) in enumerate(zip(means * scale, spreads * scale, strict=True)):
+            above, below = places[order], places[order + 1]
+            if above is not None and below is not None:
+                total += -0.5 * min((((below - above - mean) / spread) ** 2).sum(), 100)
+            elif above is not None and order == max(seen):
+                total += decoding._log_outside(above + mean, spread)
+            elif below is not None and order + 1 == min(seen):
+                total += decoding._log_outside(below - mean, spread)
+        return total + (decoding.BROKEN_ROW if seen == [0, 2] else 0)
+
+    rows = [(*states, scale) for states in itertools.product(range(3), repeat=3) for scale in range(3)]
+    rows = [row for row in rows if set(row[:3]) != {2}]
+    scores = np.array([chance(row[:3], decoding.SCALES[row[3]]) for row in rows])
+    weights = np.exp(scores - scores.max())
+    row = decoding._decode_row(found, gone, means, spreads)
+    shares = np.column_stack([np.stack(row.shares), row.absent])
+    none = 1 - sum(weights) / (sum(weights) + nothing(gone, means, spreads) / np.exp(scores.max()))
+    for order in range(3):
+        expected = np.bincount([each[order] for each in rows], weights / weights.sum(), 3) * (1 - none)
+        np.testing.assert_allclose(shares[order], np.add(expected, [0, 0, none]), atol=1e-9)
+    best = rows[int(scores.argmax())]
+    assert [b for b, state in zip(row.best, best, strict=False) if state < 2] == [s for s in best[:3] if s < 2]
+
+
+def nothing(gone, means, spreads):
+    """The weight of a row without discs: a perfect row of the usual scale has the same, but for what the maps say."""
+    sizes = -0.5 * (np.log(decoding.SCALES) / decoding.SCALE_SPREAD) ** 2
+    off = [(((1 - 1 / scale) * means / spreads) ** 2).sum(-1) for scale in decoding.SCALES]
+    return np.prod(gone) * sum(
+        np.exp(size - 0.5 * np.minimum(each, 100).sum()) for size, each in zip(sizes, off, strict=True)
+    )
+
+
+def test_the_neighbouring_discs_settle_a_count_that_the_levels_leave_open():
+    """Each level may as well be one disc lower; only S1/S2 tells where the sacrum is."""
+    step = np.diff(COLUMN, axis=0)
+    seven = np.vstack([COLUMN[0] - step[0], COLUMN, COLUMN[-1] + step[-1], COLUMN[-1] + 2 * step[-1]])
+    torn = [spots((*here, 0.3), (*below, 0.7)) for here, below in itertools.pairwise(seven[1:-1])]
+    points, *_ = decoding.decode(np.stack(torn, axis=-1), "sagittal", LEVELS)
+    np.testing.assert_allclose(points, seven[2:-1], atol=0.5, err_msg="alone they are one disc too low")
+    names = (*LEVELS, *NEIGHBOURS)
+    sacrum = spots((*seven[6], 0.999), (*seven[7], 0.001))
+    maps = np.stack([*torn, spots((*seven[0], 0.5), (*seven[1], 0.5)), sacrum], axis=-1)
+    found = decoding.decode(maps, "sagittal", names)
+    np.testing.assert_allclose(found.points[:5], COLUMN, atol=0.5)
+    np.testing.assert_allclose(found.points[5:], seven[[0, 6]], atol=0.5)
 
 
 def answer(places, absent=(0.02,) * 5):
@@ -151,7 +225,8 @@ def test_the_usual_steps_are_those_of_the_synthetic_patients(view):
     for number in range(60):
         patient, rng = draw_patient(stream(3, number, 0)), stream(3, number, 1)
         cut = getattr(planning, view)(patient, rng)[0]
-        native = np.array([cut.plane.to_pixels(point) for point in patient.landmarks_mm(view).values()])
+        above, below = patient.neighbours_mm(view).values()
+        native = np.array([cut.plane.to_pixels(p) for p in (above, *patient.landmarks_mm(view).values(), below)])
         steps.append(np.diff((native + 0.5) / (cut.width, cut.height) * 256 - 0.5, axis=0))
     means, spreads = map(np.array, decoding.STEPS[view])
     np.testing.assert_allclose(means, np.mean(steps, axis=0), atol=2.0)

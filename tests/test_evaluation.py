@@ -42,7 +42,7 @@ def prepared(part: str, patients: int, source: str = "phantom"):
             "level": np.where(view == "axial", "L3/L4", ""),
         }
     )
-    return SimpleNamespace(
+    part = SimpleNamespace(
         images=np.zeros((count, 256, 256), np.uint8),
         index=index,
         people=index[["patient", "source"]].assign(picture=""),
@@ -51,6 +51,8 @@ def prepared(part: str, patients: int, source: str = "phantom"):
         mm_per_pixel=np.tile([512 / 256 * 0.5, 320 / 256 * 0.75], (count, 1)),
         channels=channels(VIEWS),
     )
+    part.without_neighbours = lambda: part
+    return part
 
 
 @pytest.fixture

@@ -126,7 +126,8 @@ def test_the_maps_behind_the_points():
 
 @pytest.mark.parametrize("name", ["heatmap", "transfer"])
 def test_the_maps_of_a_network_that_knows_absent_points_add_up_to_less_than_one(name, tmp_path):
-    model = models.build(name, 5, absent=True, width=4)
+    names = ("T12/L1", "a", "b", "c", "d")
+    model = models.build(name, 5, absent=names, width=4)
     model.save(tmp_path / "n.keras")
     keras.backend.clear_session()  # as in the process that loads it, layers are named from the beginning
     loaded = safe_loading.load(tmp_path / "n.keras")
@@ -136,7 +137,10 @@ def test_the_maps_of_a_network_that_knows_absent_points_add_up_to_less_than_one(
     maps = keras.ops.convert_to_numpy(answering(pictures))
     assert maps.min() >= 0
     assert ((maps.sum(axis=(1, 2)) > 0) & (maps.sum(axis=(1, 2)) < 1)).all()
-    assert not models.knows_absent(models.build(name, 5, width=4))
+    assert models.point_names(loaded) == names
+    other = models.build(name, 5, width=4)
+    assert not models.knows_absent(other)
+    assert models.point_names(other) == ()
 
 
 def test_a_closed_gate_lets_no_gradient_back_and_the_same_values_on():

@@ -35,11 +35,12 @@ def use_cluster(address: str, folder: Path) -> Iterator[None]:
         folder: Absolute path of the folder that the workers read or write; they must see it under the same path.
 
     Raises:
-        ClusterError: If the package distributed is not installed, the scheduler does not respond or has no workers, or
-            a worker does not see the folder or has another version of this package.
+        ClusterError: If the package distributed is not installed, the scheduler does not respond, lacks this package or
+            has no workers, or a worker does not see the folder or has another version of this package.
     """
     client = _connect(address)
     try:
+        _check_scheduler(client, address)
         _check_workers(client, address, folder)
 
         def executor(task: Callable[[Item], Result], items: Sequence[Item], chunk: int) -> Iterator[Result]:
@@ -81,6 +82,18 @@ def _connect(address: str) -> Client:
             field="scheduler",
             found=address,
             remedy="check that it runs and that this machine can reach it; `dask scheduler` prints its address",
+        ) from error
+
+
+def _check_scheduler(client: Client, address: str) -> None:
+    try:
+        client.run_on_scheduler(_describe, "")
+    except ImportError as error:  # the scheduler unpacks what it hands on
+        raise ClusterError(
+            "the scheduler cannot hand on the work",
+            field="scheduler",
+            found=f"{error} at {address}",
+            remedy=f"install lumbar {VERSION} and its requirements where the scheduler runs, too",
         ) from error
 
 

@@ -6,6 +6,10 @@ VERSION = "0.1.0"
 LEVELS = ("L1/L2", "L2/L3", "L3/L4", "L4/L5", "L5/S1")
 """The five lumbar disc levels, from superior to inferior."""
 
+NEIGHBOURS = ("T12/L1", "S1/S2")
+"""The disc above the five levels, and the remains of the one below them. No answer names them; a network may know them
+to count the levels by."""
+
 VIEWS = ("sagittal", "coronal", "axial")
 """Anatomical planes of an image."""
 

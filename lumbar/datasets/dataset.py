@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pandas as pd
 
-from lumbar.core.constants import LEVELS, SIDES, VIEWS
+from lumbar.core.constants import LEVELS, NEIGHBOURS, SIDES, VIEWS
 from lumbar.core.errors import DatasetError
 from lumbar.datasets.csv_text import as_numbers, read_text
 
@@ -26,12 +27,15 @@ class Dataset:
         root: Folder of the data set; the column `image` of the table is relative to it.
         table: Landmark table, see `lumbar.landmarks.SCHEMA`; further columns are kept.
         notes: What the user should know, e.g. how many images of the table are missing, in plain sentences.
+        neighbours: The table's rows of the discs `lumbar.landmarks.NEIGHBOURS`, which are no levels; None if there are
+            none.
     """
 
     name: str
     root: Path
     table: pd.DataFrame
     notes: tuple[str, ...] = ()
+    neighbours: pd.DataFrame | None = None
 
     def path(self, image: str) -> Path:
         """Return the path of an image.
@@ -119,14 +123,31 @@ def _outside(root: Path, image: str, expected: str) -> DatasetError:
     )
 
 
-PLAIN_LEVELS = {level.replace("/", "").lower(): level for level in LEVELS}
-"""Level by its letters and digits in lower case."""
+def without_neighbours(dataset: Dataset) -> Dataset:
+    """Return the data set with the rows of the neighbouring discs set apart from the table.
+
+    Args:
+        dataset: As its reader returns it.
+    """
+    apart = dataset.table["level"].isin(NEIGHBOURS)
+    if not apart.any():
+        return dataset
+    attrs = dataset.table.attrs
+    table = dataset.table[~apart]
+    table.attrs = attrs
+    return dataclasses.replace(dataset, table=table, neighbours=dataset.table[apart])
+
+
+PLAIN_LEVELS = {level.replace("/", "").lower(): level for level in (*LEVELS, *NEIGHBOURS)}
+"""Level or neighbouring disc by its letters and digits in lower case."""
 
 _SHORT_LEVEL = re.compile(r"L([1-5])\s*[/_–-]\s*([1-5])", re.IGNORECASE)
 
 
 def level_named(text: str) -> str:
-    """Return the level that a text names: L4/L5, L4-L5, L4L5, l4_l5 and L4/5 are L4/L5; "" if it names none.
+    """Return the level or neighbouring disc that a text names, "" if it names none.
+
+    L4/L5, L4-L5, L4L5, l4_l5 and L4/5 are L4/L5.
 
     Args:
         text: Any text.

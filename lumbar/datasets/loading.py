@@ -24,7 +24,7 @@ from lumbar.datasets import (
     units,
     verse,
 )
-from lumbar.datasets.dataset import Dataset, Reader
+from lumbar.datasets.dataset import Dataset, Reader, without_neighbours
 from lumbar.datasets.headers import refuse_unreadable
 
 READERS = (
@@ -63,6 +63,7 @@ def load(path: str | Path) -> Dataset:
     """
     reader, root = find_reader(path)
     dataset, placeholders = units.settle(reader.read(root))
+    dataset = without_neighbours(dataset)
     exists = present(dataset)
     if not exists.any():
         raise DatasetError(
@@ -74,6 +75,9 @@ def load(path: str | Path) -> Dataset:
     notes = dataset.notes + (() if exists.all() else (_missing(dataset, exists),))
     if len(placeholders):
         notes += (f"{len(placeholders)} point(s) at (0, 0) or (-1, -1) are treated as missing, not as marked there",)
+    if dataset.neighbours is not None:
+        names, count = ", ".join(dataset.neighbours["level"].unique()), len(dataset.neighbours)
+        notes += (f"{names}: {count} point(s) of discs that are no levels; `train --absent` uses them",)
     suspicions = units.suspicions(dataset.table[exists]) if reader.user_made else []
     units.refuse_certain(dataset, suspicions)
     notes += tuple(suspicion.problem for suspicion in suspicions)

@@ -53,6 +53,7 @@ def load_prepared(
     settings: PreprocessSettings = PreprocessSettings(),
     *,
     views: Sequence[str] = ("sagittal",),
+    neighbours: bool = False,
     workers: int | None = None,
     progress: bool = True,
 ) -> tuple[Dataset, Prepared]:
@@ -62,6 +63,7 @@ def load_prepared(
         path: The data set's folder, or the table in it.
         settings: How to prepare the images.
         views: The planes to prepare.
+        neighbours: See `prepare`.
         workers: Number of processes; by default one per core.
         progress: Print the data set's notes and show progress bars.
 
@@ -74,8 +76,8 @@ def load_prepared(
     dataset = datasets.load(path)
     for note in dataset.notes if progress else ():
         print(f"note: {note}", file=sys.stderr)
-    kept = paths.cache()
-    return dataset, prepare(dataset, settings, views=views, cache=kept, workers=workers, progress=progress)
+    how = {"views": views, "neighbours": neighbours, "cache": paths.cache(), "workers": workers}
+    return dataset, prepare(dataset, settings, **how, progress=progress)
 
 
 def prepare(
@@ -83,6 +85,7 @@ def prepare(
     settings: PreprocessSettings = PreprocessSettings(),
     *,
     views: Sequence[str] = ("sagittal",),
+    neighbours: bool = False,
     cache: Path | None = None,
     workers: int | None = None,
     progress: bool = True,
@@ -93,6 +96,7 @@ def prepare(
         dataset: As `lumbar.datasets.load` returns it.
         settings: How to prepare the images.
         views: The planes to prepare.
+        neighbours: Add channels for the neighbouring discs, see `lumbar.landmarks.channels`.
         cache: Folder for the result; a second call with the same data and settings then returns at once.
         workers: Number of processes; by default one per core.
         progress: Show a progress bar.
@@ -105,7 +109,8 @@ def prepare(
             cached); the error lists these images and describes the first.
         DatasetError: If the data set has no image of these views.
     """
-    index, points_native, channels = _images(dataset, tuple(views))
+    channels = landmarks.channels(views, neighbours=neighbours)
+    index, points_native = _images(dataset, channels, views)
     store = _storage(dataset, index, settings, cache)
     waiting = np.flatnonzero(~store.done)
     if len(waiting):
@@ -116,9 +121,8 @@ def prepare(
     return Prepared(images, index, np.stack([to_256.inverse().matrix for to_256 in maps]), points, channels)
 
 
-def _images(dataset: Dataset, views: tuple[str, ...]) -> tuple[pd.DataFrame, np.ndarray, tuple[str, ...]]:
-    """Return a table of one row per image, the points in native pixels, (N, K, 2), and the names of the channels."""
-    channels = landmarks.channels(views)
+def _images(dataset: Dataset, channels: tuple[str, ...], views: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return a table of one row per image of some views, and the points of its channels in native pixels, (N, K, 2)."""
     table = dataset.table[dataset.table["view"].isin(views)]
     if table.empty:
         raise DatasetError(
@@ -135,7 +139,14 @@ def _images(dataset: Dataset, views: tuple[str, ...]) -> tuple[pd.DataFrame, np.
     points = np.full((len(index), len(channels), 2), np.nan)
     image = pd.Index(names.unique()).get_indexer(names)
     points[image, pd.Index(channels).get_indexer(landmarks.row_channels(table))] = table[["x", "y"]]
-    return index, points, channels
+    if dataset.neighbours is not None and set(landmarks.NEIGHBOURS) <= set(channels):
+        image = pd.Index(names.unique()).get_indexer(landmarks.image_names(dataset.neighbours))
+        beside = dataset.neighbours[image >= 0]
+        order = pd.Index(channels).get_indexer(beside["level"])
+        points[image[image >= 0], order] = beside[["x", "y"]].apply(pd.to_numeric, errors="coerce")
+        # Where the points of the levels were found to be wrong, these are not to be trusted either.
+        points[np.isnan(points).all(axis=(1, 2), where=~np.isin(channels, landmarks.NEIGHBOURS)[:, None])] = np.nan
+    return index, points
 
 
 class _Store(NamedTuple):

@@ -86,7 +86,7 @@ def crossvalidate(
     for fold in range(1, training.folds + 1):
         of_fold = replace(training, fold=fold, name=f"{settings.name}/fold-{fold}")
         run = train(of_fold, progress=progress)
-        part = prepared_parts(of_fold, progress=False)["test"]
+        part = prepared_parts(of_fold, progress=False)["test"].without_neighbours()
         parts.append(part)
         networks = {settings.title: run / "best.keras"} | {name: known.file for name, known in others.items()}
         for name, file in networks.items():

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lumbar.landmarks import LEVELS, MARGIN_INSIDE_MM
+from lumbar.landmarks import LEVELS, MARGIN_INSIDE_MM, NEIGHBOURS
 from lumbar.phantom import body, bones
 from lumbar.phantom.canal import canal, trace_course
-from lumbar.phantom.column import Column, build_column
+from lumbar.phantom.column import HALF_CLEFT_MM, Column, build_column
 from lumbar.phantom.shapes import Ellipsoid, Solid
 from lumbar.phantom.trunk import Trunk
 from lumbar.phantom.tube import Tube
@@ -131,6 +131,32 @@ class Patient:
             else:
                 raise ValueError(f"view must be sagittal, coronal or axial, got {view!r}")
         return {key: self.to_patient(point) for key, point in points.items()}
+
+    def neighbours_mm(self, view: str) -> dict[str, np.ndarray]:
+        """Return the same points of the discs `lumbar.landmarks.NEIGHBOURS`, in patient mm.
+
+        T12/L1 is the disc above L1/L2, however many lumbar vertebrae there are. S1/S2 is what is left of the disc
+        between the first two segments of the sacrum.
+
+        Args:
+            view: One of `lumbar.landmarks.VIEWS`; in axial images these discs have no points.
+
+        Returns:
+            Name of the disc → float64 array of shape (3,), mm, LPS; empty for an axial image.
+        """
+        above, below = self.column.discs[-6], self.column.sacrum[0]
+        if view == "axial":
+            return {}
+        under = below.form.bottom + HALF_CLEFT_MM
+        if view == "sagittal":
+            margin = below.form.back * (1 - below.form.taper) - MARGIN_INSIDE_MM
+            points = (
+                above.place(0, above.form.margin(0) - MARGIN_INSIDE_MM, 0),
+                below.place(0, margin, below.form.bottom_slope * margin - under),
+            )
+        else:
+            points = (above.centre, below.place(0, 0, -under))
+        return {name: self.to_patient(point) for name, point in zip(NEIGHBOURS, points, strict=True)}
 
     def disc_frames(self) -> dict[str, Frame]:
         """Return level → centre and directions of its disc; axial slices lie along `left` and `posterior`."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from lumbar.phantom.column import Column, Segment
+from lumbar.phantom.column import HALF_CLEFT_MM, Column, Segment
 from lumbar.phantom.segments import Vertebra
 from lumbar.phantom.shapes import Block, Coat, Ellipsoid, Plate, Solid, Spot
 from lumbar.phantom.tissue import Tissue
@@ -161,7 +161,7 @@ def _junction(segment: Segment, left: float, rng: np.random.Generator) -> list[S
     """Return the marrow that fuses a sacral segment with the next, and what is `left` of the disc, 0 to 1."""
     form = segment.form
     half = form.back * (1 - form.taper)
-    place = segment.place(0, 0, -form.bottom - 0.6)
+    place = segment.place(0, 0, -form.bottom - HALF_CLEFT_MM)
     frame = _rotate(-float(np.degrees(np.arctan(form.bottom_slope))), 0.0, 0.0) @ segment.axes
     solids = []
     if rng.random() > left**2:

@@ -13,6 +13,9 @@ import numpy as np
 from lumbar.phantom.segments import Disc, Vertebra
 from lumbar.phantom.variation import VERTEBRAE, Variation
 
+HALF_CLEFT_MM = 0.6
+"""Half the distance between two segments of the sacrum, in which the remains of their disc lie, mm."""
+
 
 @dataclass(frozen=True, eq=False)
 class Segment:
@@ -164,7 +167,7 @@ def _sacrum(person: Variation, rng: np.random.Generator) -> list[Segment]:
         shrink = np.degrees(np.arctan((depths[index] - depths[index + 1]) / 2 / height))
         mean_depth = (depths[index] + depths[index + 1]) / 2
         direction, frame = axes(wall, 0), axes(wall + shrink, 0)
-        gap = (0.0, 0.6)[index > 0], (0.6 if index < 5 else 1.0)
+        gap = (0.0, HALF_CLEFT_MM)[index > 0], (HALF_CLEFT_MM if index < 5 else 1.0)
         top_slope, bottom_slope = (-np.tan(np.radians(np.clip(wall + shrink - rim, -50, 50))) for rim in (top, bottom))
         upright = height / 2 * np.cos(np.radians(shrink))
         centre = corner - direction[2] * height / 2 - frame[1] * mean_depth / 2

@@ -35,6 +35,10 @@ class PhantomSettings:
         0.0, "share of series with a contrast that no scanner produces, 0 to 1", at_least=0, at_most=1
     )
 
+    neighbours: bool = setting(
+        False, "whether the table also lists T12/L1 and S1/S2, for networks that count the levels by them", added=True
+    )
+
     def __post_init__(self):
         if len(set(self.series)) < max(len(self.series), 1):
             raise SettingsError("name at least one series, and each only once", field="series", found=self.series)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lumbar.core.schema import to_dict
-from lumbar.landmarks import REQUIRED, SIDES
+from lumbar.core.schema import first_released_names
+from lumbar.landmarks import LEVELS, REQUIRED, SIDES
 from lumbar.phantom import dicom, planning
 from lumbar.phantom.anatomy import Patient
 from lumbar.phantom.contrast import draw_contrast
@@ -60,7 +60,7 @@ def write_series(
             **{"view": view, "contrast": contrast_name, "study": study, "series": description, "instance": instance},
             **{"lumbar_vertebrae": patient.lumbar_vertebrae, "findings": "; ".join(patient.findings)},
         }
-        for row in points(cut, view, patient):
+        for row in points(cut, view, patient, neighbours=settings.neighbours):
             yield common | row
 
 
@@ -81,7 +81,8 @@ def _header(settings: PhantomSettings, number: int, patient: Patient) -> dict[st
     """Return what the header states about patient and study, by DICOM keyword."""
     name = patient_name(settings.seed, number)
     # The number of patients is the only setting that does not change a study.
-    study = dicom.uid(VERSION, *(value for key, value in to_dict(settings).items() if key != "patients"), name)
+    what = {key: value for key, value in first_released_names(settings).items() if key != "patients"}
+    study = dicom.uid(VERSION, *what.values(), name)
     return {
         "PatientID": name,
         "PatientName": name.replace("-", "^", 1),
@@ -94,20 +95,24 @@ def _header(settings: PhantomSettings, number: int, patient: Patient) -> dict[st
     }
 
 
-def points(cut: Cut, view: str, patient: Patient) -> Iterator[dict[str, Any]]:
+def points(cut: Cut, view: str, patient: Patient, *, neighbours: bool = False) -> Iterator[dict[str, Any]]:
     """Yield one row for each landmark of a slice.
 
     Args:
         cut: The slice.
         view: One of `lumbar.landmarks.VIEWS`.
         patient: The patient.
+        neighbours: Whether a slice with the points of all levels has those of `lumbar.landmarks.NEIGHBOURS`, too.
 
     Yields:
         level and side; x and y, native pixels, NaN for a point outside the image; width and height; pixel_width and
         pixel_height, mm; x_mm, y_mm and z_mm, patient mm (LPS), also for a point outside the image.
     """
-    known = patient.landmarks_mm(view)
-    for level in cut.levels:
+    known, levels = patient.landmarks_mm(view), cut.levels
+    if neighbours and levels == LEVELS:
+        beside = patient.neighbours_mm(view)
+        known, levels = known | {(name, ""): point for name, point in beside.items()}, (*levels, *beside)
+    for level in levels:
         for side in SIDES if view == "axial" else ("",):
             xyz = known.get((level, side), np.full(3, np.nan))
             x, y = cut.plane.to_pixels(xyz)

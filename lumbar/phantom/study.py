@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 
 from lumbar.compute.processes import in_parallel
 from lumbar.core.errors import DatasetError
-from lumbar.core.schema import to_dict
+from lumbar.core.schema import first_released_names
 from lumbar.datasets.phantom_study import RECIPE, TABLE
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.recipe import VERSION, PhantomSettings, patient_name, stream
@@ -95,7 +95,7 @@ def write_study(out: str | Path, settings: PhantomSettings | None = None, number
 
 def _claim(out: Path, settings: PhantomSettings) -> None:
     """Create the folder for these settings, or check that it was begun with the same ones."""
-    recipe, wanted = out / RECIPE, {"version": VERSION, "settings": to_dict(settings)}
+    recipe, wanted = out / RECIPE, {"version": VERSION, "settings": first_released_names(settings)}
     if not recipe.is_file() and out.is_dir() and any(not entry.name.startswith(".") for entry in out.iterdir()):
         raise DatasetError(
             "the folder is not empty and was not made by this command", file=out, remedy="choose a new folder"

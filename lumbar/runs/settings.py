@@ -114,7 +114,10 @@ class TrainingSettings:
         added=True,
     )
     absent: bool = setting(
-        False, "let the network also learn which points are not in the image (heatmaps only)", added=True
+        False,
+        "let the network also learn which points are not in the image, and T12/L1 and S1/S2 where the data list them, "
+        "to count the levels by (heatmaps only)",
+        added=True,
     )
     seed: int = setting(0, "seed of split, weights, order, augmentation and dropout", at_least=0)
     tensorboard: bool = setting(True, "write a TensorBoard log into the run's folder")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lumbar import phantom, splits
 from lumbar.core import paths
-from lumbar.core.constants import PARTS
+from lumbar.core.constants import NEIGHBOURS, PARTS
 from lumbar.core.digests import digest_of
 from lumbar.core.errors import RunError
 from lumbar.datasets.preparation import load_prepared
@@ -23,11 +23,12 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
     """Return the images and points of each part of the split, the same whenever the settings are the same.
 
     Args:
-        settings: Settings of the training; data, patients, extra, folds, views, resize and seed matter here.
+        settings: Settings of the training; data, patients, extra, folds, views, resize, absent and seed matter here.
         progress: Show progress bars.
 
     Returns:
-        "train", "validation" and "test" → Prepared.
+        "train", "validation" and "test" → Prepared. They have channels for the neighbouring discs if the network is to
+        learn what is absent, and an image to train it states where such a disc is.
 
     Raises:
         LumbarError: If the data cannot be read or are too few to split.
@@ -35,7 +36,7 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
 
     def prepared(folder: Path) -> Prepared:
         how = PreprocessSettings(resize=settings.resize)
-        return load_prepared(folder, how, views=settings.views, progress=progress)[1]
+        return load_prepared(folder, how, views=settings.views, neighbours=settings.absent, progress=progress)[1]
 
     own = prepared(_data_folder(settings, progress))
     if settings.folds == 1:
@@ -48,7 +49,10 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
     splits.check_people(pd.concat(people, ignore_index=True))
     parts = {part: own.select((where == part).to_numpy()) for part in PARTS}
     parts["train"] = concatenate([parts["train"], *extra])
-    return parts
+    beside = np.isin(parts["train"].channels, NEIGHBOURS)
+    if np.isfinite(parts["train"].points[:, beside]).any():
+        return parts
+    return {name: part.without_neighbours() for name, part in parts.items()}
 
 
 def _data_folder(settings: TrainingSettings, progress: bool) -> Path:

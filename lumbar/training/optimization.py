@@ -33,7 +33,7 @@ def compiled(
     names = ("depth", "width", "activation", "batch_norm", "dropout")
     options = {name: getattr(settings, name) for name in names}
     if settings.absent:
-        options["absent"] = True
+        options["absent"] = channels
     if settings.model == "transfer":
         options |= {"backbone": settings.backbone, "backbone_weights": settings.backbone_weights}
     model = models.build(settings.model, len(channels), **options)

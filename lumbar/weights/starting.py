@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from lumbar import splits
-from lumbar.core.constants import PARTS
+from lumbar.core.constants import NEIGHBOURS, PARTS
 from lumbar.core.digests import digest_of_file
 from lumbar.core.errors import RunError
 from lumbar.preprocess import Prepared
@@ -64,7 +65,8 @@ def starting_point(name: str, parts: dict[str, Prepared]) -> StartingPoint:
 def start_from(model: keras.Model, start: StartingPoint) -> None:
     """Give a fresh network the weights of a trained one of the same architecture.
 
-    A network that can answer "absent" may start from one that cannot.
+    A network that can answer "absent" may start from one that cannot, and one with neighbouring discs from one without,
+    or the other way round: they are the last of its points.
 
     Raises:
         RunError: If the trained network has another architecture.
@@ -73,8 +75,13 @@ def start_from(model: keras.Model, start: StartingPoint) -> None:
 
     trained = safe_loading.load(start.network.file)
     weights = trained.get_weights()
-    if knows_absent(model) and not knows_absent(trained):
-        weights.append(model.get_weights()[-1])
+    if knows_absent(model):
+        fresh = model.get_weights()
+        if not knows_absent(trained):
+            weights.append(fresh[-1])
+        if _answer_with_the_same(model, trained):
+            # The kernel and bias of the heatmaps, and the scores of "absent", end with an axis for the points.
+            weights[-3:] = [_with_points_of(now, old) for now, old in zip(fresh[-3:], weights[-3:], strict=True)]
     if _architecture(model) != ([each.shape for each in weights], _activations(trained)):
         raise RunError(
             "the network to start from has another architecture",
@@ -84,6 +91,21 @@ def start_from(model: keras.Model, start: StartingPoint) -> None:
             remedy="train with the same --model, --depth, --width, --activation, --batch-norm, --absent and --views",
         )
     model.set_weights(weights)
+
+
+def _answer_with_the_same(model: keras.Model, trained: keras.Model) -> bool:
+    """Whether two networks with heatmaps have the same points, but for the neighbouring discs."""
+    from lumbar.models import point_names
+
+    ours, theirs = ([name for name in point_names(each) if name not in NEIGHBOURS] for each in (model, trained))
+    # A network that does not name its points has no neighbouring discs.
+    return theirs == ours if theirs else trained.output_shape[1:] == (*model.output_shape[1:3], len(ours))
+
+
+def _with_points_of(fresh: np.ndarray, trained: np.ndarray) -> np.ndarray:
+    """Return `fresh` with the values of those points that the trained network has, too."""
+    shared = min(fresh.shape[-1], trained.shape[-1])
+    return np.concatenate([trained[..., :shared], fresh[..., shared:]], axis=-1)
 
 
 def check_unchanged(start: StartingPoint, recorded: str | None, run: Path) -> None:

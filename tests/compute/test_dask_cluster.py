@@ -1,5 +1,6 @@
 """A real Dask scheduler with two worker processes on this machine gives the results of a single process."""
 
+import json
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from lumbar.datasets import preparation
 from lumbar.datasets.preparation import prepare
 from tests.datasets.test_preparation import spots
 from tests.support import layouts
-from tests.support.clusters import count_workers, until, worker
+from tests.support.clusters import WITHOUT_US, count_workers, started, until, worker
 
 pytest.importorskip("distributed")
 
@@ -102,6 +103,19 @@ def a_scheduler_that_ends_is_an_error(tmp_path, scheduler, monkeypatch):
             process.kill()
             with pytest.raises(ClusterError, match="is lost"):
                 next(results)
+
+
+def test_a_scheduler_without_this_package_is_an_error(tmp_path):
+    """Since 2026 a scheduler unpacks the work that it hands on to the workers."""
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_US)
+    file = tmp_path / "scheduler.json"
+    flags = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--no-show", "--scheduler-file", file)
+    bare = os.environ | {"PYTHONPATH": str(tmp_path)}
+    with started(tmp_path, "distributed.cli.dask_scheduler", *flags, environment=bare):
+        until(lambda: file.exists() and file.read_text().endswith("}"))
+        address = json.loads(file.read_text())["address"]
+        with pytest.raises(ClusterError, match="where the scheduler runs"), dask_cluster.use_cluster(address, tmp_path):
+            pass
 
 
 @pytest.mark.parametrize("address", ["nonsense", "foo://somewhere:1", "tcp://127.0.0.1:{port}"])

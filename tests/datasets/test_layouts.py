@@ -368,12 +368,12 @@ def test_coco_notes_what_it_leaves_out(tmp_path):
     folder = layouts.coco(tmp_path)
 
     def change(content):
-        content["categories"][0]["keypoints"][0] = "T12/L1"
+        content["categories"][0]["keypoints"][0] = "T11/T12"
         del content["annotations"][2]
 
     change_coco(folder, change)
     dataset = datasets.load(folder)
-    assert "keypoints that are not named after a level are left out: T12/L1" in dataset.notes
+    assert "keypoints that are not named after a level are left out: T11/T12" in dataset.notes
     assert "1 of 3 images have no keypoints and are left out" in dataset.notes
     assert len(dataset.table) == 8
 
@@ -700,7 +700,7 @@ def test_decimal_commas_without_quotes_are_refused_with_the_reason(tmp_path):
 
 
 def test_words_that_are_not_levels_stay_and_are_named(tmp_path):
-    for text in ("L6/S1", "L4/L6", "T12/L1", "L3/5", "L45", "", "disc"):
+    for text in ("L6/S1", "L4/L6", "T11/T12", "L3/5", "L45", "", "disc"):
         assert level_named(text) == ""
     folder = respelt(layouts.own_csv(tmp_path / "set"), level=lambda level: level.replace("L5/S1", "L5/L6"))
     with pytest.raises(TableError, match="L5/L6"):

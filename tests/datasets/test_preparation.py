@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from lumbar import datasets
 from lumbar.core.errors import DatasetError, ScanError
 from lumbar.datasets import Dataset, preparation
 from lumbar.datasets.preparation import prepare
 from lumbar.geometry import Affine
-from lumbar.landmarks import LEVELS
+from lumbar.landmarks import LEVELS, NEIGHBOURS
 from lumbar.preprocess import PreprocessSettings
 from tests.support.killed import run_until_killed
 
@@ -58,6 +59,43 @@ def test_points_lie_on_their_spots_and_lead_back(tmp_path, fit):
             assert picture[round(y), round(x)] > 200
         native = dataset.table.loc[dataset.table["image"] == name, ["x", "y"]].to_numpy()
         np.testing.assert_allclose(Affine(to_native).points(points), native, atol=1e-9)
+
+
+def with_neighbours(dataset, folder):
+    """Write the data set as a table of one's own that also has the neighbouring discs, at (100 + number, 20 or 280)."""
+    beside = [
+        {"image": f"{number}.png", "level": level, "x": 100.0 + number, "y": y}
+        for number in range(3)
+        for level, y in zip(NEIGHBOURS, (20.0, 280.0), strict=True)
+    ]
+    table = pd.concat([dataset.table[["image", "level", "x", "y"]], pd.DataFrame(beside)])
+    table.to_csv(folder / "points.csv", index=False)
+    return datasets.load(folder)
+
+
+def test_neighbouring_discs_are_points_only_for_those_who_ask(tmp_path):
+    plain = prepare(spots(tmp_path), progress=False)
+    dataset = with_neighbours(spots(tmp_path), tmp_path)
+    assert set(dataset.table["level"]) == set(LEVELS)
+    assert any("T12/L1, S1/S2: 6 point(s) of discs that are no levels" in note for note in dataset.notes)
+    unasked = prepare(dataset, progress=False)
+    np.testing.assert_allclose(unasked.points, plain.points)
+    asked = prepare(dataset, neighbours=True, progress=False)
+    assert asked.channels == (*LEVELS, *NEIGHBOURS)
+    for part in (asked, asked.without_neighbours()):
+        np.testing.assert_allclose(part.points[:, :5], plain.points)
+    assert asked.without_neighbours().channels == LEVELS
+    native = [Affine(map).points(points) for map, points in zip(asked.to_native, asked.points[:, 5:], strict=True)]
+    np.testing.assert_allclose(native, [[(100 + number, 20), (100 + number, 280)] for number in range(3)])
+
+
+def test_neighbouring_discs_of_an_image_whose_levels_are_wrong_are_not_trusted(tmp_path):
+    dataset = spots(tmp_path)
+    first = dataset.table["image"] == "0.png"
+    dataset.table.loc[first, "y"] = dataset.table.loc[first, "y"].to_numpy()[::-1]
+    prepared = prepare(with_neighbours(dataset, tmp_path), neighbours=True, progress=False)
+    assert np.isnan(prepared.points).all(axis=(1, 2)).tolist() == [True, False, False]
+    assert np.isfinite(prepared.points[1:, 5:]).all()
 
 
 def test_millimetres_of_a_prepared_pixel(tmp_path):

@@ -15,6 +15,7 @@ import SimpleITK
 
 from lumbar import datasets
 from lumbar.core.errors import DatasetError, SettingsError
+from lumbar.landmarks import LEVELS, NEIGHBOURS
 from lumbar.phantom import planning, series, study
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.study import PhantomSettings, write_dataset, write_study
@@ -159,6 +160,33 @@ def test_the_recipe_holds_the_settings(written):
     recipe = json.loads((written / "phantom.json").read_text())
     assert recipe["settings"]["patients"] == 3
     assert recipe["settings"]["seed"] == 11
+
+
+def test_the_neighbouring_discs_are_listed_on_request_and_nothing_else_changes(tmp_path):
+    views = ("sagittal-t1", "coronal-t2", "axial-t2")
+    plain, more = (
+        write_study(tmp_path / name, PhantomSettings(series=views, neighbours=asked))
+        for name, asked in (("plain", False), ("more", True))
+    )
+    known, table = (pd.read_csv(folder / "landmarks.csv").drop(columns="study") for folder in (plain, more))
+    apart = table["level"].isin(NEIGHBOURS)
+    pd.testing.assert_frame_equal(table[~apart].reset_index(drop=True), known)
+    assert table[apart].groupby("view")["level"].apply(tuple).to_dict() == {
+        "coronal": NEIGHBOURS,
+        "sagittal": NEIGHBOURS,
+    }
+    for _, rows in table[table["view"] != "axial"].groupby("view"):
+        down = rows.set_index("level")["y"].reindex(["T12/L1", *LEVELS, "S1/S2"])
+        assert (down.diff().dropna() > 5).all(), "they go on in the row of the levels"
+    pixels = [pydicom.dcmread(folder / "sagittal-t1" / "001.dcm").pixel_array for folder in (plain, more)]
+    np.testing.assert_array_equal(*pixels)
+
+
+def test_a_set_begun_before_the_neighbours_were_a_setting_is_gone_on_with(tmp_path):
+    begun = write_dataset(tmp_path / "set", PhantomSettings(patients=1, series=("coronal-t2",)), progress=False)
+    assert "neighbours" not in json.loads((begun / "phantom.json").read_text())["settings"]
+    with pytest.raises(DatasetError, match="other settings"):
+        write_dataset(begun, PhantomSettings(patients=1, series=("coronal-t2",), neighbours=True), progress=False)
 
 
 def test_slices_lie_side_by_side_around_the_middle_one(tmp_path):

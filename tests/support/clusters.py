@@ -8,14 +8,25 @@ from contextlib import contextmanager
 
 from lumbar.core import paths
 
+WITHOUT_US = """import sys
+
+class Refuse:
+    def find_spec(self, name, *_):
+        if name.split(".")[0] == "lumbar":
+            raise ModuleNotFoundError("No module named 'lumbar'", name="lumbar")
+
+sys.meta_path.insert(0, Refuse())
+"""
+"""A sitecustomize.py with which a Python process has no package lumbar."""
+
 FROM_ANYWHERE = os.environ | {"PYTHONPATH": str(paths.REPOSITORY)}
 
 
 @contextmanager
-def started(folder, *module_and_flags):
+def started(folder, *module_and_flags, environment=FROM_ANYWHERE):
     command = [sys.executable, "-m", *map(str, module_and_flags)]
     with (folder / "log.txt").open("a") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=FROM_ANYWHERE)
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=environment)
     try:
         yield process
     finally:

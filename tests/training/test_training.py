@@ -19,8 +19,9 @@ from PIL import Image
 from lumbar import inference, runs
 from lumbar.core import paths
 from lumbar.core.backend import keras
-from lumbar.core.constants import LEVELS, PARTS
+from lumbar.core.constants import LEVELS, NEIGHBOURS, PARTS
 from lumbar.core.errors import RunError, SettingsError, TableError
+from lumbar.evaluation import EvaluationSettings, evaluate
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.runs.folder import HISTORY, load_settings, read_history, read_split
 from lumbar.runs.settings import TrainingSettings
@@ -230,6 +231,37 @@ def test_the_heatmap_network_is_reproducible_and_gives_points_and_probabilities(
     assert points.shape == test.points.shape
     assert ((probability > 0) & (probability <= 1)).all()
     assert np.isnan(absent).all(), "this network always answers every level"
+
+
+def test_a_network_learns_the_neighbouring_discs_where_the_data_state_them(small, tmp_path):
+    more = write_dataset(
+        tmp_path / "more",
+        PhantomSettings(patients=3, seed=2, series=("sagittal-t2",), neighbours=True),
+        workers=1,
+        progress=False,
+    )
+    settings = replace(small, model="heatmap", dropout=0.0, epochs=1, absent=True, extra=(str(more),))
+    parts = prepared_parts(settings, progress=False)
+    assert all(part.channels == (*LEVELS, *NEIGHBOURS) for part in parts.values())
+    known = np.isfinite(parts["train"].points[:, 5:]).all(axis=(1, 2))
+    assert known.tolist() == (parts["train"].index["patient"].str.startswith("phantom-2-")).tolist()
+    run = train(replace(settings, name="beside"), progress=False)
+    test = parts["test"].without_neighbours()
+    answer = inference.predict_with_probability(run / "best.keras", test, progress=False)
+    assert answer.points.shape == test.points.shape
+    assert inference.predict_with_probability(run / "best.keras", parts["test"], progress=False).points.shape[1] == 7
+    results = evaluate(EvaluationSettings(run=run, bootstrap=0), progress=False)
+    assert set(pd.read_csv(run / "predictions.csv")["level"]) == set(LEVELS)
+    assert np.isfinite(results.metrics["network"]["radial_mean_px"])
+    # Data without neighbours: a network without; it may start from one with them, and the other way round.
+    plain = replace(settings, extra=(), weights="beside", name="levels-only", learning_rate=1e-12, schedule="constant")
+    without = keras.saving.load_model(train(plain, progress=False) / "best.keras", compile=False)
+    before = keras.saving.load_model(run / "best.keras", compile=False)
+    assert without.output_shape[-1] == 5
+    for kept, old in zip(without.get_weights()[-3:], before.get_weights()[-3:], strict=True):
+        np.testing.assert_allclose(kept, old[..., :5], atol=1e-6)
+    back = train(replace(settings, weights="levels-only", name="beside-again"), progress=False)
+    assert keras.saving.load_model(back / "best.keras", compile=False).output_shape[-1] == 7
 
 
 def test_a_network_learns_what_is_absent_and_may_start_from_one_that_cannot_tell(small):
