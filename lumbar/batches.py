@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _TO_UNIT = Affine.unit()
 
+OUTSIDE = -1.0
+"""Unit coordinate of a point of which nothing is known but that it lies outside the image."""
+
 
 class Batches(keras.utils.PyDataset):
     """Prepared images, batch by batch.
@@ -31,7 +34,8 @@ class Batches(keras.utils.PyDataset):
         seed: Seed of order and augmentation.
         shuffle: Whether each epoch has an order of its own.
         augment: How to change the images; None leaves them as they are.
-        keep_outside: Whether points that leave the image keep their coordinates; otherwise they become NaN.
+        keep_outside: Whether points outside the image have coordinates there: those that leave it, and those that are
+            known to be absent, `OUTSIDE`. Otherwise they are NaN.
         shard: The part of each batch that this process feeds to its devices, if several devices share the batch.
     """
 
@@ -86,6 +90,8 @@ class Batches(keras.utils.PyDataset):
                 image, xy_256 = augment(image, xy_256, rng, self.settings, **how)
             np.multiply(image, np.float32(1 / 255), out=images[row, ..., 0])
             points[row] = np.nan if copied[row] else _TO_UNIT.points(xy_256)
+            if self.keep_outside and self.prepared.absent is not None and not copied[row]:
+                points[row, self.prepared.absent[position]] = OUTSIDE
         return images, points
 
     def for_fit(self, epochs: range) -> dict[str, Any]:

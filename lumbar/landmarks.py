@@ -25,6 +25,7 @@ __all__ = [
     "check",
     "frames",
     "image_names",
+    "is_absent",
     "misordered",
     "problems",
     "row_channels",
@@ -66,6 +67,12 @@ SCHEMA = pandera.DataFrameSchema(
             required=False,
             description="frame of the file, see `lumbar.imaging.read`; missing if the file has only one",
         ),
+        "absent": pandera.Column(
+            object,
+            pandera.Check.isin((True, False)),
+            required=False,
+            description="whether the point is known to lie outside the image; then x and y are missing",
+        ),
         "patient_from_file": pandera.Column(
             bool,
             required=False,
@@ -76,8 +83,8 @@ SCHEMA = pandera.DataFrameSchema(
     coerce=True,
 )
 """Columns that every reader in `lumbar.datasets` fills; `frame` only where a file holds several images (a volume or a
-multi-frame DICOM file), `patient_from_file` only where the table may not state the patients. Further columns are
-allowed and kept."""
+multi-frame DICOM file), `patient_from_file` only where the table may not state the patients, `absent` only where a
+missing point is known not to be in the image. Further columns are allowed and kept."""
 
 REQUIRED = tuple(name for name, column in SCHEMA.columns.items() if column.required)
 """Columns that every landmark table must have."""
@@ -106,6 +113,11 @@ def channels(views: tuple[str, ...] | list[str], *, neighbours: bool = False) ->
 def row_channels(table: pd.DataFrame) -> pd.Series:
     """Return the channel of each row of a landmark table: its side if it is axial, otherwise its level."""
     return table["side"].where(table["view"] == "axial", table["level"])
+
+
+def is_absent(table: pd.DataFrame) -> pd.Series:
+    """Return whether each row of a landmark table is of a point that is known to lie outside the image."""
+    return table["absent"].eq(True) if "absent" in table else pd.Series(False, table.index)
 
 
 def image_names(table: pd.DataFrame) -> pd.Series:
@@ -155,6 +167,7 @@ def problems(table: pd.DataFrame) -> pd.DataFrame:
         ("x", table["x"].isna() != table["y"].isna(), "x and y must both be given or both be missing"),
         ("x", _outside(table["x"], table["width"]), "the point lies outside the picture"),
         ("y", _outside(table["y"], table["height"]), "the point lies outside the picture"),
+        ("absent", is_absent(table) & table["x"].notna(), "a point outside the image has no x and y"),
         ("side", axial & (table["side"] == ""), "an axial point needs a side, left or right"),
         ("side", ~axial & (table["side"] != ""), "only axial points have a side"),
     ]

@@ -149,6 +149,7 @@ class Prepared:
         to_native: float64, (N, 2, 3): the matrix of the `Affine` from the 256 frame to native pixels.
         points: float64, (N, K, 2), pixels of the 256 frame; NaN where a landmark is missing.
         channels: Names of the K points.
+        absent: bool, (N, K): which missing landmarks are known to lie outside the image; None if of none it is known.
     """
 
     images: np.ndarray
@@ -156,6 +157,7 @@ class Prepared:
     to_native: np.ndarray
     points: np.ndarray
     channels: tuple[str, ...]
+    absent: np.ndarray | None = None
 
     def select(self, where: np.ndarray | Sequence[int]) -> Prepared:
         """Return some of the images, chosen by positions or by a mask of N."""
@@ -166,13 +168,15 @@ class Prepared:
             index=self.index.iloc[positions].reset_index(drop=True),
             to_native=self.to_native[positions],
             points=self.points[positions],
+            absent=None if self.absent is None else self.absent[positions],
         )
 
     def without_neighbours(self) -> Prepared:
         """Return the same images with the points that are answered: without those of the neighbouring discs."""
         answered = ~np.isin(self.channels, NEIGHBOURS)
         channels = tuple(name for name in self.channels if name not in NEIGHBOURS)
-        return replace(self, points=self.points[:, answered], channels=channels)
+        absent = None if self.absent is None else self.absent[:, answered]
+        return replace(self, points=self.points[:, answered], channels=channels, absent=absent)
 
     @cached_property
     def people(self) -> pd.DataFrame:
@@ -209,7 +213,12 @@ def concatenate(several: Sequence[Prepared]) -> Prepared:
         to_native=np.concatenate([each.to_native for each in several]),
         points=np.concatenate([each.points for each in several]),
         channels=several[0].channels,
+        absent=np.concatenate([_known_absent(each) for each in several]),
     )
+
+
+def _known_absent(prepared: Prepared) -> np.ndarray:
+    return np.zeros(prepared.points.shape[:2], bool) if prepared.absent is None else prepared.absent
 
 
 def unlabelled(

@@ -180,6 +180,18 @@ _STANDARD: Mapping[str, Callable[[str], str]] = {
     "side": lambda word: word.lower() if word.lower() in SIDES else "",
 }
 
+_ABSENT = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+
+
+def with_absent_as_read(dataset: Dataset) -> Dataset:
+    """Return the data set with the column absent, if its table has one, as True and False; other words stay."""
+    if "absent" not in dataset.table:
+        return dataset
+    words = dataset.table["absent"].fillna("").astype(str).str.strip().str.lower().str.removesuffix(".0")
+    known = words.map(_ABSENT)
+    table = dataset.table.assign(absent=known if known.notna().all() else known.where(known.notna(), words))
+    return dataclasses.replace(dataset, table=table)
+
 
 def read_csv(file: Path, *, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
     """Read a CSV file; an empty cell becomes "" in columns of text and NaN in columns of numbers.

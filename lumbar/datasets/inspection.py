@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from lumbar import imaging, landmarks
 from lumbar.core.errors import DatasetError, ScanError
 from lumbar.datasets import units
-from lumbar.datasets.dataset import Dataset, without_neighbours
+from lumbar.datasets.dataset import Dataset, with_absent_as_read, without_neighbours
 from lumbar.datasets.loading import find_reader
 from lumbar.imaging import identity
 
@@ -99,7 +99,7 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
         reader, root = find_reader(path)
         layout = reader.layout
         dataset, placeholders = units.settle(reader.read(root))
-        dataset = without_neighbours(dataset)
+        dataset = without_neighbours(with_absent_as_read(dataset))
         pictures = _look_at_images(dataset, progress=progress)
     except DatasetError as error:
         return Inspection(Path(path), layout, (), pd.DataFrame(columns=COLUMNS), refusal=str(error))

@@ -24,7 +24,7 @@ from lumbar.datasets import (
     units,
     verse,
 )
-from lumbar.datasets.dataset import Dataset, Reader, without_neighbours
+from lumbar.datasets.dataset import Dataset, Reader, with_absent_as_read, without_neighbours
 from lumbar.datasets.headers import refuse_unreadable
 
 READERS = (
@@ -63,7 +63,7 @@ def load(path: str | Path) -> Dataset:
     """
     reader, root = find_reader(path)
     dataset, placeholders = units.settle(reader.read(root))
-    dataset = without_neighbours(dataset)
+    dataset = without_neighbours(with_absent_as_read(dataset))
     exists = present(dataset)
     if not exists.any():
         raise DatasetError(
@@ -83,7 +83,12 @@ def load(path: str | Path) -> Dataset:
     notes += tuple(suspicion.problem for suspicion in suspicions)
     table = dataset.table[exists].reset_index(drop=True)
     refuse_unreadable(dataset.root, table.loc[table["width"].isna(), "image"].unique())
-    table, further = _without_misordered(dataset, landmarks.check(table))
+    checked = landmarks.check(table)
+    table, further = _without_misordered(dataset, checked)
+    if dataset.neighbours is not None:
+        wrong = landmarks.image_names(checked[table["x"].isna() & checked["x"].notna()])
+        kept = ~landmarks.image_names(dataset.neighbours).isin(wrong)
+        dataset = dataclasses.replace(dataset, neighbours=dataset.neighbours[kept])
     return dataclasses.replace(dataset, table=table, notes=(*notes, *further))
 
 

@@ -110,7 +110,7 @@ def prepare(
         DatasetError: If the data set has no image of these views.
     """
     channels = landmarks.channels(views, neighbours=neighbours)
-    index, points_native = _images(dataset, channels, views)
+    index, points_native, absent = _images(dataset, channels, views)
     store = _storage(dataset, index, settings, cache)
     waiting = np.flatnonzero(~store.done)
     if len(waiting):
@@ -118,11 +118,19 @@ def prepare(
     images = store.images if cache is None else np.load(store.images.filename, mmap_mode="r")
     maps = [Affine(matrix) for matrix in store.to_256]
     points = np.stack([to_256.points(xy) for to_256, xy in zip(maps, points_native, strict=True)])
-    return Prepared(images, index, np.stack([to_256.inverse().matrix for to_256 in maps]), points, channels)
+    to_native = np.stack([to_256.inverse().matrix for to_256 in maps])
+    return Prepared(images, index, to_native, points, channels, absent if absent.any() else None)
 
 
-def _images(dataset: Dataset, channels: tuple[str, ...], views: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return a table of one row per image of some views, and the points of its channels in native pixels, (N, K, 2)."""
+def _images(
+    dataset: Dataset, channels: tuple[str, ...], views: Sequence[str]
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return what is known of the images of some views.
+
+    Returns:
+        A table of one row per image; the points of its channels in native pixels, (N, K, 2); and which of them are
+        known to lie outside the image, (N, K).
+    """
     table = dataset.table[dataset.table["view"].isin(views)]
     if table.empty:
         raise DatasetError(
@@ -136,17 +144,15 @@ def _images(dataset: Dataset, channels: tuple[str, ...], views: Sequence[str]) -
     columns = [*INDEX, *(column for column in OPTIONAL if column in table)]
     index = table.loc[~names.duplicated(), columns].reset_index(drop=True)
     index["level"] = index["level"].where(index["view"] == "axial", "")
-    points = np.full((len(index), len(channels), 2), np.nan)
-    image = pd.Index(names.unique()).get_indexer(names)
-    points[image, pd.Index(channels).get_indexer(landmarks.row_channels(table))] = table[["x", "y"]]
     if dataset.neighbours is not None and set(landmarks.NEIGHBOURS) <= set(channels):
-        image = pd.Index(names.unique()).get_indexer(landmarks.image_names(dataset.neighbours))
-        beside = dataset.neighbours[image >= 0]
-        order = pd.Index(channels).get_indexer(beside["level"])
-        points[image[image >= 0], order] = beside[["x", "y"]].apply(pd.to_numeric, errors="coerce")
-        # Where the points of the levels were found to be wrong, these are not to be trusted either.
-        points[np.isnan(points).all(axis=(1, 2), where=~np.isin(channels, landmarks.NEIGHBOURS)[:, None])] = np.nan
-    return index, points
+        of_these = landmarks.image_names(dataset.neighbours).isin(names)
+        table = pd.concat([table, dataset.neighbours[of_these]])
+    points, absent = np.full((len(index), len(channels), 2), np.nan), np.zeros((len(index), len(channels)), bool)
+    image = pd.Index(names.unique()).get_indexer(landmarks.image_names(table))
+    order = pd.Index(channels).get_indexer(landmarks.row_channels(table))
+    points[image, order] = table[["x", "y"]].apply(pd.to_numeric, errors="coerce")
+    absent[image, order] = landmarks.is_absent(table)
+    return index, points, absent
 
 
 class _Store(NamedTuple):

@@ -8,6 +8,7 @@ points span 117 ± 11 of 256 rows, their mean lies at (128 ± 16, 128 ± 12), an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,13 +60,21 @@ class _Protocol:
     y: float
 
 
-def sagittal(patient: Patient, rng: np.random.Generator, slices: int = 1) -> list[Cut]:
+FIELDS_MM = (110.0, 420.0)
+"""Smallest and largest height of any field of view: from the height of two levels to that from T8 to the coccyx."""
+
+FIELD_ASPECTS = (0.45, 1.15)
+"""Smallest and largest ratio of its width to its height."""
+
+
+def sagittal(patient: Patient, rng: np.random.Generator, slices: int = 1, *, any_field: bool = False) -> list[Cut]:
     """Plan a sagittal series, from the patient's left to the right.
 
     Args:
         patient: The patient.
         rng: Source of random numbers.
         slices: Number of slices, odd.
+        any_field: Whether the field of view may be any between T8 and the coccyx, so that levels may lie outside.
 
     Returns:
         The slices; the middle one is the mid-sagittal slice and has the points.
@@ -78,19 +87,23 @@ def sagittal(patient: Patient, rng: np.random.Generator, slices: int = 1) -> lis
     middle = patient.to_patient(np.mean(margins, axis=0))
     middle = middle + ((frame.centre - middle) @ left) * left
     at = np.clip(rng.normal((128, 130), (16, 12)), (80, 100), (178, 160))
-    protocol = _protocol(rng, field=np.clip(rng.normal(280, 15), 230, 340), at=at, thicknesses=(3.5, 5.0))
+    wanted = {"field": np.clip(rng.normal(280, 15), 230, 340), "at": at}
+    if any_field:
+        wanted = _any_field(patient, rng, middle, superior)
+    protocol = _protocol(rng, **wanted, thicknesses=(3.5, 5.0))
     shifts = [(index - slices // 2) * protocol.spacing for index in range(slices)]
     row, column = np.cross(superior, left), -superior
     # Row × column points to the patient's right.
     return [_cut(protocol, middle - shift * left, row, column, LEVELS if shift == 0 else ()) for shift in shifts]
 
 
-def coronal(patient: Patient, rng: np.random.Generator) -> list[Cut]:
+def coronal(patient: Patient, rng: np.random.Generator, *, any_field: bool = False) -> list[Cut]:
     """Plan one coronal slice, as close to the centres of the discs as a flat plane can be.
 
     Args:
         patient: The patient.
         rng: Source of random numbers.
+        any_field: See `sagittal`.
     """
     frame = patient.coronal_frame()
     superior = _rotated(frame.superior, frame.posterior, rng.normal(0, 2.0))
@@ -98,7 +111,10 @@ def coronal(patient: Patient, rng: np.random.Generator) -> list[Cut]:
     left = _rotated(left, superior, rng.normal(0, 1.5))
     superior = superior - (superior @ left) * left
     at = np.clip(rng.normal((128, 132), (9, 9)), (95, 105), (161, 160))
-    protocol = _protocol(rng, field=np.clip(rng.normal(335, 20), 280, 400), at=at, thicknesses=(3.5, 5.0))
+    wanted = {"field": np.clip(rng.normal(335, 20), 280, 400), "at": at}
+    if any_field:
+        wanted = _any_field(patient, rng, frame.centre, superior)
+    protocol = _protocol(rng, **wanted, thicknesses=(3.5, 5.0))
     return [_cut(protocol, frame.centre, left, -superior, LEVELS)]
 
 
@@ -111,7 +127,7 @@ def axial(patient: Patient, rng: np.random.Generator) -> list[Cut]:
     """
     at = np.clip(rng.normal((128, 112), (7, 9)), (105, 85), (151, 140))
     field = np.clip(rng.normal(190, 15), 155, 240)
-    protocol = _protocol(rng, field=field, at=at, thicknesses=(3.0, 4.5), square=True)
+    protocol = _protocol(rng, field=field, at=at, thicknesses=(3.0, 4.5), aspect=1.0)
     cuts = []
     for level, frame in patient.disc_frames().items():
         left, posterior = _along_disc(frame)
@@ -119,6 +135,27 @@ def axial(patient: Patient, rng: np.random.Generator) -> list[Cut]:
         down = np.cross(np.cross(left, posterior), rotated)
         cuts.append(_cut(protocol, frame.centre + off_centre @ np.array([rotated, down]), rotated, down, (level,)))
     return cuts
+
+
+def _any_field(patient: Patient, rng: np.random.Generator, middle: np.ndarray, superior: np.ndarray) -> dict[str, Any]:
+    """Sample a field of view anywhere between T8 and the coccyx.
+
+    Args:
+        patient: The patient.
+        rng: Source of random numbers.
+        middle: The planned point, amid the levels, patient mm (LPS).
+        superior: Unit vector up the image.
+
+    Returns:
+        The arguments field, at and aspect of `_protocol`.
+    """
+    ends = [patient.to_patient(part.centre) for part in (patient.column.discs[0], patient.column.sacrum[-1])]
+    top, bottom = (float((end - middle) @ superior) for end in ends)
+    smallest, largest = FIELDS_MM
+    field = float(np.exp(rng.uniform(np.log(smallest), np.log(min(largest, top - bottom)))))
+    above = rng.uniform(bottom + field / 2, top - field / 2)  # of the image's centre above the planned point, mm
+    aspect = float(np.exp(rng.uniform(*np.log(FIELD_ASPECTS))))
+    return {"field": field, "at": np.array([rng.uniform(85, 171), SIZE / 2 + above / field * SIZE]), "aspect": aspect}
 
 
 def _along_disc(frame: Frame) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +173,7 @@ def _protocol(
     field: float,
     at: np.ndarray,
     thicknesses: tuple[float, float],
-    square: bool = False,
+    aspect: float | None = None,
 ) -> _Protocol:
     """Sample matrix, aspect ratio and thickness.
 
@@ -145,10 +182,11 @@ def _protocol(
         field: Height of the field of view, mm; rounded to a multiple of 5, as on the console of a scanner.
         at: Where the planned point falls: (x, y), pixels of the image stretched to 256×256.
         thicknesses: Range of the thickness, mm.
-        square: Whether the field of view is square.
+        aspect: Width of the field of view over its height; sampled by default.
     """
     height = int(rng.choice(_MATRICES, p=_SHARES))
-    aspect = 1.0 if square else float(rng.choice(_ASPECTS, p=_ASPECT_SHARES))
+    if aspect is None:
+        aspect = float(rng.choice(_ASPECTS, p=_ASPECT_SHARES))
     width = 2 * round(height * aspect / 2)
     x, y = Affine.stretch(width, height, SIZE).inverse().points(at)
     thickness = round(2 * float(rng.uniform(*thicknesses))) / 2

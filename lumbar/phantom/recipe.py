@@ -39,6 +39,15 @@ class PhantomSettings:
         False, "whether the table also lists T12/L1 and S1/S2, for networks that count the levels by them", added=True
     )
 
+    field_of_view: float = setting(
+        0.0,
+        "share of sagittal and coronal series with any field of view between T8 and the coccyx, 0 to 1; the table then "
+        "has a column absent, 1 for a point outside the image",
+        at_least=0,
+        at_most=1,
+        added=True,
+    )
+
     def __post_init__(self):
         if len(set(self.series)) < max(len(self.series), 1):
             raise SettingsError("name at least one series, and each only once", field="series", found=self.series)

@@ -85,5 +85,7 @@ def _margins(view: View, contrast: Contrast) -> np.ndarray:
     pixels = view.plane.to_pixels(points)
     side, end = 45 / view.plane.pixel_width, 25 / view.plane.pixel_height
     (left, top), (right, bottom) = pixels.min(axis=0), pixels.max(axis=0)
+    if top < 0 or bottom > view.height - 1:  # a field of view that was not planned for the levels
+        return np.zeros(4)
     room = np.array([left - side, view.width - 1 - right - side, top - end, view.height - 1 - bottom - end])
     return np.maximum(room, 0) * np.array(contrast.borders)

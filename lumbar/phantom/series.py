@@ -21,8 +21,13 @@ COLUMNS = (
     *REQUIRED,
     *("study", "series", "instance", "x_mm", "y_mm", "z_mm", "lumbar_vertebrae", "findings"),
 )
-"""Columns of the table: those of every landmark table; the slice's series and number in its study; the point in patient
+"""Columns of every table: those of a landmark table; the slice's series and number in its study; the point in patient
 mm (LPS), also where it lies outside the image; the patient's number of lumbar vertebrae and findings."""
+
+
+def columns(settings: PhantomSettings) -> tuple[str, ...]:
+    """Return the columns of the table of a set: `COLUMNS`, and absent where points may lie outside by design."""
+    return (*COLUMNS, "absent") if settings.field_of_view else COLUMNS
 
 
 def write_series(
@@ -38,7 +43,7 @@ def write_series(
         patient: The patient to scan.
 
     Yields:
-        One row per point, with a value for each of `COLUMNS`.
+        One row per point, with a value for each of `columns`.
     """
     description, view = SERIES[series]
     order = 1 + list(SERIES).index(series)
@@ -49,6 +54,7 @@ def write_series(
     study = header["StudyInstanceUID"]
     header |= {"SeriesInstanceUID": dicom.uid(study, series), "SeriesNumber": order, "SeriesDescription": description}
     (folder / series).mkdir()
+    known = {"neighbours": settings.neighbours, "absent": settings.field_of_view > 0}
     for instance, cut in enumerate(_cuts(view, patient, rng, settings), start=1):
         image, noise = f"{series}/{instance:03d}.dcm", stream(settings.seed, number, order, instance)
         rendered = render(patient, cut.plane, cut.width, cut.height, contrast, noise, thickness=cut.thickness)
@@ -60,14 +66,18 @@ def write_series(
             **{"view": view, "contrast": contrast_name, "study": study, "series": description, "instance": instance},
             **{"lumbar_vertebrae": patient.lumbar_vertebrae, "findings": "; ".join(patient.findings)},
         }
-        for row in points(cut, view, patient, neighbours=settings.neighbours):
+        for row in points(cut, view, patient, **known):
             yield common | row
 
 
 def _cuts(view: str, patient: Patient, rng: np.random.Generator, settings: PhantomSettings) -> list[Cut]:
+    if view == "axial":
+        return planning.axial(patient, rng)
+    # Without it the numbers of the first release are drawn.
+    any_field = settings.field_of_view > 0 and rng.random() < settings.field_of_view
     if view == "sagittal":
-        return planning.sagittal(patient, rng, settings.slices)
-    return planning.coronal(patient, rng) if view == "coronal" else planning.axial(patient, rng)
+        return planning.sagittal(patient, rng, settings.slices, any_field=any_field)
+    return planning.coronal(patient, rng, any_field=any_field)
 
 
 def _contrast_name(series: str, settings: PhantomSettings, rng: np.random.Generator) -> str:
@@ -95,7 +105,9 @@ def _header(settings: PhantomSettings, number: int, patient: Patient) -> dict[st
     }
 
 
-def points(cut: Cut, view: str, patient: Patient, *, neighbours: bool = False) -> Iterator[dict[str, Any]]:
+def points(
+    cut: Cut, view: str, patient: Patient, *, neighbours: bool = False, absent: bool = False
+) -> Iterator[dict[str, Any]]:
     """Yield one row for each landmark of a slice.
 
     Args:
@@ -103,10 +115,12 @@ def points(cut: Cut, view: str, patient: Patient, *, neighbours: bool = False) -
         view: One of `lumbar.landmarks.VIEWS`.
         patient: The patient.
         neighbours: Whether a slice with the points of all levels has those of `lumbar.landmarks.NEIGHBOURS`, too.
+        absent: Whether to say which points lie outside the image.
 
     Yields:
         level and side; x and y, native pixels, NaN for a point outside the image; width and height; pixel_width and
-        pixel_height, mm; x_mm, y_mm and z_mm, patient mm (LPS), also for a point outside the image.
+        pixel_height, mm; x_mm, y_mm and z_mm, patient mm (LPS), also for a point outside the image; absent, 0 or 1, if
+        asked for.
     """
     known, levels = patient.landmarks_mm(view), cut.levels
     if neighbours and levels == LEVELS:
@@ -116,10 +130,12 @@ def points(cut: Cut, view: str, patient: Patient, *, neighbours: bool = False) -
         for side in SIDES if view == "axial" else ("",):
             xyz = known.get((level, side), np.full(3, np.nan))
             x, y = cut.plane.to_pixels(xyz)
-            if not (-0.5 <= x <= cut.width - 0.5 and -0.5 <= y <= cut.height - 0.5):
+            outside = not (-0.5 <= x <= cut.width - 0.5 and -0.5 <= y <= cut.height - 0.5)
+            if outside:
                 x = y = np.nan
             yield {
                 **{"level": level, "side": side, "x": x, "y": y, "width": cut.width, "height": cut.height},
                 **{"pixel_width": cut.plane.pixel_width, "pixel_height": cut.plane.pixel_height},
                 **dict(zip(("x_mm", "y_mm", "z_mm"), xyz, strict=True)),
+                **({"absent": int(outside)} if absent else {}),
             }

@@ -28,7 +28,7 @@ from lumbar.core.schema import first_released_names
 from lumbar.datasets.phantom_study import RECIPE, TABLE
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.recipe import VERSION, PhantomSettings, patient_name, stream
-from lumbar.phantom.series import COLUMNS, write_series
+from lumbar.phantom.series import columns, write_series
 from lumbar.storage.claims import claim_folder
 from lumbar.storage.files import atomic_folder, atomic_write
 
@@ -65,7 +65,7 @@ def write_dataset(
     with bar:
         for _ in in_parallel(partial(write_study, out, settings), missing, workers):
             bar.update()
-    _gather(out, names)
+    _gather(out, names, columns(settings))
     return out
 
 
@@ -88,7 +88,8 @@ def write_study(out: str | Path, settings: PhantomSettings | None = None, number
     patient = draw_patient(stream(settings.seed, number, 0), anomalies=settings.anomalies)
     with atomic_folder(folder) as begun:
         rows = [row for series in settings.series for row in write_series(begun, settings, number, series, patient)]
-        table = pd.DataFrame(rows, columns=list(COLUMNS)).round({"x": 4, "y": 4, "x_mm": 4, "y_mm": 4, "z_mm": 4})
+        table = pd.DataFrame(rows, columns=list(columns(settings)))
+        table = table.round(dict.fromkeys(("x", "y", "x_mm", "y_mm", "z_mm"), 4))
         table.to_csv(begun / TABLE, index=False, lineterminator="\n")
     return folder
 
@@ -117,9 +118,9 @@ def _remove_stale(out: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _gather(out: Path, names: list[str]) -> None:
+def _gather(out: Path, names: list[str], header: tuple[str, ...]) -> None:
     """Join the tables of the patients, as text, so that every number stays as it was written."""
-    lines = [",".join(COLUMNS)]
+    lines = [",".join(header)]
     for name in names:
         rows = (out / name / TABLE).read_text(encoding="utf-8").splitlines()
         lines += [f"{name}/{row}" for row in rows[1:]]

@@ -75,6 +75,8 @@ def fingerprint(parts: dict[str, Prepared]) -> str:
         for prepared in parts.values():
             yield from map(np.ascontiguousarray, prepared.images)  # all of them together may be too large for memory
             yield prepared.points.tobytes()
+            if prepared.absent is not None and prepared.absent.any():
+                yield prepared.absent.tobytes()
 
     return digest_of(pieces())
 

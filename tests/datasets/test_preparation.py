@@ -9,12 +9,14 @@ import pytest
 from PIL import Image
 
 from lumbar import datasets
-from lumbar.core.errors import DatasetError, ScanError
+from lumbar.augment import AugmentSettings
+from lumbar.batches import OUTSIDE, Batches
+from lumbar.core.errors import DatasetError, ScanError, TableError
 from lumbar.datasets import Dataset, preparation
 from lumbar.datasets.preparation import prepare
 from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS, NEIGHBOURS
-from lumbar.preprocess import PreprocessSettings
+from lumbar.preprocess import PreprocessSettings, concatenate
 from tests.support.killed import run_until_killed
 
 
@@ -96,6 +98,36 @@ def test_neighbouring_discs_of_an_image_whose_levels_are_wrong_are_not_trusted(t
     prepared = prepare(with_neighbours(dataset, tmp_path), neighbours=True, progress=False)
     assert np.isnan(prepared.points).all(axis=(1, 2)).tolist() == [True, False, False]
     assert np.isfinite(prepared.points[1:, 5:]).all()
+
+
+def test_points_known_to_be_absent_are_kept_apart_from_those_not_known(tmp_path):
+    dataset = spots(tmp_path)
+    assert prepare(dataset, progress=False).absent is None
+    table = dataset.table[["image", "level", "x", "y"]].assign(absent="")
+    gone = (table["image"] == "2.png") & table["level"].isin(("L4/L5", "L5/S1"))
+    table.loc[gone, ["x", "y", "absent"]] = [np.nan, np.nan, "yes"]
+    table.to_csv(tmp_path / "points.csv", index=False)
+    prepared = prepare(datasets.load(tmp_path), progress=False)
+    assert prepared.absent.tolist() == [[False] * 5, [False] * 5, [False, False, False, True, True]]
+    assert np.isnan(prepared.points[1, 4]).all(), "of this one nothing is known"
+    assert np.isnan(prepared.points[2, 3:]).all()
+    assert prepared.select([2, 0]).absent.any(axis=1).tolist() == [True, False]
+    joined = concatenate([prepare(spots(tmp_path), progress=False), prepared])
+    assert joined.absent.any(axis=1).tolist() == [False] * 5 + [True]
+    for keep_outside, expected in ((True, OUTSIDE), (False, np.nan)):
+        batch = Batches(prepared, 3, augment=AugmentSettings(), keep_outside=keep_outside)[0][1]
+        np.testing.assert_array_equal(batch[2, 3:], expected)
+        assert np.isnan(batch[1, 4]).all()
+
+
+@pytest.mark.parametrize(("word", "problem"), [("perhaps", "'perhaps' breaks the rule"), ("1", "has no x and y")])
+def test_a_column_absent_that_makes_no_sense_is_named(tmp_path, word, problem):
+    dataset = spots(tmp_path)
+    table = dataset.table[["image", "level", "x", "y"]].assign(absent="")
+    table.loc[0, "absent"] = word
+    table.to_csv(tmp_path / "points.csv", index=False)
+    with pytest.raises(TableError, match=problem):
+        datasets.load(tmp_path)
 
 
 def test_millimetres_of_a_prepared_pixel(tmp_path):

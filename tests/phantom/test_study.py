@@ -15,6 +15,7 @@ import SimpleITK
 
 from lumbar import datasets
 from lumbar.core.errors import DatasetError, SettingsError
+from lumbar.datasets import inspection
 from lumbar.landmarks import LEVELS, NEIGHBOURS
 from lumbar.phantom import planning, series, study
 from lumbar.phantom.anatomy import draw_patient
@@ -180,6 +181,45 @@ def test_the_neighbouring_discs_are_listed_on_request_and_nothing_else_changes(t
         assert (down.diff().dropna() > 5).all(), "they go on in the row of the levels"
     pixels = [pydicom.dcmread(folder / "sagittal-t1" / "001.dcm").pixel_array for folder in (plain, more)]
     np.testing.assert_array_equal(*pixels)
+
+
+def test_any_field_of_view_shows_a_part_of_the_spine_and_says_what_is_absent(tmp_path):
+    settings = PhantomSettings(
+        patients=6, seed=4, series=("sagittal-t2", "coronal-t2"), neighbours=True, field_of_view=1.0
+    )
+    folder = write_dataset(tmp_path / "any", settings, workers=1, progress=False)
+    table = pd.read_csv(folder / "landmarks.csv")
+    assert (table["absent"].eq(1) == table["x"].isna()).all()
+    down = {level: order for order, level in enumerate(("T12/L1", *LEVELS, "S1/S2"))}
+    heights = []
+    for _, rows in table.groupby("image"):
+        rows = rows.sort_values("level", key=lambda names: names.map(down))
+        seen = rows["absent"].eq(0).to_numpy()
+        assert np.diff(np.flatnonzero(seen)).max(initial=1) == 1, "the levels that are seen follow each other"
+        heights.append((rows["height"] * rows["pixel_height"]).iloc[0])
+        header = pydicom.dcmread(folder / rows["image"].iloc[0])
+        assert (header.Rows, header.Columns) == (rows["height"].iloc[0], rows["width"].iloc[0])
+    assert 0.1 < table["absent"].mean() < 0.6
+    assert max(heights) / min(heights) > 2
+    assert not inspection.inspect(folder, progress=False).problems["problem"].str.contains("absent").any()
+
+
+def test_a_share_of_series_keeps_the_usual_field_of_view(tmp_path):
+    made = [
+        write_dataset(
+            tmp_path / f"{share}",
+            PhantomSettings(patients=8, seed=4, series=("sagittal-t2",), field_of_view=share),
+            workers=1,
+            progress=False,
+        )
+        for share in (0.0, 0.5)
+    ]
+    usual, half = (pd.read_csv(folder / "landmarks.csv").drop_duplicates("image") for folder in made)
+    same = usual["pixel_height"].to_numpy() * usual["height"].to_numpy() > 225
+    assert same.all()
+    assert "absent" not in usual
+    changed = (half["pixel_height"] * half["height"] < 225) | (half["pixel_height"] * half["height"] > 345)
+    assert 0 < changed.sum() < 8
 
 
 def test_a_set_begun_before_the_neighbours_were_a_setting_is_gone_on_with(tmp_path):
