@@ -15,6 +15,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from lumbar.core import chains
 from lumbar.core.constants import LEVELS, NEIGHBOURS
 from lumbar.geometry import SIZE
 
@@ -89,11 +90,14 @@ class Decoded(NamedTuple):
         points: (K, 2), pixels of the 256 frame; for a point that is probably absent the likeliest place all the same.
         probability: (K,), as the heatmaps have it, that the true point is in the image and within `NEAR_PIXELS`.
         absent: (K,), the probability that the point is not in the image; NaN from a network that cannot tell.
+        miscounted: (2,), the probability that all levels lie one disc higher, and one lower, than was found; NaN where
+            nothing is counted.
     """
 
     points: np.ndarray
     probability: np.ndarray
     absent: np.ndarray
+    miscounted: np.ndarray
 
 
 def decode(maps: np.ndarray, view: str, channels: tuple[str, ...], *, may_be_absent: bool = False) -> Decoded:
@@ -111,6 +115,7 @@ def decode(maps: np.ndarray, view: str, channels: tuple[str, ...], *, may_be_abs
     points = np.array([peaks.place[0] for peaks in found])
     probability = np.array([peaks.mass[0] * peaks.near[0] for peaks in found])
     absent = np.clip(1 - maps.sum(axis=(0, 1)), 0, 1) if may_be_absent else np.full(len(found), np.nan)
+    miscounted = np.full(2, np.nan)
     if view in STEPS and set(LEVELS) <= set(channels):
         discs = [order for order, name in enumerate(ROW) if name in channels]
         row = [channels.index(ROW[disc]) for disc in discs]
@@ -123,7 +128,8 @@ def decode(maps: np.ndarray, view: str, channels: tuple[str, ...], *, may_be_abs
             contradicted = (decoded.absent > 0.5) != (absent[row] > 0.5)
             doubtful = np.clip(decoded.absent, 1 - CONTRADICTED, CONTRADICTED)
             absent[row] = np.where(contradicted, doubtful, decoded.absent)
-    return Decoded(points, probability, absent)
+        miscounted = _miscounted([found[order] for order in row], decoded)
+    return Decoded(points, probability, absent, miscounted)
 
 
 def uneven_gaps(points: np.ndarray) -> tuple[str, ...]:
@@ -214,54 +220,31 @@ def _decode_row(found: list[_Peaks], absent: np.ndarray | None, means: np.ndarra
         off = np.square((1 - 1 / scales[:, None, None]) * means / spreads).sum(-1)
         fitting = np.logaddexp.reduce(size - 0.5 * np.minimum(off, 100.0).sum(1))
         last[:, BEFORE] = fitting - np.logaddexp.reduce(size)
-    states, weights = _likeliest(first, links, last), _shares(first, links, last)
+    states, weights = chains.likeliest_path(first, links, last), chains.shares(first, links, last)
     counts = [len(peaks.mass) for peaks in found]
     shares = [each[:count] for each, count in zip(weights, counts, strict=True)]
     best = [s if s < len(each) else int(each.argmax()) for s, each in zip(states, shares, strict=True)]
     return _Row(best, shares, np.array([each[count:].sum() for each, count in zip(weights, counts, strict=True)]))
 
 
-def _likeliest(first: np.ndarray, links: list[np.ndarray], last: np.ndarray) -> list[int]:
-    """Return the state of each disc in the likeliest row at any scale (Viterbi's algorithm).
+def _miscounted(found: list[_Peaks], row: _Row) -> np.ndarray:
+    """Return how much of all rows puts the discs one place higher, and one lower, than the likeliest one, (2,).
 
-    Args:
-        first: (scales, states), log-probability of each state of the first disc.
-        links: For each further disc (scales, states of the disc above, its states), its log-probability.
-        last: (scales, states of the last disc), log-probability that the row ends there.
+    It is the mean over neighbouring discs that are in the image of the share of one that lies where the other was
+    found; NaN without such a pair.
     """
-    best, origins = first, []
-    for link in links:
-        paths = best[:, :, None] + link
-        origins.append(paths.argmax(axis=1))
-        best = paths.max(axis=1)
-    scale, state = np.unravel_index(int((best + last).argmax()), best.shape)
-    states = [int(state)]
-    for origin in reversed(origins):
-        states.append(int(origin[scale, states[-1]]))
-    return states[::-1]
-
-
-def _shares(first: np.ndarray, links: list[np.ndarray], last: np.ndarray) -> list[np.ndarray]:
-    """Return for each disc the share of all rows that pass through each of its states (forward-backward algorithm).
-
-    Args:
-        first: See `_likeliest`, like the others.
-        links: Of each further disc.
-        last: Of the last disc.
-    """
-    forward, ways = [np.exp(first - first.max())], [np.exp(link) for link in links]
-    for way in ways:
-        forward.append(_over_max((forward[-1][:, None] @ way)[:, 0]))
-    backward = [np.exp(last)]
-    for way in reversed(ways):
-        backward.append(_over_max((way @ backward[-1][:, :, None])[:, :, 0]))
-    weights = [(there * back).sum(axis=0) for there, back in zip(forward, reversed(backward), strict=True)]
-    return [each / each.sum() for each in weights]
-
-
-def _over_max(weights: np.ndarray) -> np.ndarray:
-    """Return weights as shares of the largest, lest a product of many of them be too small for a number."""
-    return weights / weights.max()
+    moved = []
+    for upper, lower in itertools.pairwise(range(len(found))):
+        if max(row.absent[upper], row.absent[lower]) < 0.5:
+            places = found[upper].place[row.best[upper]], found[lower].place[row.best[lower]]
+            reach = np.linalg.norm(places[1] - places[0]) / 2
+            moved.append(
+                [
+                    row.shares[disc][np.linalg.norm(found[disc].place - place, axis=1) < reach].sum()
+                    for disc, place in ((lower, places[0]), (upper, places[1]))
+                ]
+            )
+    return np.mean(moved, axis=0) if moved else np.full(2, np.nan)
 
 
 def _links(above: np.ndarray, below: np.ndarray, mean: np.ndarray, spread: np.ndarray, absent: bool) -> np.ndarray:

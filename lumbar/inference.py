@@ -45,11 +45,13 @@ class NetworkAnswer(NamedTuple):
         points: float64 (N, K, 2), pixels of the 256 frame.
         probability: (N, K), that a point is near the true one; NaN from a network that answers with coordinates.
         absent: (N, K), that a point is not in the image; NaN from a network that cannot tell.
+        miscounted: (N, 2), that all levels lie one disc higher, and one lower; NaN where nothing is counted.
     """
 
     points: np.ndarray
     probability: np.ndarray
     absent: np.ndarray
+    miscounted: np.ndarray
 
 
 def predict_points(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarray:
@@ -102,9 +104,13 @@ def predict_with_probability(network: Path, part: Prepared, *, progress: bool = 
                 found.append(decode(maps, view, names, may_be_absent=may_be_absent))
         else:
             unknown = np.full(answer.shape[1], np.nan)
-            found.extend(Decoded(points, unknown, unknown) for points in Affine.unit().inverse().points(answer))
+            found.extend(
+                Decoded(points, unknown, unknown, np.full(2, np.nan))
+                for points in Affine.unit().inverse().points(answer)
+            )
     order = [names.index(name) for name in part.channels]
-    return NetworkAnswer(*(np.array(each)[:, order] for each in zip(*found, strict=True)))
+    points, probability, absent, miscounted = map(np.array, zip(*found, strict=True))
+    return NetworkAnswer(points[:, order], probability[:, order], absent[:, order], miscounted)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,7 +29,7 @@ def spots(*places: tuple[float, float, float]) -> np.ndarray:
 
 @given(x=st.floats(20, 235), y=st.floats(20, 235))
 def test_a_single_spot_is_read_to_a_tenth_of_a_pixel(x, y):
-    points, confidence, _ = decoding.decode(spots((x, y, 1.0))[..., None], "axial", ("left",))
+    points, confidence, *_ = decoding.decode(spots((x, y, 1.0))[..., None], "axial", ("left",))
     np.testing.assert_allclose(points[0], (x, y), atol=0.1)
     assert 0.4 < confidence[0] < 0.8, "a spot of 4 pixels has a little over half of its chance within 5"
 
@@ -51,8 +51,8 @@ def test_a_column_that_might_as_well_be_one_level_off_is_unsure():
     below = np.vstack([COLUMN[1:], COLUMN[-1:] + step[-1:]])
     sure = np.stack([spots((*place, 1.0)) for place in COLUMN], axis=-1)
     torn = np.stack([spots((*a, 0.5), (*b, 0.5)) for a, b in zip(COLUMN, below, strict=True)], axis=-1)
-    _, confident, _ = decoding.decode(sure, "sagittal", LEVELS)
-    _, doubtful, _ = decoding.decode(torn, "sagittal", LEVELS)
+    _, confident, *_ = decoding.decode(sure, "sagittal", LEVELS)
+    _, doubtful, *_ = decoding.decode(torn, "sagittal", LEVELS)
     assert (doubtful < 0.9 * confident).all()
 
 
@@ -147,6 +147,22 @@ def test_the_neighbouring_discs_settle_a_count_that_the_levels_leave_open():
     np.testing.assert_allclose(found.points[5:], seven[[0, 6]], atol=0.5)
 
 
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.45])
+@pytest.mark.parametrize(("way", "sign"), [(0, -1), (1, 1)])
+def test_the_probability_of_another_count_is_that_which_the_maps_give_it(share, way, sign):
+    """Of all maps together: five that agree on one number are one piece of evidence, not five."""
+    step = np.diff(COLUMN, axis=0)
+    seven = np.vstack([COLUMN[0] - step[0], COLUMN, COLUMN[-1] + step[-1]])
+    moved = seven[1 + sign : 6 + sign]
+    sure = np.stack([spots((*place, 1.0)) for place in COLUMN], axis=-1)
+    maps = np.stack([spots((*a, 1 - share), (*b, share)) for a, b in zip(COLUMN, moved, strict=True)], axis=-1)
+    certain, torn = (decoding.decode(each, "sagittal", LEVELS).miscounted for each in (sure, maps))
+    assert (certain < 1e-6).all()
+    assert torn[1 - way] < 1e-3
+    assert certain[way] < torn[way] < 0.5
+    assert np.isnan(decoding.decode(maps[..., :1], "axial", ("left",)).miscounted).all()
+
+
 def answer(places, absent=(0.02,) * 5):
     """Decode maps of a network that can answer "absent": a spot at each place, and the probability of being absent."""
     maps = [spots((*place, 1.0)) * (1 - gone) for place, gone in zip(places, absent, strict=True)]
@@ -156,7 +172,7 @@ def answer(places, absent=(0.02,) * 5):
 @pytest.mark.parametrize("scale", [0.5, 0.8, 1.0, 1.3, 1.7])
 def test_a_spine_of_any_scale_is_read_whole(scale):
     places = 128 + (COLUMN - COLUMN.mean(axis=0)) * scale
-    points, probability, absent = answer(places)
+    points, probability, absent, _ = answer(places)
     np.testing.assert_allclose(points, places, atol=0.3)
     assert (absent < 0.01).all(), "the steps lead to where the levels are"
     assert (probability > 0.4).all(), "a spot of 4 pixels has a little over half of its chance within 5"
@@ -168,7 +184,7 @@ def test_levels_that_the_image_cuts_off_are_absent(up, gone):
     inside = [order for order in range(5) if order not in gone]
     shown = np.where(np.isin(range(5), gone)[:, None], [[128.0, 128.0]], places)
     absent = np.where(np.isin(range(5), gone), 0.9, 0.05)
-    points, _, found = answer(shown, absent)
+    points, _, found, _ = answer(shown, absent)
     assert (found[gone] > 0.8).all()
     assert (found[inside] < 0.1).all()
     np.testing.assert_allclose(points[inside], places[inside], atol=0.3)
@@ -176,16 +192,16 @@ def test_levels_that_the_image_cuts_off_are_absent(up, gone):
 
 def test_a_level_is_not_absent_where_the_usual_step_leads_into_the_image():
     """Alone, the map of L5/S1 would leave it open; the step from L4/L5 leads to the very place of its spot."""
-    _, _, absent = answer(COLUMN, (0.02, 0.02, 0.02, 0.02, 0.7))
+    _, _, absent, _ = answer(COLUMN, (0.02, 0.02, 0.02, 0.02, 0.7))
     assert absent[4] == pytest.approx(1 - decoding.CONTRADICTED), "and the contradiction is not hidden"
     low = np.add(COLUMN, [0, 77])  # L5/S1 would be at 254, just above the edge
-    _, _, at_the_edge = answer(low, (0.02, 0.02, 0.02, 0.02, 0.7))
+    _, _, at_the_edge, _ = answer(low, (0.02, 0.02, 0.02, 0.02, 0.7))
     assert absent[4] < at_the_edge[4] < 0.9
 
 
 def test_no_level_is_absent_between_others_unless_the_network_is_very_sure():
     for gone, expected in ((0.9, False), (1 - 1e-12, True)):
-        _, _, absent = answer(COLUMN, (0.02, 0.02, gone, 0.02, 0.02))
+        _, _, absent, _ = answer(COLUMN, (0.02, 0.02, gone, 0.02, 0.02))
         assert (absent[2] > 0.5) == expected
         assert (absent[[0, 1, 3, 4]] < 0.5).all()
 
@@ -195,7 +211,7 @@ def test_no_level_is_absent_between_others_unless_the_network_is_very_sure():
 def test_one_map_that_is_sure_of_nothing_does_not_silently_erase_the_others(level, sure):
     gone = np.full(5, 0.02)
     gone[level] = 1 - sure
-    _, _, absent = answer(COLUMN, gone)
+    _, _, absent, _ = answer(COLUMN, gone)
     others = np.delete(absent, level)
     assert (others < 0.5).all() or undecided(absent).any()
 

@@ -17,7 +17,7 @@ from lumbar.core import paths
 from lumbar.core.errors import RunError, ScanError
 from lumbar.datasets import load
 from lumbar.exports import json_points
-from lumbar.inference import UNJUDGED, NetworkAnswer
+from lumbar.inference import UNJUDGED
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.prediction import COLUMNS, PredictionSettings, predict
@@ -25,6 +25,7 @@ from lumbar.runs.settings import TrainingSettings
 from lumbar.training.job import train
 from tests.support import volume_files
 from tests.support.noise import noise
+from tests.support.prepared import answered
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def truthful(home, monkeypatch):
 
         true = [points.to_numpy() for _, points in by_picture][: len(part.images)]
         points = np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=True)])
-        return NetworkAnswer(points, np.full(points.shape[:2], 0.9), np.full(points.shape[:2], np.nan))
+        return answered(points)
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     return table
@@ -247,8 +248,7 @@ def test_levels_that_lie_unevenly_are_flagged_however_sure_the_network_is(home, 
     uneven = even - [[0, 0], [0, 0], [0, 28], [0, 0], [0, 0]]
 
     def answer(network, part, progress):
-        alike = np.ones((len(part.images), 5))
-        return NetworkAnswer(np.stack([even, uneven])[: len(part.images)], 0.99 * alike, np.nan * alike)
+        return answered(np.stack([even, uneven])[: len(part.images)], 0.99)
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     images = [home / f"phantom-2-000{number}" / "sagittal-t2" / "001.dcm" for number in (1, 2)]
@@ -269,7 +269,7 @@ def cut_off(home, monkeypatch):
         points = np.tile(np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]]), (count, 1, 1))
         absent = np.tile([0.97, 0.95, 0.02, 0.01, 0.01], (count, 1))
         absent[1:] = 0.99
-        return NetworkAnswer(points, 0.99 * (1 - absent), absent)
+        return answered(points, 0.99 * (1 - absent), absent)
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     return [home / f"phantom-2-000{number}" / "sagittal-t2" / "001.dcm" for number in (1, 2)]
@@ -316,7 +316,7 @@ def test_a_level_that_an_image_does_not_show_has_no_point_in_any_format(cut_off,
 def test_an_image_is_flagged_where_it_is_not_clear_whether_a_level_is_in_it(home, monkeypatch, absent, flagged):
     def answer(network, part, progress):
         points = np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]])[None]
-        return NetworkAnswer(points, np.full((1, 5), 0.99), np.array([[absent, 0.01, 0.01, 0.01, 0.01]]))
+        return answered(points, 0.99, [absent, 0.01, 0.01, 0.01, 0.01])
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     found = predict([home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"], PredictionSettings(weights="flat"))

@@ -90,7 +90,7 @@ def crossvalidate(
         parts.append(part)
         networks = {settings.title: run / "best.keras"} | {name: known.file for name, known in others.items()}
         for name, file in networks.items():
-            points, probabilities, _ = predict_with_probability(file, part, progress=False)
+            points, probabilities, *_ = predict_with_probability(file, part, progress=False)
             errors = metrics.errors(part.points, points, part.mm_per_pixel, part.index["view"], part.channels)
             tables.append(_rows(part, points, probabilities, errors).assign(network=name, fold=fold))
             cuts += [each.assign(network=name) for each in _cut_off(file, part)]

@@ -6,9 +6,9 @@ import pytest
 
 from lumbar.experiments import cut_off
 from lumbar.geometry import SIZE, Affine
-from lumbar.inference import NetworkAnswer
 from lumbar.landmarks import LEVELS
 from lumbar.preprocess import unlabelled
+from tests.support.prepared import answered
 
 COLUMN = np.array([(125.0, 60), (118, 90), (114, 120), (115, 150), (122, 180)])
 
@@ -46,9 +46,7 @@ def test_the_window_is_stretched_and_points_and_maps_move_with_it(part, cut, top
 
 
 def answer(points, absent=np.nan, probability=0.9):
-    points = np.asarray(points, float)[None].repeat(2, axis=0)
-    shape = points.shape[:2]
-    return NetworkAnswer(points, np.full(shape, probability), np.broadcast_to(absent, shape).astype(float))
+    return answered(np.asarray(points, float)[None].repeat(2, axis=0), probability, absent)
 
 
 GONE = np.array([0.01, 0.01, 0.01, 0.01, 0.99])

@@ -8,6 +8,7 @@ import pytest
 from lumbar import inference, orientation
 from lumbar.geometry import SIZE
 from tests.stress.bad_input import AbsentError, every_case
+from tests.support.prepared import answered
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def _quick(request, monkeypatch):
     def answer(network, part, progress):
         shape = len(part.images), len(part.channels)
         points = np.full((*shape, 2), (SIZE - 1) / 2)
-        return inference.NetworkAnswer(points, np.full(shape, 0.9), np.full(shape, np.nan))
+        return answered(points)
 
     if request.node.callspec.params["case"].family != "network":
         for module in (inference, orientation):

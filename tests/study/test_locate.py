@@ -27,6 +27,7 @@ from lumbar.study.plausibility import find_doubts
 from lumbar.study.reading import read_study
 from lumbar.study.sagittal import Midsagittal
 from tests.support.phantom_studies import write_enhanced
+from tests.support.prepared import answered
 from tests.support.turned_studies import WAYS, store_turned
 
 PHANTOM = PhantomSettings(seed=5150, slices=11, series=("sagittal-t2", "axial-t2"))
@@ -412,8 +413,7 @@ def test_a_network_without_confidence_judges_no_level_and_that_is_said(patient, 
     def answer(network, part, progress):
         points = np.full((len(part.images), len(part.channels), 2), 128.0)
         points[:, :5] = levels
-        unknown = np.full(points.shape[:2], np.nan)
-        return inference.NetworkAnswer(points, unknown, unknown)
+        return answered(points, np.nan)
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     found = locate([patient], progress=False)
@@ -436,7 +436,7 @@ def test_a_level_that_the_sagittal_slice_does_not_show_is_absent(patient, monkey
         points[:, :5] = levels
         absent = np.full(points.shape[:2], 0.01)
         absent[:, 4] = 0.99
-        return inference.NetworkAnswer(points, np.where(absent > 0.5, 0.01, 0.98), absent)
+        return answered(points, np.where(absent > 0.5, 0.01, 0.98), absent)
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     words = ["locate", patient, "--out", tmp_path / "levels.csv", "--overlay", tmp_path / "overlay"]

@@ -6,7 +6,15 @@ import pandas as pd
 
 from lumbar import landmarks
 from lumbar.geometry import SIZE
+from lumbar.inference import NetworkAnswer
 from lumbar.preprocess import Prepared
+
+
+def answered(points, probability=0.9, absent=np.nan, miscounted=np.nan) -> NetworkAnswer:
+    """What a network answers that finds these points, (N, K, 2); the other numbers may be the same for all of them."""
+    points = np.asarray(points, float)
+    each = (np.broadcast_to(np.asarray(number, float), points.shape[:2]).copy() for number in (probability, absent))
+    return NetworkAnswer(points, *each, np.broadcast_to(np.asarray(miscounted, float), (len(points), 2)).copy())
 
 
 def spots(count: int = 12, *, views: tuple[str, ...] = ("sagittal",), seed: int = 0) -> Prepared:

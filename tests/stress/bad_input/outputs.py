@@ -20,9 +20,10 @@ from tests.support.dicom_files import dicom
 _NETWORK = """
 import numpy as np
 from lumbar import inference, orientation
+from tests.support.prepared import answered
 def answer(network, part, progress):
     shape = len(part.images), len(part.channels)
-    return inference.NetworkAnswer(np.full((*shape, 2), 100.0), np.full(shape, 0.9), np.full(shape, np.nan))
+    return answered(np.full((*shape, 2), 100.0))
 inference.predict_with_probability = orientation.predict_with_probability = answer
 """
 """Python code that replaces the network, since these cases only test where the points are written."""
