@@ -18,10 +18,10 @@ from lumbar.core.schema import to_dict
 from lumbar.decoding import NEAR_PIXELS
 from lumbar.evaluation import points_table
 from lumbar.experiments import cut_off
-from lumbar.inference import predict_with_probability
+from lumbar.inference import NetworkAnswer, predict_with_probability
 from lumbar.landmarks import image_names, row_channels
 from lumbar.preprocess import Prepared, concatenate
-from lumbar.reports.tables import comparison, cut_off_table
+from lumbar.reports.tables import comparison, cut_off_table, miscount_table
 from lumbar.runs.settings import CrossvalidationSettings, TrainingSettings
 from lumbar.storage.files import write_json, write_table
 from lumbar.training import prepared_parts, train
@@ -32,6 +32,11 @@ FLAGGED_SHARE = 0.05
 
 MISS_PIXELS = 10.0
 """Distance from the true point beyond which a predicted point counts as a miss, pixels of the 256 frame."""
+
+
+MISCOUNTED = ("picture", "shift", "one_higher", "one_lower", "flagged")
+"""What metrics.json states of an image whose points lie a level off: 1 if they lie too low, -1 too high; the network's
+own probability that all levels lie one disc higher, and one lower, than it says; whether the image is flagged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +56,7 @@ class Crossvalidation:
 
     def __str__(self) -> str:
         networks = self.metrics["networks"]
-        return "\n\n".join(filter(None, [comparison(networks), cut_off_table(networks)]))
+        return "\n\n".join(filter(None, [comparison(networks), miscount_table(networks), cut_off_table(networks)]))
 
 
 def crossvalidate(
@@ -90,9 +95,8 @@ def crossvalidate(
         parts.append(part)
         networks = {settings.title: run / "best.keras"} | {name: known.file for name, known in others.items()}
         for name, file in networks.items():
-            points, probabilities, *_ = predict_with_probability(file, part, progress=False)
-            errors = metrics.errors(part.points, points, part.mm_per_pixel, part.index["view"], part.channels)
-            tables.append(_rows(part, points, probabilities, errors).assign(network=name, fold=fold))
+            answer = predict_with_probability(file, part, progress=False)
+            tables.append(_rows(part, answer).assign(network=name, fold=fold))
             cuts += [each.assign(network=name) for each in _cut_off(file, part)]
         if progress:
             print(f"fold {fold} of {training.folds} finished", file=sys.stderr)
@@ -166,10 +170,14 @@ def _plot(folder: Path, points: pd.DataFrame, prepared: Prepared) -> None:
         figures.coverage(most_confident_first, miss_px=MISS_PIXELS).savefig(folder / "coverage.png")
 
 
-def _rows(part: Prepared, points: np.ndarray, probabilities: np.ndarray, errors: metrics.Errors) -> pd.DataFrame:
+def _rows(part: Prepared, answer: NetworkAnswer) -> pd.DataFrame:
     """Return the rows of points.csv for one network and fold."""
+    errors = metrics.errors(part.points, answer.points, part.mm_per_pixel, part.index["view"], part.channels)
     belonging = np.nonzero(metrics.belongs(part.index["view"], part.channels))
-    return points_table(part, points, errors).assign(probability=probabilities[belonging])
+    higher, lower = answer.miscounted[belonging[0]].T
+    return points_table(part, answer.points, errors).assign(
+        probability=answer.probability[belonging], one_higher=higher, one_lower=lower
+    )
 
 
 def _numbers(table: pd.DataFrame) -> dict[str, Any]:
@@ -181,11 +189,13 @@ def _numbers(table: pd.DataFrame) -> dict[str, Any]:
     errors = metrics.errors(true, predicted, unknown, images["view"].tolist(), channels)
     numbers = metrics.summary(errors, images["patient"].tolist())
     numbers["level_shift_share"] = metrics.level_shift_share(true, predicted, channels)
+    shifts = metrics.level_shifts(true, predicted, channels)
+    off = images.assign(picture=image_names(images), shift=shifts)[np.abs(shifts) == 1]
+    least = table.groupby(image_names(table))["probability"].min()
     known = table["radial_px"].notna() & table["probability"].notna()
     if known.any():
         of = table[known]
         slope, offset = calibration.fit_platt(of["probability"].to_numpy(), (of["radial_px"] <= NEAR_PIXELS).to_numpy())
-        least = of.groupby(image_names(of))["probability"].min()
         limit = float(least.quantile(FLAGGED_SHARE))
         doubted = image_names(of).map(least) <= limit
         misses = of["radial_px"] > MISS_PIXELS
@@ -197,6 +207,8 @@ def _numbers(table: pd.DataFrame) -> dict[str, Any]:
             "misses": int(misses.sum()),
             "misses_flagged": float(doubted[misses].mean()) if misses.any() else None,
         }
+        off = off.assign(flagged=off["picture"].map(least) <= limit)
+        numbers["miscounted"] = off[list(MISCOUNTED)].to_dict("records")
     return numbers
 
 

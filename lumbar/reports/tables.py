@@ -79,6 +79,22 @@ def comparison(networks: dict[str, dict[str, Any]]) -> str:
     )
 
 
+def miscount_table(networks: dict[str, dict[str, Any]]) -> str:
+    """Return a table of the images that networks counted a level off, as text; "" if there is none.
+
+    Args:
+        networks: Name → numbers, with miscounted: a dict for each such image, see `lumbar.experiments.crossvalidation`.
+    """
+    rows = [("", "counted a level off", "points", "network: one higher", "one lower", "flagged")]
+    for name, numbers in networks.items():
+        for found in numbers.get("miscounted", ()):
+            said = (f"{100 * found[way]:.1f} %" for way in ("one_higher", "one_lower"))
+            where = "too low" if found["shift"] > 0 else "too high"
+            rows.append((name, found["picture"], where, *said, "yes" if found["flagged"] else "no"))
+            name = ""
+    return _aligned(rows) if len(rows) > 1 else ""
+
+
 def cut_off_table(networks: dict[str, dict[str, Any]]) -> str:
     """Return a table of how networks answer for images that are cut off, as text; "" if none was measured.
 

@@ -10,6 +10,7 @@ from lumbar.cli.main import main
 from lumbar.core import paths
 from lumbar.core.errors import SettingsError
 from lumbar.experiments.crossvalidation import Crossvalidation, CrossvalidationSettings, crossvalidate
+from lumbar.reports.tables import miscount_table
 from lumbar.runs.settings import TrainingSettings
 from lumbar.training.job import train
 
@@ -74,6 +75,30 @@ def test_it_tells_how_images_that_are_cut_off_are_answered(found):
         above = numbers["cut_off"]["above L5/S1"]
         assert above["wrong"] == above["images"] == numbers["images"], "these networks answer every level"
         assert 0 <= above["wrong_unflagged"] <= 1
+
+
+def test_the_images_that_are_counted_wrongly_are_named_with_what_the_network_says(found):
+    for name, numbers in found.metrics["networks"].items():
+        points = found.points[found.points["network"] == name]
+        assert points["one_higher"].between(0, 1).all()
+        assert points["one_lower"].between(0, 1).all()
+        pictures = points["image"].unique()
+        off = numbers["miscounted"]
+        assert len(off) == round(numbers["level_shift_share"] * len(pictures))
+        for each in off:
+            assert set(each) == {"picture", "shift", "one_higher", "one_lower", "flagged"}
+            here = points[points["image"] == each["picture"]]
+            assert abs(each["shift"]) == 1
+            least = here["probability"].min()
+            assert each["flagged"] == (least <= numbers["confidence"]["doubtful_probability"])
+
+
+def test_the_table_of_miscounts_says_which_way_and_what_the_network_thought():
+    row = {"picture": "a.png", "shift": -1, "one_higher": 0.004, "one_lower": 0.31, "flagged": True}
+    lines = miscount_table({"net": {"miscounted": [row]}, "none": {"miscounted": []}, "old": {}}).splitlines()
+    assert len(lines) == 2
+    assert lines[1].split() == ["net", "a.png", "too", "high", "0.4", "%", "31.0", "%", "yes"]
+    assert miscount_table({"none": {"miscounted": []}}) == ""
 
 
 def test_printed_it_is_a_table_with_a_row_for_each_network(found):
