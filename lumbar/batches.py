@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 _TO_UNIT = Affine.unit()
 
-OUTSIDE = -1.0
-"""Unit coordinate of a point of which nothing is known but that it lies outside the image."""
+OUTSIDE = -4.0 * SIZE
+"""Coordinate, pixels of the 256 frame, of a point of which nothing is known but that it lies outside the image; no
+augmentation moves it into the image."""
 
 
 class Batches(keras.utils.PyDataset):
@@ -84,14 +85,14 @@ class Batches(keras.utils.PyDataset):
         points = np.empty((len(positions), len(self.prepared.channels), 2), np.float32)
         for row, position in enumerate(positions):
             image, xy_256 = self.prepared.images[position], self.prepared.points[position]
+            if self.keep_outside and self.prepared.absent is not None:
+                xy_256 = np.where(self.prepared.absent[position][:, None], OUTSIDE, xy_256)
             if self.settings:
                 rng = np.random.default_rng((self.seed, epoch, int(position)))
                 how = {"channels": self.prepared.channels, "keep_outside": self.keep_outside}
                 image, xy_256 = augment(image, xy_256, rng, self.settings, **how)
             np.multiply(image, np.float32(1 / 255), out=images[row, ..., 0])
             points[row] = np.nan if copied[row] else _TO_UNIT.points(xy_256)
-            if self.keep_outside and self.prepared.absent is not None and not copied[row]:
-                points[row, self.prepared.absent[position]] = OUTSIDE
         return images, points
 
     def for_fit(self, epochs: range) -> dict[str, Any]:

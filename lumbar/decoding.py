@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from lumbar.core import chains
-from lumbar.core.constants import LEVELS, NEIGHBOURS
+from lumbar.core.constants import LEVELS, ROW
 from lumbar.geometry import SIZE
 
 PEAK_REACH = 3
@@ -27,9 +27,6 @@ PEAKS = 5
 
 NEAR_PIXELS = 5.0
 """A confidence is the probability that the true point lies within this distance, pixels of the 256 frame."""
-
-ROW = (NEIGHBOURS[0], *LEVELS, NEIGHBOURS[1])
-"""The discs that are decoded together, from the head down; most networks know only the five levels."""
 
 STEPS = {
     "sagittal": (
@@ -90,8 +87,8 @@ class Decoded(NamedTuple):
         points: (K, 2), pixels of the 256 frame; for a point that is probably absent the likeliest place all the same.
         probability: (K,), as the heatmaps have it, that the true point is in the image and within `NEAR_PIXELS`.
         absent: (K,), the probability that the point is not in the image; NaN from a network that cannot tell.
-        miscounted: (2,), the probability that all levels lie one disc higher, and one lower, than was found; NaN where
-            nothing is counted.
+        miscounted: (2,), the probability that all levels lie one disc higher, and one lower, than was found, as if the
+            maps did not depend on each other: it is too small. NaN where nothing is counted.
     """
 
     points: np.ndarray
@@ -145,7 +142,7 @@ def uneven_gaps(points: np.ndarray) -> tuple[str, ...]:
         A sentence for each such pair.
     """
     gaps = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    if np.isnan(gaps).all():
+    if np.isnan(gaps).all():  # also of no points at all
         return ()
     share = gaps / max(float(np.nanmedian(gaps)), 1e-6)
     return tuple(
@@ -165,13 +162,13 @@ def _peaks(heatmap: np.ndarray) -> _Peaks:
     for row, column in zip(rows[order], columns[order], strict=True):
         top, left = max(row - PEAK_REACH, 0), max(column - PEAK_REACH, 0)
         part = heatmap[top : row + PEAK_REACH + 1, left : column + PEAK_REACH + 1]
-        mass = float(part.sum()) or 1.0
+        mass = max(float(part.sum()), 1e-12)
         x = ((left + np.arange(part.shape[1]) + 0.5) * (SIZE / width)) - 0.5
         y = ((top + np.arange(part.shape[0]) + 0.5) * (SIZE / height)) - 0.5
         position = np.array([part.sum(0) @ x, part.sum(1) @ y]) / mass
         distance = np.hypot(x[None] - position[0], y[:, None] - position[1])
         positions.append(position)
-        masses.append(max(mass, 1e-12))
+        masses.append(mass)
         near.append(float(part[distance <= NEAR_PIXELS].sum()) / mass)
     return _Peaks(np.array(positions), np.array(masses), np.array(near))
 
@@ -279,5 +276,5 @@ def _log_outside(expected: np.ndarray, spread: np.ndarray) -> np.ndarray:
 
     The normal distribution is approximated by the logistic one, to 0.01.
     """
-    below, above = (1 / (1 + np.exp(-1.702 * (edge - expected) / spread)) for edge in (-0.5, SIZE - 0.5))
+    below, above = (0.5 + 0.5 * np.tanh(0.851 * (edge - expected) / spread) for edge in (-0.5, SIZE - 0.5))
     return np.log(np.maximum(1 - (above - below).prod(axis=-1), np.exp(LEAST)))

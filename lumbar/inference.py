@@ -45,7 +45,7 @@ class NetworkAnswer(NamedTuple):
         points: float64 (N, K, 2), pixels of the 256 frame.
         probability: (N, K), that a point is near the true one; NaN from a network that answers with coordinates.
         absent: (N, K), that a point is not in the image; NaN from a network that cannot tell.
-        miscounted: (N, 2), that all levels lie one disc higher, and one lower; NaN where nothing is counted.
+        miscounted: (N, 2), that all levels lie one disc higher, and one lower, see `lumbar.decoding.Decoded`.
     """
 
     points: np.ndarray

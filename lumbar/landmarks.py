@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
 
-from lumbar.core.constants import LEVELS, NEIGHBOURS, PARTS, SIDES, VIEWS
+from lumbar.core.constants import LEVELS, NEIGHBOURS, PARTS, ROW, SIDES, VIEWS
 from lumbar.core.errors import TableError
 from lumbar.geometry import upright
 
@@ -23,10 +23,12 @@ __all__ = [
     "VIEWS",
     "channels",
     "check",
+    "check_neighbours",
     "frames",
     "image_names",
     "is_absent",
     "misordered",
+    "neighbour_problems",
     "problems",
     "row_channels",
 ]
@@ -192,14 +194,14 @@ def misordered(table: pd.DataFrame, orientations: Mapping[str, np.ndarray] | Non
     mislabelled.
 
     Args:
-        table: Landmark table.
+        table: Landmark table; it may have rows of the neighbouring discs.
         orientations: Name of an image (see `image_names`) → (2, 3) unit vectors along its rows and columns, patient
             coordinates. Such an image is judged as it is shown upright, the others as they are stored.
     """
     rows = table[table["view"] != "axial"]
     rows = rows.assign(
         name=image_names(rows),
-        order=rows["level"].map({level: order for order, level in enumerate(LEVELS)}),
+        order=rows["level"].map({level: order for order, level in enumerate(ROW)}),
         x=pd.to_numeric(rows["x"], errors="coerce"),
         y=pd.to_numeric(rows["y"], errors="coerce"),
     )
@@ -213,6 +215,19 @@ def misordered(table: pd.DataFrame, orientations: Mapping[str, np.ndarray] | Non
     return rows.index[(rows["y"] <= above).to_numpy()]
 
 
+def neighbour_problems(table: pd.DataFrame) -> pd.DataFrame:
+    """Find what is wrong with rows of the discs `NEIGHBOURS`; see `problems`."""
+    found = problems(_as_levels(table))
+    wrong = "an axial picture has no point of this disc"
+    axial = [(row, "level", wrong) for row in table.index[(table["view"] == "axial").to_numpy(dtype=bool)]]
+    return pd.concat([found, _as_problems(axial)], ignore_index=True)
+
+
+def _as_levels(neighbours: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of neighbouring discs as if they were of the levels next to them, which keep the same rules."""
+    return neighbours.assign(level=neighbours["level"].map(dict(zip(NEIGHBOURS, (LEVELS[0], LEVELS[-1]), strict=True))))
+
+
 def check(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with the schema's dtypes, after checking that it keeps the schema.
 
@@ -222,7 +237,17 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         TableError: If it does not keep the schema; the message shows the first five problems and counts the rest.
     """
-    found = problems(table)
+    _refuse(problems(table))
+    return SCHEMA.validate(table)
+
+
+def check_neighbours(table: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of the discs `NEIGHBOURS` with the schema's dtypes; see `check`."""
+    _refuse(neighbour_problems(table))
+    return SCHEMA.validate(_as_levels(table)).assign(level=table["level"])
+
+
+def _refuse(found: pd.DataFrame) -> None:
     if len(found):
         shown = [
             f"{'table' if row < 0 else f'row {row}'}, column {column}: {problem}"
@@ -233,7 +258,6 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
             f"the landmark table has {len(found)} problem(s):\n  " + "\n  ".join(shown) + more,
             remedy="run `python -m lumbar check` on the data set's folder to see all of them",
         )
-    return SCHEMA.validate(table)
 
 
 def _outside(position: pd.Series, extent: pd.Series) -> pd.Series:

@@ -147,20 +147,39 @@ def test_the_neighbouring_discs_settle_a_count_that_the_levels_leave_open():
     np.testing.assert_allclose(found.points[5:], seven[[0, 6]], atol=0.5)
 
 
-@pytest.mark.parametrize("share", [0.02, 0.2, 0.45])
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.45])
 @pytest.mark.parametrize(("way", "sign"), [(0, -1), (1, 1)])
-def test_the_probability_of_another_count_is_that_which_the_maps_give_it(share, way, sign):
-    """Of all maps together: five that agree on one number are one piece of evidence, not five."""
+def test_the_probability_of_another_count_is_that_of_five_maps_that_each_hold_it_possible(share, way, sign):
     step = np.diff(COLUMN, axis=0)
     seven = np.vstack([COLUMN[0] - step[0], COLUMN, COLUMN[-1] + step[-1]])
     moved = seven[1 + sign : 6 + sign]
-    sure = np.stack([spots((*place, 1.0)) for place in COLUMN], axis=-1)
     maps = np.stack([spots((*a, 1 - share), (*b, share)) for a, b in zip(COLUMN, moved, strict=True)], axis=-1)
-    certain, torn = (decoding.decode(each, "sagittal", LEVELS).miscounted for each in (sure, maps))
-    assert (certain < 1e-6).all()
-    assert torn[1 - way] < 1e-3
-    assert certain[way] < torn[way] < 0.5
-    assert np.isnan(decoding.decode(maps[..., :1], "axial", ("left",)).miscounted).all()
+    miscounted = decoding.decode(maps, "sagittal", LEVELS).miscounted
+    means, spreads = levels_steps("sagittal")
+    off = [(((np.diff(row, axis=0) - means) / spreads) ** 2).sum() for row in (COLUMN, moved)]
+    odds = (share / (1 - share)) ** 5 * np.exp(-0.5 * (off[1] - off[0]))
+    assert miscounted[way] == pytest.approx(odds / (1 + odds), rel=0.3)
+    assert miscounted[1 - way] < 1e-3
+
+
+def test_where_nothing_is_counted_no_other_count_has_a_probability():
+    sure = np.stack([spots((*place, 1.0)) for place in COLUMN], axis=-1)
+    assert (decoding.decode(sure, "sagittal", LEVELS).miscounted < 1e-6).all()
+    assert np.isnan(decoding.decode(sure[..., :1], "axial", ("left",)).miscounted).all()
+    assert np.isnan(answer(COLUMN, (0.999,) * 5).miscounted).all(), "all levels are absent"
+
+
+def test_maps_without_anything_are_of_absent_points():
+    found = decoding.decode(np.zeros((64, 64, 5)), "sagittal", LEVELS, may_be_absent=True)
+    assert (found.absent > 0.99).all()
+    assert np.isfinite(found.points).all()
+
+
+def test_a_peak_at_the_edge_of_a_coronal_image_is_decoded_without_a_warning():
+    """Warnings are errors here."""
+    places = np.column_stack([[128, 128, 128, 128, 252], 30 + 30 * np.arange(5)])
+    maps = np.stack([0.9 * spots((*place, 1.0)) for place in places], axis=-1)
+    assert np.isfinite(decoding.decode(maps, "coronal", LEVELS, may_be_absent=True).points).all()
 
 
 def answer(places, absent=(0.02,) * 5):

@@ -36,7 +36,7 @@ def use_cluster(address: str, folder: Path) -> Iterator[None]:
 
     Raises:
         ClusterError: If the package distributed is not installed, the scheduler does not respond, lacks this package or
-            has no workers, or a worker does not see the folder or has another version of this package.
+            has no workers, a worker does not see the folder, or one of them has another version of this package.
     """
     client = _connect(address)
     try:
@@ -87,7 +87,7 @@ def _connect(address: str) -> Client:
 
 def _check_scheduler(client: Client, address: str) -> None:
     try:
-        client.run_on_scheduler(_describe, "")
+        version = client.run_on_scheduler(_version)
     except ImportError as error:  # the scheduler unpacks what it hands on
         raise ClusterError(
             "the scheduler cannot hand on the work",
@@ -95,6 +95,14 @@ def _check_scheduler(client: Client, address: str) -> None:
             found=f"{error} at {address}",
             remedy=f"install lumbar {VERSION} and its requirements where the scheduler runs, too",
         ) from error
+    if version != _version():
+        raise ClusterError(
+            "the scheduler has another version of this package",
+            field="version",
+            found=f"{version} at {address}",
+            expected=_version(),
+            remedy=f"install lumbar {_version()} where the scheduler runs",
+        )
 
 
 def _check_workers(client: Client, address: str, folder: Path) -> None:
@@ -132,6 +140,11 @@ def _check_workers(client: Client, address: str, folder: Path) -> None:
                 expected="the same folder under the same path",
                 remedy="move the folder to a file system that all workers share",
             )
+
+
+def _version() -> str:
+    """Return the version of this package."""
+    return VERSION
 
 
 def _describe(folder: str) -> tuple[str, list[str]]:

@@ -10,6 +10,9 @@ NEIGHBOURS = ("T12/L1", "S1/S2")
 """The disc above the five levels, and the remains of the one below them. No answer names them; a network may know them
 to count the levels by."""
 
+ROW = (NEIGHBOURS[0], *LEVELS, NEIGHBOURS[1])
+"""The discs from T12/L1 to S1/S2, from superior to inferior."""
+
 VIEWS = ("sagittal", "coronal", "axial")
 """Anatomical planes of an image."""
 

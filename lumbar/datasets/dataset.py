@@ -128,13 +128,23 @@ def without_neighbours(dataset: Dataset) -> Dataset:
 
     Args:
         dataset: As its reader returns it.
+
+    Raises:
+        DatasetError: If nothing is left.
     """
     apart = dataset.table["level"].isin(NEIGHBOURS)
     if not apart.any():
         return dataset
-    attrs = dataset.table.attrs
+    if apart.all():
+        raise DatasetError(
+            "the table has no point of a level",
+            file=dataset.root,
+            field="level",
+            found=", ".join(dataset.table["level"].unique()),
+            expected=", ".join(LEVELS),
+        )
     table = dataset.table[~apart]
-    table.attrs = attrs
+    table.attrs = dataset.table.attrs
     return dataclasses.replace(dataset, table=table, neighbours=dataset.table[apart])
 
 
@@ -184,11 +194,19 @@ _ABSENT = {"": False, "0": False, "false": False, "no": False, "1": True, "true"
 
 
 def with_absent_as_read(dataset: Dataset) -> Dataset:
-    """Return the data set with the column absent, if its table has one, as True and False; other words stay."""
+    """Return the data set with the column absent, if its table has one, as True and False; other words stay.
+
+    The tables that `predict` writes have probabilities in it, of which nothing is known.
+    """
     if "absent" not in dataset.table:
         return dataset
     words = dataset.table["absent"].fillna("").astype(str).str.strip().str.lower().str.removesuffix(".0")
     known = words.map(_ABSENT)
+    if pd.to_numeric(words[known.isna()], errors="coerce").between(0, 1, inclusive="neither").any():
+        note = "the column absent holds probabilities, not 0 and 1, and is not used"
+        table = dataset.table.drop(columns="absent")
+        table.attrs = dataset.table.attrs
+        return dataclasses.replace(dataset, table=table, notes=(*dataset.notes, note))
     table = dataset.table.assign(absent=known if known.notna().all() else known.where(known.notna(), words))
     return dataclasses.replace(dataset, table=table)
 

@@ -98,15 +98,14 @@ def inspect(path: str | Path, *, progress: bool = True) -> Inspection:
     try:
         reader, root = find_reader(path)
         layout = reader.layout
-        dataset, placeholders = units.settle(reader.read(root))
-        dataset = without_neighbours(with_absent_as_read(dataset))
+        dataset, placeholders = units.settle(without_neighbours(with_absent_as_read(reader.read(root))))
         pictures = _look_at_images(dataset, progress=progress)
     except DatasetError as error:
         return Inspection(Path(path), layout, (), pd.DataFrame(columns=COLUMNS), refusal=str(error))
     found = [
         _unit_problems(dataset.table, placeholders, judged=reader.user_made),
         _table_problems(dataset, pictures),
-        _order_problems(dataset.table, pictures),
+        _order_problems(pd.concat([dataset.table, dataset.neighbours]), pictures),
         _image_problems(dataset, pictures),
     ]
     problems = pd.concat(found).sort_values("row", kind="stable", ignore_index=True)
@@ -163,10 +162,12 @@ def _unit_problems(table: pd.DataFrame, placeholders: pd.Index, *, judged: bool)
 
 
 def _table_problems(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
-    found = landmarks.problems(dataset.table)
-    images = dataset.table["image"].reindex(found["row"]).fillna("").to_numpy()
+    found, rows = landmarks.problems(dataset.table), pd.concat([dataset.table, dataset.neighbours])
+    if dataset.neighbours is not None:
+        found = pd.concat([found, landmarks.neighbour_problems(dataset.neighbours)], ignore_index=True)
+    images = rows["image"].reindex(found["row"]).fillna("").to_numpy()
     # An image that cannot be opened has no size either; only the first of these problems is reported.
-    closed = landmarks.image_names(dataset.table).map(pictures["width"].isna()).reindex(found["row"], fill_value=False)
+    closed = landmarks.image_names(rows).map(pictures["width"].isna()).reindex(found["row"], fill_value=False)
     unknown = closed.to_numpy(dtype=bool) & found["column"].isin(("width", "height")).to_numpy()
     return found.assign(image=images).loc[~unknown, list(COLUMNS)]
 

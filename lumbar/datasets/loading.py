@@ -62,8 +62,7 @@ def load(path: str | Path) -> Dataset:
         TableError: If the table does not keep the schema.
     """
     reader, root = find_reader(path)
-    dataset, placeholders = units.settle(reader.read(root))
-    dataset = without_neighbours(with_absent_as_read(dataset))
+    dataset, placeholders = units.settle(without_neighbours(with_absent_as_read(reader.read(root))))
     exists = present(dataset)
     if not exists.any():
         raise DatasetError(
@@ -75,21 +74,21 @@ def load(path: str | Path) -> Dataset:
     notes = dataset.notes + (() if exists.all() else (_missing(dataset, exists),))
     if len(placeholders):
         notes += (f"{len(placeholders)} point(s) at (0, 0) or (-1, -1) are treated as missing, not as marked there",)
-    if dataset.neighbours is not None:
-        names, count = ", ".join(dataset.neighbours["level"].unique()), len(dataset.neighbours)
-        notes += (f"{names}: {count} point(s) of discs that are no levels; `train --absent` uses them",)
     suspicions = units.suspicions(dataset.table[exists]) if reader.user_made else []
     units.refuse_certain(dataset, suspicions)
     notes += tuple(suspicion.problem for suspicion in suspicions)
     table = dataset.table[exists].reset_index(drop=True)
     refuse_unreadable(dataset.root, table.loc[table["width"].isna(), "image"].unique())
-    checked = landmarks.check(table)
-    table, further = _without_misordered(dataset, checked)
-    if dataset.neighbours is not None:
-        wrong = landmarks.image_names(checked[table["x"].isna() & checked["x"].notna()])
-        kept = ~landmarks.image_names(dataset.neighbours).isin(wrong)
-        dataset = dataclasses.replace(dataset, neighbours=dataset.neighbours[kept])
-    return dataclasses.replace(dataset, table=table, notes=(*notes, *further))
+    table = landmarks.check(table)
+    if dataset.neighbours is None:
+        table, further = _without_misordered(dataset, table)
+        return dataclasses.replace(dataset, table=table, notes=(*notes, *further))
+    beside = landmarks.check_neighbours(dataset.neighbours[dataset.neighbours["image"].isin(table["image"])])
+    joined, further = _without_misordered(dataset, pd.concat([table, beside], ignore_index=True))
+    table, beside = joined[: len(table)], joined[len(table) :].reset_index(drop=True)
+    names, count = ", ".join(beside["level"].unique()), beside["x"].notna().sum()
+    further += (f"{names}: {count} point(s) of discs that are no levels; `train --absent` uses them",) if count else ()
+    return dataclasses.replace(dataset, table=table, notes=(*notes, *further), neighbours=beside)
 
 
 def find_reader(path: str | Path) -> tuple[Reader, Path]:
@@ -178,7 +177,8 @@ def _without_misordered(dataset: Dataset, table: pd.DataFrame) -> tuple[pd.DataF
         f"{len(concerned)} picture(s) have levels in the wrong order ({concerned[0]}"
         f"{', …' if len(concerned) > 1 else ''}): their points are treated as missing"
     )
-    return table.assign(**{axis: table[axis].mask(wrong) for axis in ("x", "y")}), (note,)
+    table = table.assign(**{axis: table[axis].mask(wrong) for axis in ("x", "y")})
+    return (table.assign(absent=table["absent"].mask(wrong, False)) if "absent" in table else table), (note,)
 
 
 def _orientations(dataset: Dataset, table: pd.DataFrame) -> dict[str, np.ndarray]:

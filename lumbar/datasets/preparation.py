@@ -150,7 +150,7 @@ def _images(
     points, absent = np.full((len(index), len(channels), 2), np.nan), np.zeros((len(index), len(channels)), bool)
     image = pd.Index(names.unique()).get_indexer(landmarks.image_names(table))
     order = pd.Index(channels).get_indexer(landmarks.row_channels(table))
-    points[image, order] = table[["x", "y"]].apply(pd.to_numeric, errors="coerce")
+    points[image, order] = table[["x", "y"]]
     absent[image, order] = landmarks.is_absent(table)
     return index, points, absent
 

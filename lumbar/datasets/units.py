@@ -85,11 +85,15 @@ def settle(dataset: Dataset) -> tuple[Dataset, pd.Index]:
         dataset: As its reader returns it.
 
     Returns:
-        The data set, with x and y in native pixels where the unit was stated; and the rows that were set to missing.
+        The data set, with x and y in native pixels where the unit was stated; and the rows of the table that were set
+        to missing.
 
     Raises:
         DatasetError: If a stated unit is unknown, or millimetres are stated for an image of unknown pixel spacing.
     """
+    if dataset.neighbours is not None:
+        beside, _ = settle(dataclasses.replace(dataset, table=dataset.neighbours, neighbours=None))
+        dataset = dataclasses.replace(dataset, neighbours=beside.table)
     xy = _numbers(dataset.table, "x", "y")
     placeholder = (xy["x"] == xy["y"]) & ((xy["x"] == 0) | (xy["x"] <= -1))
     table = dataset.table

@@ -176,7 +176,11 @@ def _rows(part: Prepared, answer: NetworkAnswer) -> pd.DataFrame:
     belonging = np.nonzero(metrics.belongs(part.index["view"], part.channels))
     higher, lower = answer.miscounted[belonging[0]].T
     return points_table(part, answer.points, errors).assign(
-        probability=answer.probability[belonging], one_higher=higher, one_lower=lower
+        probability=answer.probability[belonging],
+        absent=answer.absent[belonging],
+        one_higher=higher,
+        one_lower=lower,
+        unclear=cut_off.unclear(part, answer)[belonging[0]],
     )
 
 
@@ -191,11 +195,12 @@ def _numbers(table: pd.DataFrame) -> dict[str, Any]:
     numbers["level_shift_share"] = metrics.level_shift_share(true, predicted, channels)
     shifts = metrics.level_shifts(true, predicted, channels)
     off = images.assign(picture=image_names(images), shift=shifts)[np.abs(shifts) == 1]
-    least = table.groupby(image_names(table))["probability"].min()
     known = table["radial_px"].notna() & table["probability"].notna()
     if known.any():
         of = table[known]
         slope, offset = calibration.fit_platt(of["probability"].to_numpy(), (of["radial_px"] <= NEAR_PIXELS).to_numpy())
+        answered = of[~(of["absent"] > 0.5)]
+        least = answered.groupby(image_names(answered))["probability"].min()
         limit = float(least.quantile(FLAGGED_SHARE))
         doubted = image_names(of).map(least) <= limit
         misses = of["radial_px"] > MISS_PIXELS
@@ -207,8 +212,8 @@ def _numbers(table: pd.DataFrame) -> dict[str, Any]:
             "misses": int(misses.sum()),
             "misses_flagged": float(doubted[misses].mean()) if misses.any() else None,
         }
-        off = off.assign(flagged=off["picture"].map(least) <= limit)
-        numbers["miscounted"] = off[list(MISCOUNTED)].to_dict("records")
+        off = off.assign(flagged=(off["picture"].map(least) <= limit) | off["unclear"])[list(MISCOUNTED)]
+        numbers["miscounted"] = off.astype(object).where(off.notna(), None).to_dict("records")
     return numbers
 
 

@@ -17,6 +17,7 @@ from lumbar.geometry import SIZE, Affine
 from lumbar.inference import NetworkAnswer, undecided
 from lumbar.intervals import interval, resampled_centres
 from lumbar.landmarks import LEVELS
+from lumbar.metrics import belongs
 from lumbar.preprocess import Prepared
 
 CUTS = {
@@ -75,22 +76,35 @@ def judged(part: Prepared, answer: NetworkAnswer) -> pd.DataFrame:
         N rows with the columns patient, wrong, least (the lowest probability of a point; 1 without any) and unclear
         (whether levels are uneven, or it is not clear whether one is absent).
     """
-    levels = [part.channels.index(level) for level in LEVELS]
+    levels = _levels(part)
     true, found = part.points[:, levels], answer.points[:, levels]
     absent, probability = answer.absent[:, levels], answer.probability[:, levels]
     shown = ((true >= -0.5) & (true <= SIZE - 0.5)).all(axis=-1)
     gone = absent > 0.5
     gap = np.median(np.linalg.norm(np.diff(true, axis=1), axis=-1), axis=1)
     off = np.linalg.norm(found - true, axis=-1) > gap[:, None] / 2
-    uneven = [bool(uneven_gaps(np.where(each[:, None], np.nan, xy))) for each, xy in zip(gone, found, strict=True)]
     return pd.DataFrame(
         {
             "patient": part.index["patient"].to_numpy(),
             "wrong": np.where(shown, gone | off, ~gone).any(axis=1),
             "least": np.where(gone, 1.0, probability).min(axis=1),
-            "unclear": undecided(absent).any(axis=1) | uneven,
+            "unclear": unclear(part, answer),
         }
     )
+
+
+def unclear(part: Prepared, answer: NetworkAnswer) -> np.ndarray:
+    """Return which of N images are flagged whatever the probability of their points.
+
+    Their levels are uneven, or it is not clear whether a point is absent; compare `lumbar.inference.find_points`.
+    """
+    here = belongs(part.index["view"], part.channels)
+    found = np.where((here & ~(answer.absent > 0.5))[..., None], answer.points, np.nan)[:, _levels(part)]
+    return (undecided(answer.absent) & here).any(axis=1) | [bool(uneven_gaps(xy)) for xy in found]
+
+
+def _levels(part: Prepared) -> list[int]:
+    return [part.channels.index(level) for level in LEVELS if level in part.channels]
 
 
 def summary(rows: pd.DataFrame, limit: float) -> dict[str, Any]:

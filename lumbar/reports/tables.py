@@ -88,7 +88,7 @@ def miscount_table(networks: dict[str, dict[str, Any]]) -> str:
     rows = [("", "counted a level off", "points", "network: one higher", "one lower", "flagged")]
     for name, numbers in networks.items():
         for found in numbers.get("miscounted", ()):
-            said = (f"{100 * found[way]:.1f} %" for way in ("one_higher", "one_lower"))
+            said = (_percent(found[way]) for way in ("one_higher", "one_lower"))
             where = "too low" if found["shift"] > 0 else "too high"
             rows.append((name, found["picture"], where, *said, "yes" if found["flagged"] else "no"))
             name = ""

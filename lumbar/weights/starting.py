@@ -75,14 +75,15 @@ def start_from(model: keras.Model, start: StartingPoint) -> None:
 
     trained = safe_loading.load(start.network.file)
     weights = trained.get_weights()
+    same_points = True
     if knows_absent(model):
-        fresh = model.get_weights()
+        fresh, same_points = model.get_weights(), _answer_with_the_same(model, trained)
         if not knows_absent(trained):
             weights.append(fresh[-1])
-        if _answer_with_the_same(model, trained):
+        if same_points:
             # The kernel and bias of the heatmaps, and the scores of "absent", end with an axis for the points.
             weights[-3:] = [_with_points_of(now, old) for now, old in zip(fresh[-3:], weights[-3:], strict=True)]
-    if _architecture(model) != ([each.shape for each in weights], _activations(trained)):
+    if not same_points or _architecture(model) != ([each.shape for each in weights], _activations(trained)):
         raise RunError(
             "the network to start from has another architecture",
             file=start.network.file,
@@ -103,7 +104,9 @@ def _answer_with_the_same(model: keras.Model, trained: keras.Model) -> bool:
 
 
 def _with_points_of(fresh: np.ndarray, trained: np.ndarray) -> np.ndarray:
-    """Return `fresh` with the values of those points that the trained network has, too."""
+    """Return `fresh` with the values of those points that the trained network has, too, or these if nothing fits."""
+    if fresh.shape[:-1] != trained.shape[:-1]:
+        return trained
     shared = min(fresh.shape[-1], trained.shape[-1])
     return np.concatenate([trained[..., :shared], fresh[..., shared:]], axis=-1)
 

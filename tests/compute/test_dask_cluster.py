@@ -106,7 +106,7 @@ def a_scheduler_that_ends_is_an_error(tmp_path, scheduler, monkeypatch):
 
 
 def test_a_scheduler_without_this_package_is_an_error(tmp_path):
-    """Since 2026 a scheduler unpacks the work that it hands on to the workers."""
+    """A scheduler unpacks the work that it hands on to the workers."""
     (tmp_path / "sitecustomize.py").write_text(WITHOUT_US)
     file = tmp_path / "scheduler.json"
     flags = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--no-show", "--scheduler-file", file)

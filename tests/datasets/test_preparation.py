@@ -1,5 +1,6 @@
 """A data set is prepared whole: points on their pixels, whichever way, once, and after a kill from where it stood."""
 
+import itertools
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,9 @@ from PIL import Image
 
 from lumbar import datasets
 from lumbar.augment import AugmentSettings
-from lumbar.batches import OUTSIDE, Batches
+from lumbar.batches import Batches
 from lumbar.core.errors import DatasetError, ScanError, TableError
-from lumbar.datasets import Dataset, preparation
+from lumbar.datasets import Dataset, inspection, preparation
 from lumbar.datasets.preparation import prepare
 from lumbar.geometry import Affine
 from lumbar.landmarks import LEVELS, NEIGHBOURS
@@ -100,6 +101,83 @@ def test_neighbouring_discs_of_an_image_whose_levels_are_wrong_are_not_trusted(t
     assert np.isfinite(prepared.points[1:, 5:]).all()
 
 
+def own_table(folder, *further):
+    """Write a table of one's own with further rows (image, level, x, y, and perhaps more), and return its lines."""
+    table = spots(folder).table[["image", "level", "x", "y"]]
+    table = pd.concat([table, pd.DataFrame(further)], ignore_index=True)
+    table.to_csv(folder / "points.csv", index=False)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([("T12/L1", 9999, 20)], "outside the picture"),
+        ([("T12/L1", 100, 20), ("T12/L1", 100, 21)], "more than once"),
+        ([("S1/S2", "abc", 280)], "is not a number"),
+        ([("S1/S2", 100, None)], "both be given"),
+    ],
+)
+def test_neighbouring_discs_keep_the_rules_of_the_table(tmp_path, rows, problem):
+    own_table(tmp_path, *({"image": "0.png", "level": level, "x": x, "y": y} for level, x, y in rows))
+    with pytest.raises(TableError, match=problem):
+        datasets.load(tmp_path)
+    found = inspection.inspect(tmp_path, progress=False).problems
+    assert found["problem"].str.contains(problem).any()
+    assert set(found["row"]) <= set(range(15, 17)), "it names the lines of the file"
+
+
+def test_an_axial_image_has_no_neighbouring_discs(tmp_path):
+    table = own_table(tmp_path, {"image": "0.png", "level": "S1/S2", "x": 100, "y": 100})
+    table = table[(table["image"] != "0.png") | (table["level"] == "S1/S2")].assign(view="sagittal", side="")
+    table.loc[table["image"] == "0.png", ["view", "side"]] = ["axial", "left"]
+    extra = {"image": "0.png", "level": "L5/S1", "x": 90, "y": 100, "view": "axial", "side": "left"}
+    pd.concat([table, pd.DataFrame([extra])]).to_csv(tmp_path / "points.csv", index=False)
+    with pytest.raises(TableError, match="an axial picture has no point of this disc"):
+        datasets.load(tmp_path)
+
+
+def test_a_neighbouring_disc_in_the_wrong_order_spoils_the_image(tmp_path):
+    own_table(tmp_path, {"image": "0.png", "level": "T12/L1", "x": 100, "y": 299})
+    dataset = datasets.load(tmp_path)
+    assert any("1 picture(s) have levels in the wrong order (0.png)" in note for note in dataset.notes)
+    assert np.isnan(prepare(dataset, neighbours=True, progress=False).points[0]).all()
+    found = inspection.inspect(tmp_path, progress=False).problems
+    assert found["problem"].str.contains("lies above the one").any()
+
+
+def test_a_placeholder_of_a_neighbouring_disc_is_missing(tmp_path):
+    own_table(tmp_path, {"image": "0.png", "level": "T12/L1", "x": -1, "y": -1})
+    assert inspection.inspect(tmp_path, progress=False).problems.empty
+    assert np.isnan(prepare(datasets.load(tmp_path), neighbours=True, progress=False).points[0, 5]).all()
+
+
+def test_a_table_of_neighbouring_discs_alone_is_refused(tmp_path):
+    spots(tmp_path)
+    (tmp_path / "points.csv").write_text("image,level,x,y\n0.png,T12/L1,100,20\n")
+    with pytest.raises(DatasetError, match="no point of a level"):
+        datasets.load(tmp_path)
+    assert "no point of a level" in inspection.inspect(tmp_path, progress=False).refusal
+
+
+def test_probabilities_of_being_absent_are_not_labels(tmp_path):
+    """`predict` writes them; a table of one's own may be made from its."""
+    table = own_table(tmp_path)
+    table.assign(absent=0.0123).to_csv(tmp_path / "points.csv", index=False)
+    dataset = datasets.load(tmp_path)
+    assert any("holds probabilities" in note for note in dataset.notes)
+    assert prepare(dataset, progress=False).absent is None
+
+
+def test_of_an_image_in_the_wrong_order_it_is_not_known_what_is_absent(tmp_path):
+    table = own_table(tmp_path).assign(absent=0)
+    first = table["image"] == "0.png"
+    table.loc[first, "y"] = table.loc[first, "y"].to_numpy()[::-1]
+    table.loc[first & (table["level"] == "L5/S1"), ["x", "y", "absent"]] = [np.nan, np.nan, 1]
+    table.to_csv(tmp_path / "points.csv", index=False)
+    assert prepare(datasets.load(tmp_path), progress=False).absent is None
+
+
 def test_points_known_to_be_absent_are_kept_apart_from_those_not_known(tmp_path):
     dataset = spots(tmp_path)
     assert prepare(dataset, progress=False).absent is None
@@ -114,10 +192,13 @@ def test_points_known_to_be_absent_are_kept_apart_from_those_not_known(tmp_path)
     assert prepared.select([2, 0]).absent.any(axis=1).tolist() == [True, False]
     joined = concatenate([prepare(spots(tmp_path), progress=False), prepared])
     assert joined.absent.any(axis=1).tolist() == [False] * 5 + [True]
-    for keep_outside, expected in ((True, OUTSIDE), (False, np.nan)):
-        batch = Batches(prepared, 3, augment=AugmentSettings(), keep_outside=keep_outside)[0][1]
-        np.testing.assert_array_equal(batch[2, 3:], expected)
-        assert np.isnan(batch[1, 4]).all()
+    wild = AugmentSettings(flip=0.5, field_of_view=1.0, rotation=30)
+    for keep_outside, augment in itertools.product((True, False), (None, wild)):
+        for epoch in range(20):
+            batch = Batches(prepared, 3, augment=augment, keep_outside=keep_outside).batch(epoch, 0)[1]
+            gone = ((batch[2, 3:] < 0) | (batch[2, 3:] > 1)).any(axis=-1)
+            assert gone.all() if keep_outside else np.isnan(batch[2, 3:]).all()
+            assert np.isnan(batch[1, 4]).all()
 
 
 @pytest.mark.parametrize(("word", "problem"), [("perhaps", "'perhaps' breaks the rule"), ("1", "has no x and y")])

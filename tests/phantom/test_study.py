@@ -19,6 +19,7 @@ from lumbar.datasets import inspection
 from lumbar.landmarks import LEVELS, NEIGHBOURS
 from lumbar.phantom import planning, series, study
 from lumbar.phantom.anatomy import draw_patient
+from lumbar.phantom.recipe import VERSION
 from lumbar.phantom.study import PhantomSettings, write_dataset, write_study
 from tests.support.killed import run_until_killed
 
@@ -201,7 +202,7 @@ def test_any_field_of_view_shows_a_part_of_the_spine_and_says_what_is_absent(tmp
         assert (header.Rows, header.Columns) == (rows["height"].iloc[0], rows["width"].iloc[0])
     assert 0.1 < table["absent"].mean() < 0.6
     assert max(heights) / min(heights) > 2
-    assert not inspection.inspect(folder, progress=False).problems["problem"].str.contains("absent").any()
+    assert "absent" not in set(inspection.inspect(folder, progress=False).problems["column"])
 
 
 def test_a_share_of_series_keeps_the_usual_field_of_view(tmp_path):
@@ -223,8 +224,13 @@ def test_a_share_of_series_keeps_the_usual_field_of_view(tmp_path):
 
 
 def test_a_set_begun_before_the_neighbours_were_a_setting_is_gone_on_with(tmp_path):
-    begun = write_dataset(tmp_path / "set", PhantomSettings(patients=1, series=("coronal-t2",)), progress=False)
-    assert "neighbours" not in json.loads((begun / "phantom.json").read_text())["settings"]
+    begun = tmp_path / "set"
+    begun.mkdir()
+    earlier = {"patients": 1, "seed": 7, "series": ["coronal-t2"], "slices": 1, "anomalies": True}
+    earlier = {"version": VERSION, "settings": earlier | {"stir_share": 0.2, "random_contrast": 0.0}}
+    (begun / "phantom.json").write_text(json.dumps(earlier))
+    write_dataset(begun, PhantomSettings(patients=1, series=("coronal-t2",)), progress=False)
+    assert len(pd.read_csv(begun / "landmarks.csv")) == 5
     with pytest.raises(DatasetError, match="other settings"):
         write_dataset(begun, PhantomSettings(patients=1, series=("coronal-t2",), neighbours=True), progress=False)
 

@@ -1,0 +1,50 @@
+"""A training may start from networks of the same architecture and points, and from no others."""
+
+import numpy as np
+import pytest
+
+from lumbar import models, weights
+from lumbar.core.errors import RunError
+from lumbar.landmarks import LEVELS, NEIGHBOURS, SIDES
+from lumbar.weights import safe_loading
+from lumbar.weights.starting import StartingPoint, start_from
+
+ALL_VIEWS = (*LEVELS, *SIDES)
+
+
+def fresh(names, *, width=16, absent=True):
+    options = {"absent": names} if absent else {}
+    return models.build("heatmap", len(names), width=width, activation="gelu", **options)
+
+
+@pytest.fixture(scope="module")
+def released():
+    return StartingPoint(weights.find("phantom"), "")
+
+
+def test_a_network_with_neighbouring_discs_starts_from_a_released_one_without(released):
+    model = fresh((*ALL_VIEWS, *NEIGHBOURS))
+    own = [each.copy() for each in model.get_weights()[-3:]]
+    start_from(model, released)
+    theirs = safe_loading.load(released.network.file).get_weights()
+    for ours, old in zip(model.get_weights()[:-3], theirs[:-2], strict=True):
+        np.testing.assert_array_equal(ours, old)
+    kernel, bias, absent = model.get_weights()[-3:]
+    np.testing.assert_array_equal(kernel, np.concatenate([theirs[-2], own[0][..., 7:]], axis=-1))
+    np.testing.assert_array_equal(bias, np.concatenate([theirs[-1], own[1][7:]]))
+    np.testing.assert_array_equal(absent, own[2])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: fresh((*LEVELS, *NEIGHBOURS)),  # as many points, but the last two are others
+        lambda: fresh(LEVELS),
+        lambda: fresh(ALL_VIEWS, width=8),
+        lambda: fresh(LEVELS, absent=False),
+    ],
+    ids=["neighbours in place of sides", "fewer points", "another width", "fewer points, none absent"],
+)
+def test_other_networks_are_refused(released, model):
+    with pytest.raises(RunError, match="another architecture"):
+        start_from(model(), released)
