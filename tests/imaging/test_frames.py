@@ -91,7 +91,7 @@ def test_the_cache_of_a_table_without_the_column_stays_valid(folder):
     states = []
     for each in (table, table.drop(columns="frame")):
         dataset = datasets.Dataset("plain", folder, each)
-        index, _, _ = preparation._images(dataset, ("sagittal",))
+        index, *_ = preparation._images(dataset, LEVELS, ("sagittal",))
         states.append(preparation._state(dataset, index))
     assert states[0] == states[1]
 
