@@ -95,13 +95,13 @@ def _check_scheduler(client: Client, address: str) -> None:
             found=f"{error} at {address}",
             remedy=f"install lumbar {VERSION} and its requirements where the scheduler runs, too",
         ) from error
-    if version != _version():
+    if version != VERSION:
         raise ClusterError(
             "the scheduler has another version of this package",
             field="version",
             found=f"{version} at {address}",
-            expected=_version(),
-            remedy=f"install lumbar {_version()} where the scheduler runs",
+            expected=VERSION,
+            remedy=f"install lumbar {VERSION} where the scheduler runs",
         )
 
 
@@ -143,7 +143,7 @@ def _check_workers(client: Client, address: str, folder: Path) -> None:
 
 
 def _version() -> str:
-    """Return the version of this package."""
+    """Return the version of this package where it is called."""
     return VERSION
 
 

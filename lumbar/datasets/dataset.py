@@ -207,8 +207,7 @@ def with_absent_as_read(dataset: Dataset) -> Dataset:
         table = dataset.table.drop(columns="absent")
         table.attrs = dataset.table.attrs
         return dataclasses.replace(dataset, table=table, notes=(*dataset.notes, note))
-    table = dataset.table.assign(absent=known if known.notna().all() else known.where(known.notna(), words))
-    return dataclasses.replace(dataset, table=table)
+    return dataclasses.replace(dataset, table=dataset.table.assign(absent=known.where(known.notna(), words)))
 
 
 def read_csv(file: Path, *, text: tuple[str, ...], numbers: tuple[str, ...]) -> pd.DataFrame:
