@@ -87,8 +87,8 @@ class Decoded(NamedTuple):
         points: (K, 2), pixels of the 256 frame; for a point that is probably absent the likeliest place all the same.
         probability: (K,), as the heatmaps have it, that the true point is in the image and within `NEAR_PIXELS`.
         absent: (K,), the probability that the point is not in the image; NaN from a network that cannot tell.
-        miscounted: (2,), the probability that all levels lie one disc higher, and one lower, than was found, as if the
-            maps did not depend on each other: it is too small. NaN where nothing is counted.
+        miscounted: (2,), the probability that all levels lie one disc higher, and one lower, than was found, to be
+            calibrated. NaN where nothing is counted.
     """
 
     points: np.ndarray
@@ -225,10 +225,11 @@ def _decode_row(found: list[_Peaks], absent: np.ndarray | None, means: np.ndarra
 
 
 def _miscounted(found: list[_Peaks], row: _Row) -> np.ndarray:
-    """Return how much of all rows puts the discs one place higher, and one lower, than the likeliest one, (2,).
+    """Return the probability that the discs lie one place higher, and one lower, than in the likeliest row, (2,).
 
-    It is the mean over neighbouring discs that are in the image of the share of one that lies where the other was
-    found; NaN without such a pair.
+    It is the mean over neighbouring discs that are in the image of what the map of one holds where the other was found;
+    NaN without such a pair. A miscount is one question, on which all maps are right or wrong together: so they are
+    averaged here, and not multiplied as in the rows, which would leave no doubt of a count on which each map has some.
     """
     moved = []
     for upper, lower in itertools.pairwise(range(len(found))):
@@ -237,7 +238,7 @@ def _miscounted(found: list[_Peaks], row: _Row) -> np.ndarray:
             reach = np.linalg.norm(places[1] - places[0]) / 2
             moved.append(
                 [
-                    row.shares[disc][np.linalg.norm(found[disc].place - place, axis=1) < reach].sum()
+                    found[disc].mass[np.linalg.norm(found[disc].place - place, axis=1) < reach].max(initial=0)
                     for disc, place in ((lower, places[0]), (upper, places[1]))
                 ]
             )

@@ -34,6 +34,9 @@ layers no longer fit into the processor's caches."""
 UNDECIDED = 0.1
 """An image is flagged if the probability that one of its points is absent lies between this and 1 minus this."""
 
+MISCOUNT_DOUBTFUL = 0.1
+"""An image is flagged if its levels are miscounted with more than this probability."""
+
 UNJUDGED = "The network gives no confidence to judge its points by: check all of them before you use them."
 """Notice that goes with the points of a network without heatmaps."""
 
@@ -46,12 +49,15 @@ class NetworkAnswer(NamedTuple):
         probability: (N, K), that a point is near the true one; NaN from a network that answers with coordinates.
         absent: (N, K), that a point is not in the image; NaN from a network that cannot tell.
         miscounted: (N, 2), that all levels lie one disc higher, and one lower, see `lumbar.decoding.Decoded`.
+        neighbours: (N, 2, 2), where T12/L1 and S1/S2 lie, pixels of the 256 frame; NaN for one that is probably absent,
+            and from a network that does not know them.
     """
 
     points: np.ndarray
     probability: np.ndarray
     absent: np.ndarray
     miscounted: np.ndarray
+    neighbours: np.ndarray
 
 
 def predict_points(network: Path, part: Prepared, *, progress: bool = True) -> np.ndarray:
@@ -108,9 +114,14 @@ def predict_with_probability(network: Path, part: Prepared, *, progress: bool = 
                 Decoded(points, unknown, unknown, np.full(2, np.nan))
                 for points in Affine.unit().inverse().points(answer)
             )
-    order = [names.index(name) for name in part.channels]
     points, probability, absent, miscounted = map(np.array, zip(*found, strict=True))
-    return NetworkAnswer(points[:, order], probability[:, order], absent[:, order], miscounted)
+    neighbours = np.full((len(points), len(NEIGHBOURS), 2), np.nan)
+    for place, name in enumerate(NEIGHBOURS):
+        if name in names:
+            which = names.index(name)
+            neighbours[:, place] = np.where(absent[:, which, None] > 0.5, np.nan, points[:, which])
+    order = [names.index(name) for name in part.channels]
+    return NetworkAnswer(points[:, order], probability[:, order], absent[:, order], miscounted, neighbours)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +148,43 @@ class PreparedScan:
 
 
 @dataclass(frozen=True, eq=False)
+class Count:
+    """How sure a network is which disc is which, and where the levels lie if it has miscounted them by one.
+
+    Args:
+        one_higher: Calibrated probability that each level lies one disc higher than was found.
+        one_lower: That each lies one disc lower.
+        higher: (5, 2), the levels one disc higher, native pixels; NaN where the network knows no disc.
+        lower: (5, 2), the same one disc lower.
+    """
+
+    one_higher: float
+    one_lower: float
+    higher: np.ndarray
+    lower: np.ndarray
+
+    @property
+    def as_found(self) -> float:
+        """Probability that the count is right."""
+        return 1 - self.one_higher - self.one_lower
+
+    def __str__(self) -> str:
+        return (
+            f"Count as found {self.as_found:.0%}, one disc higher {self.one_higher:.0%}, one disc lower "
+            f"{self.one_lower:.0%}"
+        )
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """A sentence if a miscount is likelier than `MISCOUNT_DOUBTFUL`."""
+        if not doubtful_count(np.array([self.one_higher, self.one_lower])):
+            return ()
+        ways = {"higher": self.one_higher, "lower": self.one_lower}
+        likely = [way for way, share in ways.items() if share >= MISCOUNT_DOUBTFUL / 2]
+        return (f"the levels may all lie one disc {' or '.join(likely)}",)
+
+
+@dataclass(frozen=True, eq=False)
 class ScanPoints:
     """The points that a network found in one scan.
 
@@ -150,7 +198,9 @@ class ScanPoints:
         flagged: Whether the points need checking: a confidence is low, or there are `doubts`; None if there are none
             and the network has no heatmaps, and so no confidence to judge by.
         doubts: What speaks against the points whatever the confidence: levels that lie unevenly (see
-            `lumbar.decoding.uneven_gaps`), or a kind of imaging that the network was not trained on.
+            `lumbar.decoding.uneven_gaps`) or may be miscounted, or a kind of imaging that the network was not trained
+            on.
+        count: How sure it is which disc is which; None for an axial image, and where the network cannot tell.
     """
 
     names: tuple[str, ...]
@@ -160,6 +210,7 @@ class ScanPoints:
     absent: np.ndarray
     flagged: bool | None
     doubts: tuple[str, ...] = ()
+    count: Count | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +243,7 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
     images, views, maps = zip(*((each.image, each.view, each.to_256) for each in scans), strict=True)
     prepared = unlabelled(images, views, maps, channels)
     answer = predict_with_probability(network.file, prepared, progress=progress)
+    miscounted = network.miscounted(answer.miscounted)
     found = []
     for number, (scan, here) in enumerate(zip(scans, metrics.belongs(views, channels), strict=True)):
         names = tuple(name for name, belongs in zip(channels, here, strict=True) if belongs)
@@ -200,20 +252,39 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
         points = np.where(gone[:, None], np.nan, answer.points[number, here])
         confidence = np.where(gone, np.nan, network.confidence(probability))
         unsure = (confidence < network.doubtful) | undecided(absent)
-        uneven = uneven_gaps(points) if names == landmarks.LEVELS else ()
-        doubts = (*network.unfamiliar(scan.modality), *uneven)
+        to_native = Affine(prepared.to_native[number])
+        uneven, count = (), None
+        if names == landmarks.LEVELS:
+            uneven = uneven_gaps(points)
+            count = _count(to_native.points(points), to_native.points(answer.neighbours[number]), miscounted[number])
+        doubts = (*network.unfamiliar(scan.modality), *uneven, *(count.doubts if count else ()))
         found.append(
             ScanPoints(
                 names,
-                xy_native=Affine(prepared.to_native[number]).points(points),
+                xy_native=to_native.points(points),
                 confidence=confidence,
                 probability=probability,
                 absent=absent,
                 flagged=bool(doubts) or (None if np.isnan(probability).all() else bool(unsure.any())),
                 doubts=doubts,
+                count=count,
             )
         )
     return Answers(tuple(found), prepared, surest(answer))
+
+
+def _count(points: np.ndarray, neighbours: np.ndarray, miscounted: np.ndarray) -> Count | None:
+    """Return how sure a count is; None if the probabilities are not known.
+
+    Args:
+        points: (5, 2), the five levels.
+        neighbours: (2, 2), T12/L1 and S1/S2.
+        miscounted: (2,), calibrated.
+    """
+    if np.isnan(miscounted).any():
+        return None
+    row = np.concatenate([neighbours[:1], points, neighbours[1:]])
+    return Count(*map(float, miscounted), higher=row[:-2], lower=row[2:])
 
 
 def surest(answer: NetworkAnswer | ScanPoints) -> np.ndarray:
@@ -222,6 +293,15 @@ def surest(answer: NetworkAnswer | ScanPoints) -> np.ndarray:
     NaN from a network that answers with coordinates.
     """
     return np.fmax(answer.probability, answer.absent)
+
+
+def doubtful_count(miscounted: np.ndarray) -> np.ndarray:
+    """Return whether the levels of images may be miscounted, (...); NaN gives False.
+
+    Args:
+        miscounted: (..., 2), calibrated, see `lumbar.weights.Weights.miscounted`.
+    """
+    return miscounted.sum(axis=-1) > MISCOUNT_DOUBTFUL
 
 
 def undecided(absent: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ from lumbar.weights import Weights
 COLUMNS = (
     *("image", "view", "level", "side", "x", "y", "confidence", "absent"),
     *("flagged", "x_mm", "y_mm", "z_mm", "frame"),
+    *("one_higher", "x_higher", "y_higher", "one_lower", "x_lower", "y_lower"),
 )
 """Columns of the table of points, see `Predictions`."""
 
@@ -68,10 +69,13 @@ class Predictions:
             the 256 frame of the true one; NaN without a point, and from a network without heatmaps), absent
             (probability that the image does not show the level; NaN from a network that cannot tell), flagged (whether
             the image's points need checking: a confidence is low, it is not clear whether a level is absent, levels are
-            unevenly spaced, the network was not trained on this kind of imaging or is surer of the turned image, or the
-            volume may not contain its mid-sagittal slice; missing if none of these and the network has no heatmaps, so
-            that it cannot judge), x_mm, y_mm, z_mm (patient coordinates, LPS; NaN without a point, or where the file
-            does not place the image), frame (see `Picture`; Int64).
+            unevenly spaced or may be miscounted, the network was not trained on this kind of imaging or is surer of the
+            turned image, or the volume may not contain its mid-sagittal slice; missing if none of these and the network
+            has no heatmaps, so that it cannot judge), x_mm, y_mm, z_mm (patient coordinates, LPS; NaN without a point,
+            or where the file does not place the image), frame (see `Picture`; Int64), one_higher (probability that each
+            level of the image lies one disc higher; NaN where the network cannot tell), x_higher and y_higher (native
+            pixels of the point if so; NaN where the network knows no disc), one_lower, x_lower, y_lower (the same one
+            disc lower).
         refused: Why files were left out, one error each.
         pictures: What is known of each image of the table, in its order.
         network: Name of the network that answered.
@@ -223,6 +227,15 @@ def _read(file: Path, settings: PredictionSettings, network: Weights) -> _Read:
             expected=", ".join(network.views),
             remedy="choose other --weights, or leave such pictures out",
         )
+    if network.unfamiliar(scan.identity.get("modality", "")) and not settings.any_modality:
+        raise ScanError(
+            "the network was not trained on this kind of imaging",
+            file=file,
+            field="modality",
+            found=scan.identity["modality"],
+            expected=" or ".join(network.modalities),
+            remedy="choose other --weights, or give --any-modality for points that are most likely wrong",
+        )
     if scan.pixels.min() == scan.pixels.max():
         raise ScanError("the picture is one grey throughout", file=file, found=float(scan.pixels.flat[0]))
     height, width = scan.pixels.shape
@@ -236,11 +249,16 @@ def _read(file: Path, settings: PredictionSettings, network: Weights) -> _Read:
 
 
 def _rows(each: _Read, points: ScanPoints) -> Iterator[dict]:
-    for name, xy, confidence, absent in zip(
-        points.names, points.xy_native, points.confidence, points.absent, strict=True
+    count = points.count
+    for order, (name, xy, confidence, absent) in enumerate(
+        zip(points.names, points.xy_native, points.confidence, points.absent, strict=True)
     ):
         row = {"image": each.about.image, "view": each.about.view, "frame": each.about.frame}
         row |= dict(zip("xy", xy, strict=True))
+        if count is not None:
+            row |= {"one_higher": count.one_higher, "one_lower": count.one_lower}
+            row |= dict(zip(("x_higher", "y_higher"), count.higher[order], strict=True))
+            row |= dict(zip(("x_lower", "y_lower"), count.lower[order], strict=True))
         row |= {"level": name, "side": ""} if name in LEVELS else {"level": "", "side": name}
         if each.scan.plane is not None:
             row |= dict(zip(("x_mm", "y_mm", "z_mm"), each.scan.plane.to_patient(xy), strict=True))

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import pytest
 from PIL import Image
 
 import lumbar
-from lumbar import imaging, inference
+from lumbar import imaging, inference, weights
 from lumbar.cli.main import main
 from lumbar.core import paths
+from lumbar.core.constants import ROW
 from lumbar.core.errors import RunError, ScanError
 from lumbar.datasets import load
-from lumbar.exports import json_points
+from lumbar.exports import COUNT_NOT_CHECKED, json_points
 from lumbar.inference import UNJUDGED
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
@@ -323,15 +325,95 @@ def test_an_image_is_flagged_where_it_is_not_clear_whether_a_level_is_in_it(home
     assert found.table["flagged"].tolist() == [flagged] * 5
 
 
+STEP = np.array([2.0, 30.0])
+ROW_OF_SEVEN = np.array([120.0, 20.0]) + STEP * np.arange(7)[:, None]
+
+
+@pytest.fixture
+def counting(home, monkeypatch):
+    """A network that knows the discs next to the levels, whose count is calibrated; what it answers can be set."""
+    answers = {"miscounted": [0.02, 0.03], "neighbours": ROW_OF_SEVEN[[0, 6]]}
+
+    def answer(network, part, progress):
+        found = answered(np.tile(ROW_OF_SEVEN[1:6], (len(part.images), 1, 1)), 0.99, 0.01, answers["miscounted"])
+        return found._replace(neighbours=np.tile(answers["neighbours"], (len(part.images), 1, 1)))
+
+    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    known = replace(weights.find("flat"), count_slope=1.0, count_offset=0.0)
+    monkeypatch.setattr(weights, "find", lambda name: known)
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("miscounted", "doubt"),
+    [
+        ([0.02, 0.03], ""),
+        ([0.3, 0.01], "the levels may all lie one disc higher; flagged"),
+        ([0.01, 0.2], "the levels may all lie one disc lower; flagged"),
+        ([0.2, 0.2], "the levels may all lie one disc higher or lower; flagged"),
+    ],
+)
+def test_a_count_that_may_be_one_off_is_flagged_with_what_the_points_would_be(
+    home, counting, miscounted, doubt, tmp_path, capsys
+):
+    counting["miscounted"] = miscounted
+    scan = home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"
+    words = ["predict", scan, "--out", tmp_path / "points.csv", "--json", tmp_path / "points.json"]
+    assert main(list(map(str, words))) == 0
+    printed = capsys.readouterr().out
+    assert COUNT_NOT_CHECKED in printed
+    assert [line for line in printed.splitlines() if "one disc" in line] == (
+        [f"1 of them: {doubt} (001.dcm)"] if doubt else []
+    )
+    table = pd.read_csv(tmp_path / "points.csv")
+    assert table["flagged"].tolist() == [bool(doubt)] * 5
+    np.testing.assert_allclose(table[["one_higher", "one_lower"]], np.tile(miscounted, (5, 1)), atol=1e-3)
+    # Each disc's place is that of the level next to it.
+    for lower_row, upper_row in ((["x_higher", "y_higher"], ["x", "y"]), (["x", "y"], ["x_lower", "y_lower"])):
+        np.testing.assert_allclose(table[lower_row].to_numpy()[1:], table[upper_row].to_numpy()[:-1], atol=1e-3)
+    (picture,) = json.loads((tmp_path / "points.json").read_text())["pictures"]
+    assert picture["count"] == pytest.approx(dict(zip(("one_higher", "one_lower"), miscounted, strict=True)), abs=1e-3)
+    again = json_points.read(tmp_path / "points.json").table
+    columns = list(json_points.LATER)
+    np.testing.assert_allclose(again[columns], table[columns], atol=1e-3)
+    for file in ("points.csv", "points.json"):
+        assert main(["report", str(tmp_path / file), "--out", str(tmp_path / "page.html")]) == 0
+        page = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert f"one disc higher {miscounted[0]:.0%}, one disc lower {miscounted[1]:.0%}." in page
+        assert page.count('class="neighbour"') == 2
+        assert all(f">{name}</text>" in page for name in ROW)
+
+
+def test_where_the_network_knows_no_disc_the_other_count_has_no_point(home, counting):
+    counting["neighbours"] = np.array([[np.nan, np.nan], ROW_OF_SEVEN[6]])
+    table = predict([home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"], progress=False).table
+    assert table["x_higher"].isna().tolist() == [True, False, False, False, False]
+    assert table["x_lower"].notna().all()
+
+
+def test_a_network_whose_count_was_not_calibrated_states_no_probability_of_it(truthful, home):
+    table = predict([home / sorted(truthful["image"])[0]], PredictionSettings(weights="flat"), progress=False).table
+    assert table[["one_higher", "one_lower", "x_higher", "y_lower"]].isna().all(axis=None)
+
+
 @pytest.mark.parametrize(
     ("modality", "kind"), [("CT", "CT"), ("DX", "X-ray"), ("CR", "X-ray"), ("MR", ""), ("OT", ""), (None, "")]
 )
-def test_a_kind_of_imaging_that_the_network_was_not_trained_on_is_flagged(truthful, home, tmp_path, modality, kind):
+def test_a_kind_of_imaging_that_the_network_was_not_trained_on_is_refused_or_flagged(
+    truthful, home, tmp_path, modality, kind
+):
     """However sure the network is; what does not state its kind, such as a secondary capture, is judged as before."""
     dataset = pydicom.dcmread(home / sorted(truthful["image"])[0])
     dataset.Modality = modality
     dataset.save_as(tmp_path / "a.dcm")
-    found = predict([tmp_path / "a.dcm"], PredictionSettings(weights="flat"), progress=False)
+    if kind:
+        refused = predict([tmp_path / "a.dcm"], PredictionSettings(weights="flat"), progress=False)
+        assert len(refused.table) == 0
+        (error,) = refused.refused
+        assert (error.found, error.expected) == (modality, "MR")
+        assert "--any-modality" in error.remedy
+    settings = PredictionSettings(weights="flat", any_modality=bool(kind))
+    found = predict([tmp_path / "a.dcm"], settings, progress=False)
     assert found.table["flagged"].tolist() == [bool(kind)] * 5
     expected = [f"{kind}, and the network was trained on MR only; flagged"] if kind else []
     assert [remark for remark in found.remarks if "trained on" in remark] == expected

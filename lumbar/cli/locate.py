@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lumbar.core.errors import ScanError
 from lumbar.core.schema import add_flags, from_flags
-from lumbar.exports import notices
+from lumbar.exports import notices_of_points
 from lumbar.runs.settings import LocateSettings
 from lumbar.storage.files import check_writable, write_table
 
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"The slices with their points: {figure}")
     if found.table["flagged"].any():
         print("Some levels are flagged: check their points before you use them")
-    print(*notices(found.synthetic))
+    print(*notices_of_points(found.synthetic))
     return _report_left_out(found.refused, found.study.unread)
 
 

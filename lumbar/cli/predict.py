@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumbar.core.schema import add_flags, from_flags
-from lumbar.exports import notices
+from lumbar.exports import notices_of_points
 from lumbar.runs.settings import PredictionSettings
 from lumbar.storage.files import check_writable, write_table
 
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     flagged = found.table.loc[found.table["flagged"].eq(True), "image"].nunique()
     if flagged:
         print(f"{flagged} of them are flagged: check their points before you use them")
-    print(*notices(found.synthetic))
+    print(*notices_of_points(found.synthetic))
     for error in skipped:
         print(f"skipped: {error}", file=sys.stderr)
     for error in found.refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,10 +19,10 @@ from lumbar.core.schema import to_dict
 from lumbar.decoding import NEAR_PIXELS
 from lumbar.evaluation import points_table
 from lumbar.experiments import cut_off
-from lumbar.inference import NetworkAnswer, predict_with_probability
+from lumbar.inference import NetworkAnswer, doubtful_count, predict_with_probability
 from lumbar.landmarks import image_names, row_channels
 from lumbar.preprocess import Prepared, concatenate
-from lumbar.reports.tables import comparison, cut_off_table, miscount_table
+from lumbar.reports.tables import comparison, cut_off_table, miscount_table, reliability_table
 from lumbar.runs.settings import CrossvalidationSettings, TrainingSettings
 from lumbar.storage.files import write_json, write_table
 from lumbar.training import prepared_parts, train
@@ -36,7 +37,10 @@ MISS_PIXELS = 10.0
 
 MISCOUNTED = ("picture", "shift", "one_higher", "one_lower", "flagged")
 """What metrics.json states of an image whose points lie a level off: 1 if they lie too low, -1 too high; the network's
-own probability that all levels lie one disc higher, and one lower, than it says; whether the image is flagged."""
+own calibrated probability that all levels lie one disc higher, and one lower, than it says; whether the image is
+flagged."""
+
+COUNT = ["one_higher", "one_lower"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +48,8 @@ class Crossvalidation:
     """The results of a cross-validation; printed, they are a table.
 
     Args:
-        folder: The folder of metrics.json, points.csv, coverage.png, one worst_cases_NETWORK.png per network, and one
-            run folder per fold.
+        folder: The folder of metrics.json, points.csv, coverage.png, one worst_cases_NETWORK.png and one
+            reliability_NETWORK.png per network, and one run folder per fold and seed.
         metrics: The content of metrics.json.
         points: The content of points.csv: one row per point and network, with the probability that the heatmap gave.
     """
@@ -56,7 +60,8 @@ class Crossvalidation:
 
     def __str__(self) -> str:
         networks = self.metrics["networks"]
-        return "\n\n".join(filter(None, [comparison(networks), miscount_table(networks), cut_off_table(networks)]))
+        tables = (comparison, miscount_table, cut_off_table, reliability_table)
+        return "\n\n".join(filter(None, [table(networks) for table in tables]))
 
 
 def crossvalidate(
@@ -86,20 +91,24 @@ def crossvalidate(
             remedy="give --data FOLDER and --folds 5",
         )
     folder = paths.runs() / settings.name
-    others = {name: weights.find(name) for name in settings.also}
+    others = {name: weights.find(name).file for name in settings.also}
     tables, parts, cuts = [], [], []
-    for fold in range(1, training.folds + 1):
-        of_fold = replace(training, fold=fold, name=f"{settings.name}/fold-{fold}")
+    for seed, fold in itertools.product(range(settings.seeds), range(1, training.folds + 1)):
+        name = f"fold-{fold}" if settings.seeds == 1 else f"seed-{training.seed + seed}-fold-{fold}"
+        title = settings.title if settings.seeds == 1 else f"{settings.title}, seed {training.seed + seed}"
+        of_fold = replace(training, seed=training.seed + seed, fold=fold, name=f"{settings.name}/{name}")
         run = train(of_fold, progress=progress)
         part = prepared_parts(of_fold, progress=False)["test"].without_neighbours()
-        parts.append(part)
-        networks = {settings.title: run / "best.keras"} | {name: known.file for name, known in others.items()}
+        networks = {title: run / "best.keras"}
+        if seed == 0:
+            parts.append(part)
+            networks |= others
         for name, file in networks.items():
             answer = predict_with_probability(file, part, progress=False)
             tables.append(_rows(part, answer).assign(network=name, fold=fold))
             cuts += [each.assign(network=name) for each in _cut_off(file, part)]
         if progress:
-            print(f"fold {fold} of {training.folds} finished", file=sys.stderr)
+            print(f"fold {fold} of {training.folds} of {title} finished", file=sys.stderr)
     points = pd.concat(tables, ignore_index=True)
     networks = {name: _numbers(table) for name, table in points.groupby("network", sort=False)}
     if cuts:
@@ -107,7 +116,7 @@ def crossvalidate(
     results = {"networks": networks, "training": to_dict(training)}
     write_table(folder / "points.csv", points.round(4))
     write_json(folder / "metrics.json", results)
-    _plot(folder, points, concatenate(parts))
+    _plot(folder, points, concatenate(parts), networks)
     if settings.publish is not None:
         write_table(settings.publish, _anonymous(points, results["networks"]))
     return Crossvalidation(folder, results, points)
@@ -129,6 +138,7 @@ def _add_cut_off(networks: dict[str, dict[str, Any]], rows: pd.DataFrame) -> Non
         if "confidence" in numbers:
             limit = numbers["confidence"]["doubtful_probability"]
             of = rows[rows["network"] == name]
+            of = of.assign(unclear=of["unclear"] | doubtful_count(_calibrated_count(of, numbers)))
             numbers["cut_off"] = {cut: cut_off.summary(each, limit) for cut, each in of.groupby("cut", sort=False)}
 
 
@@ -149,10 +159,13 @@ def _anonymous(points: pd.DataFrame, networks: dict[str, Any]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[["network", "picture", "level", "radial_px", "confidence"]]
 
 
-def _plot(folder: Path, points: pd.DataFrame, prepared: Prepared) -> None:
-    """Plot error against coverage, the share of images that are answered, and the worst images of each network."""
+def _plot(folder: Path, points: pd.DataFrame, prepared: Prepared, networks: dict[str, dict[str, Any]]) -> None:
+    """Plot error against coverage, the share of images answered, and each network's reliability and worst images."""
     most_confident_first = {}
     for name, table in points.groupby("network", sort=False):
+        file_name = name.replace(" ", "_").replace("/", "_").replace(",", "")
+        if "reliability" in networks[name]:
+            figures.reliability(networks[name]["reliability"]).savefig(folder / f"reliability_{file_name}.png")
         by_image = table.groupby(image_names(table), sort=False)
         radial = np.stack([each["radial_px"].to_numpy() for _, each in by_image])
         if table["probability"].notna().any():
@@ -165,7 +178,7 @@ def _plot(folder: Path, points: pd.DataFrame, prepared: Prepared) -> None:
             channels=row_channels(table).unique().tolist(),
             titles=prepared.index["patient"].to_numpy()[order],
             count=20,
-        ).savefig(folder / f"worst_cases_{name.replace(' ', '_').replace('/', '_')}.png")
+        ).savefig(folder / f"worst_cases_{file_name}.png")
     if most_confident_first:
         figures.coverage(most_confident_first, miss_px=MISS_PIXELS).savefig(folder / "coverage.png")
 
@@ -185,20 +198,18 @@ def _rows(part: Prepared, answer: NetworkAnswer) -> pd.DataFrame:
 
 
 def _numbers(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a network's errors over all folds, and how well its confidence predicts them."""
-    true, predicted = (_by_image(table, columns) for columns in (_TRUE, _PREDICTED))
+    """Return a network's errors over all folds, and how well its probabilities predict them."""
+    numbers = _errors(table)
+    by_contrast = table.groupby("contrast")
+    if by_contrast.ngroups > 1:
+        numbers["by_contrast"] = {contrast: _errors(each) for contrast, each in by_contrast}
     images = table[~image_names(table).duplicated()]
-    channels = tuple(row_channels(table).unique())
-    unknown = np.full((len(images), 2), np.nan)
-    errors = metrics.errors(true, predicted, unknown, images["view"].tolist(), channels)
-    numbers = metrics.summary(errors, images["patient"].tolist())
-    numbers["level_shift_share"] = metrics.level_shift_share(true, predicted, channels)
-    shifts = metrics.level_shifts(true, predicted, channels)
-    off = images.assign(picture=image_names(images), shift=shifts)[np.abs(shifts) == 1]
+    images = images.assign(picture=image_names(images), shift=_shifts(table))
     known = table["radial_px"].notna() & table["probability"].notna()
     if known.any():
         of = table[known]
-        slope, offset = calibration.fit_platt(of["probability"].to_numpy(), (of["radial_px"] <= NEAR_PIXELS).to_numpy())
+        probability, near = of["probability"].to_numpy(), (of["radial_px"] <= NEAR_PIXELS).to_numpy()
+        slope, offset = calibration.fit_platt(probability, near)
         answered = of[~(of["absent"] > 0.5)]
         least = answered.groupby(image_names(answered))["probability"].min()
         limit = float(least.quantile(FLAGGED_SHARE))
@@ -212,9 +223,53 @@ def _numbers(table: pd.DataFrame) -> dict[str, Any]:
             "misses": int(misses.sum()),
             "misses_flagged": float(doubted[misses].mean()) if misses.any() else None,
         }
-        off = off.assign(flagged=(off["picture"].map(least) <= limit) | off["unclear"])[list(MISCOUNTED)]
+        after = calibration.confidence(probability, slope, offset)
+        numbers["reliability"] = {"point within 5 px": _reliability(probability, after, near)}
+        unclear = images["unclear"]
+        counted = images[images["shift"].notna() & images["one_higher"].notna()]
+        if len(counted):
+            before, shifts = counted[COUNT].to_numpy(), counted["shift"].to_numpy()
+            numbers["count"] = dict(zip(("slope", "offset"), calibration.fit_count(before, shifts), strict=True))
+            images = images.assign(**dict(zip(COUNT, _calibrated_count(images, numbers).T, strict=True)))
+            unclear = unclear | doubtful_count(images[COUNT].to_numpy())
+            after = _calibrated_count(counted, numbers)
+            one_off = np.column_stack([shifts == 1, shifts == -1])
+            numbers["reliability"]["count one off"] = _reliability(before.ravel(), after.ravel(), one_off.ravel())
+        images = images.assign(flagged=(images["picture"].map(least) <= limit) | unclear)
+        off = images.loc[np.abs(images["shift"]) == 1, list(MISCOUNTED)]
         numbers["miscounted"] = off.astype(object).where(off.notna(), None).to_dict("records")
     return numbers
+
+
+def _errors(table: pd.DataFrame) -> dict[str, Any]:
+    """Return a network's errors in numbers."""
+    true, predicted = (_by_image(table, columns) for columns in (_TRUE, _PREDICTED))
+    images = table[~image_names(table).duplicated()]
+    channels = tuple(row_channels(table).unique())
+    unknown = np.full((len(images), 2), np.nan)
+    errors = metrics.errors(true, predicted, unknown, images["view"].tolist(), channels)
+    share = metrics.level_shift_share(true, predicted, channels)
+    return metrics.summary(errors, images["patient"].tolist()) | {"level_shift_share": share}
+
+
+def _shifts(table: pd.DataFrame) -> np.ndarray:
+    """Return for each image by how many levels its points are off, see `lumbar.metrics.level_shifts`."""
+    return metrics.level_shifts(_by_image(table, _TRUE), _by_image(table, _PREDICTED), row_channels(table).unique())
+
+
+def _calibrated_count(rows: pd.DataFrame, numbers: dict[str, Any]) -> np.ndarray:
+    """Return the calibrated probabilities that images are counted one disc off, (n, 2)."""
+    if "count" not in numbers:
+        return np.full((len(rows), 2), np.nan)
+    return calibration.count_probability(rows[COUNT].to_numpy(float), **numbers["count"])
+
+
+def _reliability(before: np.ndarray, after: np.ndarray, happened: np.ndarray) -> dict[str, list[dict[str, Any]]]:
+    """Return the reliability of probabilities before and after their calibration."""
+    return {
+        when: calibration.reliability(probability, happened)
+        for when, probability in (("before calibration", before), ("after calibration", after))
+    }
 
 
 _TRUE = ["x_256", "y_256"]

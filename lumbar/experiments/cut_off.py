@@ -73,8 +73,9 @@ def judged(part: Prepared, answer: NetworkAnswer) -> pd.DataFrame:
         answer: What the network answers for them.
 
     Returns:
-        N rows with the columns patient, wrong, least (the lowest probability of a point; 1 without any) and unclear
-        (whether levels are uneven, or it is not clear whether one is absent).
+        N rows with the columns patient, wrong, least (the lowest probability of a point; 1 without any), unclear
+        (whether levels are uneven, or it is not clear whether one is absent), one_higher and one_lower (the probability
+        of a miscount before calibration).
     """
     levels = _levels(part)
     true, found = part.points[:, levels], answer.points[:, levels]
@@ -89,6 +90,8 @@ def judged(part: Prepared, answer: NetworkAnswer) -> pd.DataFrame:
             "wrong": np.where(shown, gone | off, ~gone).any(axis=1),
             "least": np.where(gone, 1.0, probability).min(axis=1),
             "unclear": unclear(part, answer),
+            "one_higher": answer.miscounted[:, 0],
+            "one_lower": answer.miscounted[:, 1],
         }
     )
 

@@ -27,6 +27,7 @@ DECIMALS = 4
 
 NOT_FOR_DIAGNOSIS = "Not for diagnosis."
 SYNTHETIC_ONLY = "The network was trained on synthetic patients only."
+COUNT_NOT_CHECKED = "The levels are counted in this image alone; the count was not checked from above."
 
 
 def notices(synthetic: bool) -> list[str]:
@@ -36,6 +37,15 @@ def notices(synthetic: bool) -> list[str]:
         synthetic: Whether the network was trained on synthetic patients only.
     """
     return [SYNTHETIC_ONLY, NOT_FOR_DIAGNOSIS] if synthetic else [NOT_FOR_DIAGNOSIS]
+
+
+def notices_of_points(synthetic: bool) -> list[str]:
+    """Return the notices that must accompany points of single images: those of `notices`, and one on the count.
+
+    Args:
+        synthetic: Whether the network was trained on synthetic patients only.
+    """
+    return [COUNT_NOT_CHECKED, *notices(synthetic)]
 
 
 def number(value: float) -> float | None:

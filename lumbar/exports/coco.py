@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lumbar
-from lumbar.exports import judgement, notices, number
+from lumbar.exports import judgement, notices_of_points, number
 from lumbar.landmarks import LEVELS, channels, row_channels
 from lumbar.prediction import Picture, Predictions, by_picture
 from lumbar.storage.files import describe_os_error, write_json
@@ -50,7 +50,9 @@ def content(found: Predictions, folder: Path) -> dict[str, Any]:
     pairs = list(zip(found.pictures, by_picture(found.table), strict=True))
     return {
         "info": {
-            "description": f"Points found by the network {found.network}. {' '.join(notices(found.synthetic))}",
+            "description": " ".join(
+                [f"Points found by the network {found.network}.", *notices_of_points(found.synthetic)]
+            ),
             "version": f"lumbar {lumbar.__version__}",
         },
         "licenses": [],

@@ -17,10 +17,12 @@
           "width": 320, "height": 320,            pixels
           "pixel_width": 0.9, "pixel_height": 0.9,
           "flagged": false,                       true: check these points before you use them; null: not judged
+          "count": {"one_higher": 0.02, "one_lower": 0.01},   whether all levels lie one disc higher, or lower
           "warnings": [],                         what the reader repaired
           "points": [
             {"level": "L1/L2", "side": null, "x": 166.1, "y": 63.4,
-             "x_mm": 2.1, "y_mm": 15.0, "z_mm": 70.3, "confidence": 0.99, "absent": 0.01}
+             "x_mm": 2.1, "y_mm": 15.0, "z_mm": 70.3, "confidence": 0.99, "absent": 0.01,
+             "x_higher": 158.5, "y_higher": 25.2, "x_lower": 175.0, "y_lower": 100.7}
           ]
         }
       ],
@@ -38,7 +40,7 @@ from typing import TYPE_CHECKING, Any
 
 import lumbar
 from lumbar.core.errors import ScanError, TableError
-from lumbar.exports import judgement, notices, number
+from lumbar.exports import judgement, notices_of_points, number
 from lumbar.prediction import COLUMNS, Picture, Predictions, by_picture
 from lumbar.storage.files import describe_os_error, write_json
 
@@ -47,8 +49,16 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "lumbar points", 1
 
-NUMBERS = ("x", "y", "x_mm", "y_mm", "z_mm", "confidence", "absent")
-"""The numbers of a point, as in the table of points; files of the first release lack the last one."""
+NUMBERS = ("x", "y", "x_mm", "y_mm", "z_mm", "confidence")
+"""The numbers of a point, as in the table of points."""
+
+COUNT = ("one_higher", "one_lower")
+"""The numbers on the count of an image, as in the table of points."""
+
+_LATER = ("absent", "x_higher", "y_higher", "x_lower", "y_lower")
+
+LATER = (*_LATER, *COUNT)
+"""Numbers that files of the first release lack."""
 
 UNITS = {
     "x, y": "pixels of the picture as stored in its file; the centre of the first pixel is (0, 0)",
@@ -56,6 +66,8 @@ UNITS = {
     "pixel_width, pixel_height": "millimetres between the centres of neighbouring columns and rows",
     "confidence": "probability that the point is within 5 pixels of the true point, on a grid of 256×256 pixels",
     "absent": "probability that the picture does not show the level; then it has no point",
+    "one_higher, one_lower": "probability that each level lies one disc higher, or lower, than its point",
+    "x_higher, y_higher, x_lower, y_lower": "the point if so, in pixels as x and y",
 }
 
 
@@ -82,7 +94,7 @@ def content(found: Predictions) -> dict[str, Any]:
         "version": VERSION,
         "software": {"name": "lumbar", "version": lumbar.__version__},
         "network": {"name": found.network, "synthetic_patients_only": found.synthetic},
-        "notices": notices(found.synthetic),
+        "notices": notices_of_points(found.synthetic),
         "units": UNITS,
         "pictures": [_picture(*each) for each in zip(found.pictures, tables, strict=True)],
         "left_out": [{"image": error.file, "problem": error.problem, "remedy": error.remedy} for error in found.refused]
@@ -127,9 +139,11 @@ def _picture(picture: Picture, points: pd.DataFrame) -> dict[str, Any]:
         "pixel_width": picture.pixel_width,
         "pixel_height": picture.pixel_height,
         "flagged": judgement(points["flagged"]),
+        "count": None if points[[*COUNT]].isna().all(axis=None) else {n: number(points[n].iloc[0]) for n in COUNT},
         "warnings": list(picture.warnings),
         "points": [
-            {"level": row["level"] or None, "side": row["side"] or None} | {name: number(row[name]) for name in NUMBERS}
+            {"level": row["level"] or None, "side": row["side"] or None}
+            | {name: number(row[name]) for name in (*NUMBERS, *_LATER)}
             for row in points.to_dict("records")
         ],
     }
@@ -152,14 +166,16 @@ def _predictions(content: dict[str, Any]) -> Predictions:
         pictures.append(Picture(str(each["image"]), str(each["view"]), *size, **spacing, **details))
         common = {"image": str(each["image"]), "frame": frame, "view": str(each["view"])}
         common |= {"flagged": None if each["flagged"] is None else bool(each["flagged"])}
+        common |= {name: _number((each.get("count") or {}).get(name)) for name in COUNT}
         rows += [
             common
             | {name: str(point[name] or "") for name in ("level", "side")}
-            | {name: float("nan") if point[name] is None else float(point[name]) for name in NUMBERS[:-1]}
-            | {"absent": float("nan") if point.get("absent") is None else float(point["absent"])}
+            | {name: _number(point[name]) for name in NUMBERS}
+            | {name: _number(point.get(name)) for name in _LATER}
             for point in each["points"]
         ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float) | {"frame": "Int64"})
+    numbers = dict.fromkeys((*NUMBERS, *LATER), float)
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype(numbers | {"frame": "Int64"})
     if table["flagged"].isna().any():
         table = table.astype({"flagged": "boolean"})
     refused = [
@@ -169,3 +185,7 @@ def _predictions(content: dict[str, Any]) -> Predictions:
     return Predictions(
         table, tuple(refused), tuple(pictures), str(network["name"]), bool(network["synthetic_patients_only"])
     )
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumbar.core.errors import ScanError
-from lumbar.exports import Written, judgement, notices, number
+from lumbar.exports import Written, judgement, notices_of_points, number
 from lumbar.prediction import Predictions, by_picture
 from lumbar.storage.files import describe_os_error, write_json
 
@@ -73,7 +73,7 @@ def content(name: str, points: pd.DataFrame, found: Predictions) -> dict[str, An
     flagged = {True: "flagged: check it before you use it", None: "not judged: check it before you use it"}
     remarks = [remark] if (remark := flagged.get(judgement(points["flagged"]))) else []
     remarks = [*remarks, f"found by the network {found.network}"]
-    description = f"{'; '.join(remarks)}. {' '.join(notices(found.synthetic))}"
+    description = f"{'; '.join(remarks)}. {' '.join(notices_of_points(found.synthetic))}"
     markup = {
         "type": "Fiducial",
         "name": name,

@@ -8,7 +8,14 @@ from lumbar.figures.data import intensities, landmark_cloud, one_picture, split_
 from lumbar.figures.network import networks_compared, parameters_by_layer, receptive_fields
 from lumbar.figures.pictures import augmentations, heatmaps, pictures_with_points, worst_cases
 from lumbar.figures.planes import planes
-from lumbar.figures.results import coverage, error_curves, errors_by_level, learning_curves, predicted_against_true
+from lumbar.figures.results import (
+    coverage,
+    error_curves,
+    errors_by_level,
+    learning_curves,
+    predicted_against_true,
+    reliability,
+)
 from lumbar.figures.search import search_results
 from lumbar.figures.style import Drawing, display, use_house_style
 from lumbar.figures.sweep import sweep_results
@@ -31,6 +38,7 @@ __all__ = [
     "planes",
     "predicted_against_true",
     "receptive_fields",
+    "reliability",
     "search_results",
     "split_overview",
     "sweep_results",

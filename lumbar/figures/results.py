@@ -202,6 +202,37 @@ def errors_by_level(radial: np.ndarray, *, channels: Sequence[str] | None = None
 
 
 @styled
+def reliability(groups: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]) -> Drawing:
+    """Plot how often something happened over its predicted probability, before and after calibration.
+
+    Of well-calibrated probabilities the points lie on the diagonal. Bars are 95 % intervals, and the area of a point
+    grows with the number of predictions in its group.
+
+    Args:
+        groups: What was predicted → when (before or after calibration) → groups as
+            `lumbar.weights.calibration.reliability` returns them.
+    """
+    figure = Drawing(figsize=(4.4 * len(groups) + 0.6, 4.3))
+    words = []
+    for axes, (what, by_time) in zip(np.atleast_1d(figure.subplots(1, len(groups))), groups.items(), strict=True):
+        axes.plot([0, 100], [0, 100], color=GREY, linewidth=1, zorder=0)
+        for (when, rows), hue, shape in zip(by_time.items(), (ORANGE, BLUE), "so", strict=False):
+            predicted, observed, low, high, count = (
+                np.array([row[name] for row in rows]) for name in ("predicted", "observed", "low", "high", "count")
+            )
+            bars = 100 * np.abs(np.stack([low, high]) - observed)
+            axes.errorbar(100 * predicted, 100 * observed, bars, fmt="none", ecolor=hue, elinewidth=1.2, alpha=0.7)
+            size = 20 + 160 * np.sqrt(count / count.sum())
+            axes.scatter(100 * predicted, 100 * observed, size, c=hue, marker=shape, edgecolors="black", label=when)
+            off = np.average(np.abs(predicted - observed), weights=count)
+            words.append(f"{what} {when}: {format_number(100 * off)} percentage points from the diagonal on average")
+        axes.set(xlabel=f"predicted: {what}, %", ylabel="observed, %", xlim=(-3, 103), ylim=(-3, 103))
+        axes.legend(loc="upper left")
+    figure.alt = f"Observed over predicted probability. {'; '.join(words)}."
+    return figure
+
+
+@styled
 def coverage(most_confident_first: Mapping[str, np.ndarray], *, miss_px: float = 10.0) -> Drawing:
     """Plot how the error falls if the images with the lowest confidence are left unanswered.
 

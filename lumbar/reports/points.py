@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from lumbar import imaging
+from lumbar.core.constants import NEIGHBOURS
 from lumbar.core.errors import ScanError, TableError
 from lumbar.datasets.dataset import read_csv
-from lumbar.exports import NOT_FOR_DIAGNOSIS, json_points, judgement, notices, number
+from lumbar.exports import NOT_FOR_DIAGNOSIS, json_points, judgement, notices_of_points, number
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import BURNED_IN
 from lumbar.inference import UNJUDGED
@@ -58,6 +59,7 @@ class Mark:
         colour: Colour of the marker.
         path: Outline of the marker, as an SVG path centred at (0, 0).
         to_the_left: Whether the name is to the left of the marker, not to the right.
+        neighbour: Whether it is a disc next to the levels, which only shows how they were counted.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Mark:
     colour: str
     path: str
     to_the_left: bool
+    neighbour: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Card:
         image: Path of the image, as in the table.
         view: Plane of the image.
         flagged: Whether its points must be checked before they are used; None if the network could not judge.
+        count: How likely it is that the levels are counted rightly, in a sentence; "" if it is not known.
         remarks: Remarks on the image, in sentences.
         points: For each point its name, x, y, mm (x, y, z, or None), confidence and whether it is absent; unknown
             values are None.
@@ -88,6 +92,7 @@ class Card:
     image: str
     view: str
     flagged: bool | None
+    count: str
     remarks: list[str]
     points: list[dict[str, Any]]
     picture: Embedded | None
@@ -117,6 +122,7 @@ def content(file: Path, pictures: int) -> dict[str, Any]:
         "unjudged": "" if is_judged(table) else UNJUDGED,
         "shown": sum(card.picture is not None for card in cards),
         "count": len(table),
+        "has_neighbours": any(mark.neighbour for card in cards for mark in card.marks),
         "has_mm": any(point["mm"] for card in cards for point in card.points),
         "side": SIDE,
     }
@@ -127,16 +133,16 @@ def _read(file: Path) -> tuple[pd.DataFrame, dict[str, Picture], dict[str, Any]]
     if file.suffix.lower() == ".json":
         found = json_points.read(file)
         left_out = [{"image": error.file, "problem": error.problem, "remedy": error.remedy} for error in found.refused]
-        facts = {"network": found.network, "notices": notices(found.synthetic), "left_out": left_out}
+        facts = {"network": found.network, "notices": notices_of_points(found.synthetic), "left_out": left_out}
         return found.table, {picture.image: picture for picture in found.pictures}, facts
     facts = {"network": None, "notices": [UNKNOWN_NETWORK, NOT_FOR_DIAGNOSIS], "left_out": []}
     return _read_table(file), {}, facts
 
 
 def _read_table(file: Path) -> pd.DataFrame:
-    numbers = [name for name in json_points.NUMBERS if name != "absent"]  # the first release did not write it
-    table = read_csv(file, text=("image", "view", "level", "side", "flagged"), numbers=tuple(numbers))
-    table["absent"] = pd.to_numeric(table["absent"], errors="coerce") if "absent" in table else np.nan
+    table = read_csv(file, text=("image", "view", "level", "side", "flagged"), numbers=json_points.NUMBERS)
+    for name in json_points.LATER:
+        table[name] = pd.to_numeric(table[name], errors="coerce") if name in table else np.nan
     try:
         table = table.astype(dict.fromkeys(json_points.NUMBERS, float))
     except ValueError as error:
@@ -162,7 +168,7 @@ def _card(name: str, image: str, points: pd.DataFrame, known: Picture | None, fo
         remarks.append("The picture is left out to keep the page small.")
     remarks += _remarks(known)
     flagged, view = judgement(points["flagged"]), str(points["view"].iloc[0])
-    return Card(name, image, view, flagged, remarks, _rows(points), picture, marks)
+    return Card(name, image, view, flagged, _count(points), remarks, _rows(points), picture, marks)
 
 
 def _scan(image: str, frame: int | None, folder: Path) -> Scan:
@@ -205,13 +211,24 @@ def _plot(scan: Scan, points: pd.DataFrame) -> tuple[Embedded, list[Mark]]:
     names = row_channels(points)
     there = ", ".join(names[points["x"].notna()]) or "none: it shows no level"
     alt = f"{points['view'].iloc[0]} picture with the points {there}; the table gives their coordinates"
-    positions = to_page.points(points[["x", "y"]])
+    above, below = points[["x_higher", "y_higher"]].to_numpy()[:1], points[["x_lower", "y_lower"]].to_numpy()[-1:]
+    positions = to_page.points(np.concatenate([points[["x", "y"]].to_numpy(), above, below]))
+    looks = [(name, colour(name), SHAPES[marker(name)], False) for name in names]
+    looks += [(name, "none", SHAPES["o"], True) for name in NEIGHBOURS]
     marks = [
-        Mark(name, round(x, 2), round(y, 2), colour(name), SHAPES[marker(name)], _crowded(x, y, positions))
-        for name, (x, y) in zip(names, positions, strict=True)
+        Mark(name, round(x, 2), round(y, 2), fill, shape, _crowded(x, y, positions), neighbour)
+        for (name, fill, shape, neighbour), (x, y) in zip(looks, positions, strict=True)
         if np.isfinite(x + y)
     ]
     return embed_pixels(to_page.image(windowed(scan.pixels), SIDE, SIDE), alt), marks
+
+
+def _count(points: pd.DataFrame) -> str:
+    """Return how likely the levels of an image are counted rightly, in a sentence; "" if it is not known."""
+    higher, lower = points[[*json_points.COUNT]].iloc[0]
+    if np.isnan(higher + lower):
+        return ""
+    return f"Count as found {1 - higher - lower:.0%}, one disc higher {higher:.0%}, one disc lower {lower:.0%}."
 
 
 def _crowded(x: float, y: float, positions: np.ndarray) -> bool:

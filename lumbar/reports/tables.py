@@ -54,18 +54,8 @@ def comparison(networks: dict[str, dict[str, Any]]) -> str:
         ("", "px", "px [95 %]", "px", "5 px", "shifted", "flagged 5 %"),
     ]
     for name, numbers in networks.items():
-        confidence = numbers.get("confidence")
-        rows.append(
-            (
-                name,
-                _number(numbers["radial_median_px"]),
-                _bounded(numbers, "radial_mean_px"),
-                _number(numbers["mae_px"]),
-                _percent(numbers["pck_5px"]),
-                _percent(numbers["level_shift_share"]),
-                f"{_percent(confidence['misses_flagged'])} of {confidence['misses']}" if confidence else "–",
-            )
-        )
+        rows.append(_compared(name, numbers))
+        rows += [_compared(f"  {contrast}", each) for contrast, each in numbers.get("by_contrast", {}).items()]
     first = next(iter(networks.values()))
     return "\n".join(
         [
@@ -76,6 +66,19 @@ def comparison(networks: dict[str, dict[str, Any]]) -> str:
             "",
             "px: pixels of the 256×256 picture; misses: points more than 10 px off; 95 % intervals over patients",
         ]
+    )
+
+
+def _compared(name: str, numbers: dict[str, Any]) -> tuple[str, ...]:
+    confidence = numbers.get("confidence")
+    return (
+        name,
+        _number(numbers["radial_median_px"]),
+        _bounded(numbers, "radial_mean_px"),
+        _number(numbers["mae_px"]),
+        _percent(numbers["pck_5px"]),
+        _percent(numbers["level_shift_share"]),
+        f"{_percent(confidence['misses_flagged'])} of {confidence['misses']}" if confidence else "–",
     )
 
 
@@ -114,6 +117,23 @@ def cut_off_table(networks: dict[str, dict[str, Any]]) -> str:
             rows.append((name, cut, *counts, silent, _percent(found["right_flagged"])))
             name = ""
     return _aligned(rows) if len(rows) > 2 else ""
+
+
+def reliability_table(networks: dict[str, dict[str, Any]]) -> str:
+    """Return a table of predicted probabilities and observed shares, as text; "" if no network gives probabilities.
+
+    Args:
+        networks: Name → numbers, with reliability: what → when → groups of `lumbar.weights.calibration.reliability`.
+    """
+    rows = [("", "probability of", "", "predicted", "observed [95 %]", "of")]
+    for name, numbers in networks.items():
+        for what, by_time in numbers.get("reliability", {}).items():
+            for when, groups in by_time.items():
+                for group in groups:
+                    observed = f"{_percent(group['observed'])} [{100 * group['low']:.1f}, {100 * group['high']:.1f}]"
+                    rows.append((name, what, when, _percent(group["predicted"]), observed, str(group["count"])))
+                    name = what = when = ""
+    return _aligned(rows) if len(rows) > 1 else ""
 
 
 def opening(metrics: dict[str, Any]) -> list[str]:

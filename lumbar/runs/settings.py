@@ -49,6 +49,7 @@ RECIPES["residual"] = RECIPES["baseline"]
 """Values for the settings that the user leaves open: as documented for the baseline, as measured for the heatmap."""
 
 WEIGHTS_HELP = "trained network: a released one by its name, or a run's folder or name"
+ANY_MODALITY_HELP = "answer images of a kind of imaging that the network was not trained on, too; they are flagged"
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,7 @@ class PredictionSettings:
         "a volume's mid-sagittal slice)",
         at_least=0,
     )
+    any_modality: bool = setting(False, ANY_MODALITY_HELP)
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,7 @@ class LocateSettings:
         "their positions agree; the levels are flagged",
     )
     middle: str = setting("confidence", "how the mid-sagittal slice is chosen", choices=("confidence", "geometry"))
+    any_modality: bool = setting(False, ANY_MODALITY_HELP)
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ class CrossvalidationSettings:
     )
     name: str = setting("crossvalidation", "name of the folder under runs/")
     title: str = setting("this training", "what the folds' networks are called in the table")
+    seeds: int = setting(1, "seeds to train all folds with, from --seed on; each is a row of the table", at_least=1)
     publish: Path | None = setting(
         None, "CSV to write errors and confidences to, without names and coordinates (default: none)"
     )

@@ -23,11 +23,14 @@ from lumbar.study.reading import Study, read_study, reasons, unreadable
 from lumbar.study.sagittal import ONLY_SLICE, Midsagittal, find_midsagittal
 from lumbar.study.series import Series
 from lumbar.study.stacks import Stack
+from lumbar.weights import Weights
 
 COLUMNS = (
     *("level", "x_mm", "y_mm", "z_mm", "confidence", "absent", "flagged"),
     *("sagittal_file", "sagittal_frame", "sagittal_x", "sagittal_y"),
     *("axial_file", "axial_frame", "axial_x", "axial_y", "distance_mm", "angle_degrees", "remark"),
+    *("one_higher", "x_mm_higher", "y_mm_higher", "z_mm_higher"),
+    *("one_lower", "x_mm_lower", "y_mm_lower", "z_mm_lower"),
 )
 """Columns of the table of levels; `Located` describes them."""
 
@@ -44,7 +47,10 @@ class Located:
             sagittal_x, sagittal_y (native pixels, the centre of the first pixel is 0); axial_file, axial_frame,
             axial_x, axial_y (the same for the axial slice that shows the level; empty and NaN if there is none);
             distance_mm (distance of the point from the plane of that slice); angle_degrees (angle between that slice
-            and the plane perpendicular to the line of points; 0 for a slice along the disc); remark.
+            and the plane perpendicular to the line of points; 0 for a slice along the disc); remark; one_higher
+            (probability that each level lies one disc higher; NaN where the network cannot tell), x_mm_higher,
+            y_mm_higher, z_mm_higher (the point if so), one_lower, x_mm_lower, y_mm_lower, z_mm_lower (the same one disc
+            lower).
         study: The series of the study, and their irregularities.
         middle: The mid-sagittal slice with its points.
         notes: What a reader should know in addition to the table, in plain sentences.
@@ -97,6 +103,7 @@ def locate(
                 else "give the folder of the whole study: the levels are identified in a sagittal slice"
             ),
         )
+    sagittal = _familiar(sagittal, network, settings)
     # Among axial series with the same slices, prefer the T2-weighted one (bright canal): it has the longest echo time.
     pairs = sorted(study.stacks("axial", settings.axial), key=lambda pair: -_echo_time(pair[1]))
     axial = [stack for _, stack in pairs]
@@ -110,6 +117,26 @@ def locate(
     for name in dict.fromkeys(foreign):
         notes.append(f"No point is mapped to {name}: its frame of reference differs from that of the sagittal slice.")
     return Located(table, study, middle, tuple(notes), (*study.refused, *refused), network.synthetic)
+
+
+def _familiar(stacks: list[tuple[Series, Stack]], network: Weights, settings: LocateSettings) -> list:
+    """Return the stacks of kinds of imaging that the network was trained on, unless any kind was asked for.
+
+    Raises:
+        StudyError: If there is none.
+    """
+    if settings.any_modality:
+        return stacks
+    known = [pair for pair in stacks if not network.unfamiliar(pair[0].identity["modality"])]
+    if not known:
+        raise StudyError(
+            "the network was not trained on this kind of imaging",
+            field="modality",
+            found="; ".join(dict.fromkeys(f"{series.name}: {series.identity['modality']}" for series, _ in stacks)),
+            expected=" or ".join(network.modalities),
+            remedy="choose other --weights, or give --any-modality for points that are most likely wrong",
+        )
+    return known
 
 
 def _used_or_why_not(series: Series) -> str:
@@ -164,13 +191,28 @@ def _table(
                 **_in_slice("axial", place.slice, place.x, place.y),
                 **{"distance_mm": place.distance_mm, "angle_degrees": place.angle_degrees},
                 "remark": "; ".join(text for text in (*doubts[n], place.remark) if text),
+                **_if_miscounted(middle, n),
             }
         )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     if np.isnan(found.probability).all():
         table = table.astype({"flagged": "boolean"})
         notes.append(UNJUDGED)
+    if found.count is not None:
+        notes.append(f"{found.count}.")
     return table.astype({"sagittal_frame": "Int64", "axial_frame": "Int64"}), notes
+
+
+def _if_miscounted(middle: Midsagittal, level: int) -> dict[str, float]:
+    """Return the columns on the count; none if the network cannot tell."""
+    count = middle.points.count
+    if count is None:
+        return {}
+    columns = {"one_higher": count.one_higher, "one_lower": count.one_lower}
+    for way, points in (("higher", count.higher), ("lower", count.lower)):
+        xyz = middle.slice.plane.to_patient(points[level])
+        columns |= dict(zip((f"{axis}_mm_{way}" for axis in "xyz"), xyz, strict=True))
+    return columns
 
 
 def _in_slice(name: str, header: SliceHeader | None, x: float, y: float) -> dict:

@@ -1,6 +1,12 @@
-"""From the probabilities in a network's heatmaps to calibrated confidences: Platt scaling of the log odds."""
+"""From the probabilities in a network's heatmaps to calibrated ones: scaling and shifting of the log odds.
+
+Points are calibrated by Platt scaling. A count has three outcomes (as found, one disc higher, one lower), and is
+calibrated by the same two numbers on the log odds of each of the last two against the first.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
@@ -38,3 +44,78 @@ def fit_platt(probability: np.ndarray, correct: np.ndarray) -> tuple[float, floa
 
     slope, offset = minimize(cross_entropy, (1.0, 0.0), method="Nelder-Mead").x
     return float(slope), float(offset)
+
+
+def count_probability(miscounted: np.ndarray, slope: float, offset: float) -> np.ndarray:
+    """Calibrate the probabilities that all levels lie one disc higher, and one lower, than was found.
+
+    Args:
+        miscounted: (N, 2), see `lumbar.decoding.Decoded`.
+        slope: Factor of the log odds of each of the two against the count as found.
+        offset: What is added to them.
+
+    Returns:
+        (N, 2), from 0 to 1, with a sum of less than 1; NaN stays NaN.
+    """
+    odds = np.exp(slope * _log_odds_of_count(miscounted) + offset)
+    return odds / (1 + odds.sum(axis=1, keepdims=True))
+
+
+def fit_count(miscounted: np.ndarray, shifts: np.ndarray) -> tuple[float, float]:
+    """Find the slope and offset for `count_probability`: a logistic regression with three outcomes.
+
+    Args:
+        miscounted: (N, 2), as the heatmaps have it.
+        shifts: (N,), the truth: 1 if the levels do lie one disc higher, -1 if one lower, 0 if they lie as found; see
+            `lumbar.metrics.level_shifts`.
+    """
+    odds = _log_odds_of_count(miscounted)
+    outcomes = np.column_stack([shifts == 0, shifts == 1, shifts == -1])
+    # Platt's targets, for three outcomes: where no image is miscounted, the next one may be.
+    sure = (outcomes.sum(axis=0) + 1) / (outcomes.sum(axis=0) + 2)
+    target = np.where(outcomes, sure, (1 - outcomes @ sure)[:, None] / 2)
+
+    def cross_entropy(numbers: np.ndarray) -> float:
+        z = np.column_stack([np.zeros(len(odds)), numbers[0] * odds + numbers[1]])
+        return float(np.mean(np.logaddexp.reduce(z, axis=1) - (target * z).sum(axis=1)))
+
+    slope, offset = minimize(cross_entropy, (1.0, 0.0), method="Nelder-Mead").x
+    return float(slope), float(offset)
+
+
+RELIABILITY_EDGES = (0.0, 0.02, 0.1, 0.5, 0.9, 0.98, 1.0)
+"""Bounds of the groups of probabilities in `reliability`, narrow at both ends, where most probabilities lie."""
+
+
+def reliability(probability: np.ndarray, happened: np.ndarray) -> list[dict[str, Any]]:
+    """Compare probabilities with how often the thing happened, in groups of similar probability.
+
+    Args:
+        probability: (n,), from 0 to 1.
+        happened: (n,), whether it did.
+
+    Returns:
+        For each group that is not empty: count, predicted (mean probability), observed (share), and low and high, the
+        95 % interval of the share (Wilson, 1927), which takes the n for independent.
+    """
+    group = np.clip(np.digitize(probability, RELIABILITY_EDGES) - 1, 0, len(RELIABILITY_EDGES) - 2)
+    rows = []
+    for number in np.unique(group):
+        inside = group == number
+        count, share = int(inside.sum()), float(happened[inside].mean())
+        low, high = _wilson(share, count)
+        predicted = float(probability[inside].mean())
+        rows.append({"count": count, "predicted": predicted, "observed": share, "low": low, "high": high})
+    return rows
+
+
+def _wilson(share: float, count: int) -> tuple[float, float]:
+    z = 1.96
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * (share * (1 - share) / count + z * z / (4 * count**2)) ** 0.5 / (1 + z * z / count)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
+
+
+def _log_odds_of_count(miscounted: np.ndarray) -> np.ndarray:
+    as_found = 1 - miscounted.sum(axis=1, keepdims=True)
+    return np.log(np.maximum(miscounted, 1e-6)) - np.log(np.maximum(as_found, 1e-6))

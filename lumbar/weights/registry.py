@@ -8,7 +8,8 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from lumbar.core.constants import DEFAULT_WEIGHTS
 from lumbar.core.errors import RunError
@@ -16,9 +17,6 @@ from lumbar.imaging.modality import kind_of
 from lumbar.runs.folder import load_config, load_settings, run_folder
 from lumbar.storage.files import atomic_write, write_json
 from lumbar.weights import safe_loading
-
-if TYPE_CHECKING:
-    import numpy as np
 
 HERE = Path(__file__).resolve().parent
 """The folder of the released networks."""
@@ -43,6 +41,9 @@ class Weights:
             network had not seen: the log odds are scaled and shifted (Platt, 1999).
         offset: See `slope`.
         doubtful: An image is flagged if a point has less confidence than this.
+        count_slope: With `count_offset` calibrates the probability that an image is miscounted, see `miscounted`; None
+            if that was not calibrated.
+        count_offset: See `count_slope`.
         trained_on: Sources of the real patients that it was trained on, as in the table of landmarks.
         modalities: Kinds of imaging that it was trained on, see `lumbar.imaging.modality`; empty if not known.
     """
@@ -54,6 +55,8 @@ class Weights:
     slope: float = 1.0
     offset: float = 0.0
     doubtful: float = DOUBTFUL
+    count_slope: float | None = None
+    count_offset: float | None = None
     trained_on: tuple[str, ...] = ()
     modalities: tuple[str, ...] = ()
 
@@ -77,6 +80,20 @@ class Weights:
         from lumbar.weights import calibration
 
         return calibration.confidence(probability, self.slope, self.offset)
+
+    def miscounted(self, probability: np.ndarray) -> np.ndarray:
+        """Return the calibrated probabilities that all levels lie one disc higher, and one lower, (N, 2).
+
+        NaN from a network whose count was not calibrated: the probabilities in its heatmaps are too small.
+
+        Args:
+            probability: (N, 2), as `lumbar.decoding.decode` returns them; NaN stays NaN.
+        """
+        from lumbar.weights import calibration
+
+        if self.count_slope is None or self.count_offset is None:
+            return np.full(probability.shape, np.nan)
+        return calibration.count_probability(probability, self.count_slope, self.count_offset)
 
 
 def released() -> list[str]:
@@ -140,6 +157,8 @@ def release(network: Weights, name: str, folder: Path = HERE) -> Path:
         "slope": round(network.slope, 4),
         "offset": round(network.offset, 4),
         "doubtful": math.floor(network.doubtful * 1e4) / 1e4,
+        "count_slope": _rounded(network.count_slope),
+        "count_offset": _rounded(network.count_offset),
         "trained_on": network.trained_on,
         "modalities": network.modalities,
     }
@@ -152,3 +171,7 @@ def release(network: Weights, name: str, folder: Path = HERE) -> Path:
                 after.writestr(part, before.read(part))
     write_json(folder / f"{name}.json", known)
     return file
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

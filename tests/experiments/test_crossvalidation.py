@@ -66,7 +66,9 @@ def test_the_published_table_names_no_patient(found, small, tmp_path):
 
 def test_it_plots_coverage_and_the_worst_cases(found):
     plotted = {file.name for file in found.folder.glob("*.png")}
-    assert plotted == {"coverage.png", "worst_cases_this_training.png", "worst_cases_other.png"}
+    names = ("this_training", "other")
+    kinds = ("worst_cases", "reliability")
+    assert plotted == {"coverage.png", *(f"{kind}_{name}.png" for kind in kinds for name in names)}
 
 
 def test_it_tells_how_images_that_are_cut_off_are_answered(found):
@@ -90,7 +92,35 @@ def test_the_images_that_are_counted_wrongly_are_named_with_what_the_network_say
             here = points[points["image"] == each["picture"]]
             assert abs(each["shift"]) == 1
             doubtful = here["probability"].min() <= numbers["confidence"]["doubtful_probability"]
-            assert each["flagged"] == (doubtful or here["unclear"].iloc[0])
+            miscounted = each["one_higher"] + each["one_lower"] > 0.1
+            assert each["flagged"] == (doubtful or here["unclear"].iloc[0] or miscounted)
+
+
+def test_probabilities_are_compared_with_what_happened_before_and_after_calibration(found):
+    for name, numbers in found.metrics["networks"].items():
+        points = found.points[found.points["network"] == name]
+        assert set(numbers["reliability"]) == {"point within 5 px", "count one off"}
+        for what, by_time in numbers["reliability"].items():
+            every = len(points) if what.startswith("point") else 2 * points["image"].nunique()
+            for groups in by_time.values():
+                assert sum(group["count"] for group in groups) == every
+        after = numbers["reliability"]["point within 5 px"]["after calibration"]
+        predicted = sum(group["count"] * group["predicted"] for group in after) / len(points)
+        assert predicted == pytest.approx(numbers["pck_5px"], abs=0.05)
+    assert "before calibration" in str(found)
+
+
+def test_several_seeds_are_several_rows_and_each_contrast_has_its_own(small, tmp_path, few_patients):
+    found = crossvalidate(CrossvalidationSettings(seeds=2, title="net", name="twice"), small, progress=False)
+    assert list(found.metrics["networks"]) == ["net, seed 0", "net, seed 1"]
+    runs = {folder.name for folder in found.folder.iterdir() if folder.is_dir()}
+    assert runs == {f"seed-{seed}-fold-{fold}" for seed in (0, 1) for fold in (1, 2)}
+    one, other = (points for _, points in found.points.groupby("network"))
+    assert set(one["image"]) == set(other["image"])
+    assert (one["predicted_x"].to_numpy() != other["predicted_x"].to_numpy()).any()
+    for numbers in found.metrics["networks"].values():
+        contrasts = numbers.get("by_contrast", {})
+        assert sum(each["points"] for each in contrasts.values()) in (0, numbers["points"])
 
 
 def test_the_table_of_miscounts_says_which_way_and_what_the_network_thought():

@@ -69,6 +69,10 @@ SWEPT = pd.DataFrame(
         "loss": [1.0, 2.0, 3.0, np.nan],
     }
 )
+GROUPS = [
+    {"count": 90, "predicted": 0.01, "observed": 0.04, "low": 0.02, "high": 0.11},
+    {"count": 10, "predicted": 0.6, "observed": 0.3, "low": 0.11, "high": 0.6},
+]
 SAGITTAL = Plane([0, -100, 150], [0, 1, 0], [0, 0, -1], 0.8, 1.0)
 AXIAL = Plane([-110, -100, 20], [1, 0, 0], [0, 1, 0], 1.0, 1.0)
 
@@ -91,6 +95,7 @@ FIGURES = {
     "error curves": lambda: figures.error_curves({"network": RADIAL, "mean": 3 * RADIAL}),
     "errors by level": lambda: figures.errors_by_level(RADIAL),
     "coverage": lambda: figures.coverage({"network": np.sort(RADIAL, axis=0)}),
+    "reliability": lambda: figures.reliability({"count one off": {"before": GROUPS, "after": GROUPS[:1]}}),
     "split": lambda: figures.split_overview(TABLE, PARTS),
     "cloud": lambda: figures.landmark_cloud(TRUE, background=PICTURES[0]),
     "intensities": lambda: figures.intensities({"before": PICTURES[0], "after": PICTURES[1] / 255}),
@@ -122,6 +127,7 @@ def test_numbers_in_the_text_alternative_are_those_plotted():
     assert "3 epochs" in FIGURES["learning curves"]().alt
     assert "on validation at best 14 in epoch 2" in FIGURES["learning curves"]().alt
     assert "dense" in FIGURES["parameters"]().alt
+    assert "before: 5.7 percentage points" in FIGURES["reliability"]().alt, "0.9 × 3 + 0.1 × 30"
     assert "2 trials" in FIGURES["search"]().alt, "a failed trial has no score to show"
     assert "heatmap" in FIGURES["search"]().alt
     assert "patients 7 for train, 2 for validation, 1 for test; pictures 21, 6, 3" in FIGURES["split"]().alt

@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pydicom
 import pytest
 from PIL import Image
 
-from lumbar import imaging, inference
+from lumbar import imaging, inference, weights
 from lumbar.cli.main import main
 from lumbar.core.errors import LumbarError, RunError, ScanError, StudyError
 from lumbar.exports import json_points
@@ -130,6 +131,36 @@ def test_the_command_writes_table_and_figure_and_prints_the_levels(patient, loca
     picture = Image.open(tmp_path / "overlay" / "levels.png")
     assert np.asarray(picture).std() > 20
     assert "L5/S1" in picture.text["Description"]
+
+
+def test_a_study_of_another_kind_of_imaging_is_refused_or_flagged(patient, tmp_path, capsys):
+    for file in (patient / "sagittal-t2").glob("*.dcm"):
+        dataset = pydicom.dcmread(file)
+        dataset.Modality = "CT"
+        dataset.save_as(tmp_path / file.name)
+    assert main(["locate", str(tmp_path), "--out", str(tmp_path / "levels.csv")]) == 1
+    assert "not trained on this kind of imaging" in capsys.readouterr().err
+    assert not (tmp_path / "levels.csv").exists()
+    assert main(["locate", str(tmp_path), "--out", str(tmp_path / "levels.csv"), "--any-modality"]) == 0
+    assert pd.read_csv(tmp_path / "levels.csv")["flagged"].all()
+    assert "CT, and the network was trained on MR only; flagged" in capsys.readouterr().out
+    shutil.copytree(patient / "sagittal-t2", tmp_path / "mr")
+    found = locate([tmp_path / "mr", tmp_path], progress=False)
+    assert "mr" in str(found.middle.slice.path), "of a study with both, the known kind is used"
+
+
+def test_the_levels_come_with_what_they_would_be_if_the_count_were_one_off(patient, located, monkeypatch):
+    network = weights.find()
+    known = replace(network, count_slope=1.0, count_offset=0.0)
+    monkeypatch.setattr(weights, "find", lambda name: known)
+    found = locate([patient], progress=False)
+    table = found.table
+    assert table["one_higher"].between(0, 1).all()
+    assert f"Count as found {1 - table['one_higher'][0] - table['one_lower'][0]:.0%}" in str(found)
+    lower = table[["x_mm_lower", "y_mm_lower", "z_mm_lower"]].to_numpy(float)
+    np.testing.assert_allclose(lower[:-1], millimetres(table)[1:], atol=1e-6)
+    higher = table[["x_mm_higher", "y_mm_higher", "z_mm_higher"]].to_numpy(float)
+    np.testing.assert_allclose(higher[1:], millimetres(table)[:-1], atol=1e-6)
 
 
 def test_predict_says_which_slice_of_a_series_is_the_middle_one(patient, located, tmp_path, capsys):

@@ -14,7 +14,8 @@ def answered(points, probability=0.9, absent=np.nan, miscounted=np.nan) -> Netwo
     """What a network answers that finds these points, (N, K, 2); the other numbers may be the same for all of them."""
     points = np.asarray(points, float)
     each = (np.broadcast_to(np.asarray(number, float), points.shape[:2]).copy() for number in (probability, absent))
-    return NetworkAnswer(points, *each, np.broadcast_to(np.asarray(miscounted, float), (len(points), 2)).copy())
+    counted = np.broadcast_to(np.asarray(miscounted, float), (len(points), 2)).copy()
+    return NetworkAnswer(points, *each, counted, np.full((len(points), 2, 2), np.nan))
 
 
 def spots(count: int = 12, *, views: tuple[str, ...] = ("sagittal",), seed: int = 0) -> Prepared:

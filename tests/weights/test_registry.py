@@ -34,6 +34,8 @@ def test_a_released_network_answers_as_the_run_did_and_takes_less_room(network, 
     assert weights.released() == ["small"]
     found = weights.find("small")
     assert found == replace(network, file=file, slope=1.2346, doubtful=0.3456)
+    weights.release(replace(network, count_slope=0.98765, count_offset=1.5), "small", tmp_path)
+    assert (weights.find("small").count_slope, weights.find("small").count_offset) == (0.9877, 1.5)
     before, after = (inference.predict_points(each.file, spots(2), progress=False) for each in (network, found))
     np.testing.assert_allclose(before, after, atol=0.5)
 
@@ -48,6 +50,43 @@ def test_confidence_is_calibrated_to_how_often_points_are_right(network):
     for low, high in ((0.2, 0.4), (0.6, 0.8), (0.9, 0.99)):
         inside = (confidence > low) & (confidence < high)
         assert right[inside].mean() == pytest.approx(confidence[inside].mean(), abs=0.03)
+
+
+def test_a_count_is_calibrated_to_how_often_it_is_one_off(network):
+    """A network that holds a miscount for less likely than it is, both ways."""
+    rng = np.random.default_rng(1)
+    odds = np.exp(rng.normal(-3, 2, (20_000, 2)))
+    true = odds / (1 + odds.sum(axis=1, keepdims=True))
+    draw = rng.random(len(true))
+    shifts = np.where(draw < true[:, 0], 1, np.where(draw < true.sum(axis=1), -1, 0))
+    said = np.exp(1.5 * np.log(odds) - 1)
+    said /= 1 + said.sum(axis=1, keepdims=True)
+    slope, offset = calibration.fit_count(said, shifts)
+    assert (slope, offset) == pytest.approx((1 / 1.5, 1 / 1.5), abs=0.05)
+    found = replace(network, count_slope=slope, count_offset=offset).miscounted(said)
+    for way, column in ((1, found[:, 0]), (-1, found[:, 1])):
+        for low, high in ((0.0, 0.05), (0.1, 0.3), (0.5, 0.9)):
+            inside = (column >= low) & (column < high)
+            assert (shifts[inside] == way).mean() == pytest.approx(column[inside].mean(), abs=0.04)
+
+
+def test_a_count_that_was_never_wrong_stays_possible_and_one_that_was_not_calibrated_is_unknown(network):
+    said = np.full((100, 2), 1e-9)
+    slope, offset = calibration.fit_count(said, np.zeros(100))
+    assert 1e-3 < calibration.count_probability(said, slope, offset).sum(axis=1)[0] < 0.03
+    assert np.isnan(network.miscounted(said)).all()
+    half = replace(network, count_slope=1.0, count_offset=0.0).miscounted(np.array([[np.nan, np.nan], [0.5, 0.5]]))
+    assert np.isnan(half[0]).all()
+    assert half[1].sum() <= 1
+
+
+def test_reliability_compares_groups_with_wilsons_interval():
+    probability = np.array([0.95] * 10 + [0.5] * 4 + [1.0, 0.0])
+    happened = np.array([True] * 9 + [False] + [True, False] * 2 + [True, False])
+    zero, half, most, one = calibration.reliability(probability, happened)
+    assert (zero["count"], zero["observed"], half["observed"], one["predicted"]) == (1, 0, 0.5, 1)
+    assert (most["count"], most["predicted"], most["observed"]) == (10, pytest.approx(0.95), 0.9)
+    assert (most["low"], most["high"]) == pytest.approx((0.5958, 0.9821), abs=1e-4)
 
 
 def test_other_kinds_of_imaging_are_unfamiliar_unless_nothing_is_known(network):
