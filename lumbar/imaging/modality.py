@@ -15,8 +15,8 @@ _KINDS = {
 }
 """Modality of a DICOM file (PS3.3, C.7.3.1.1.1) → kind of imaging. Others, such as OT (other), do not state one."""
 
-_OF_CONTRAST = {"T1": "MR", "T2": "MR", "STIR": "MR", "CT": "CT", "X-ray": "X-ray"}
-"""Contrast in a table of landmarks → kind of imaging."""
+_OF_CONTRAST = {"T1": "MR", "T2": "MR", "STIR": "MR", "random": "MR", "CT": "CT", "X-ray": "X-ray"}
+"""Contrast in a table of landmarks → kind of imaging. A random one is that of a synthetic patient in a simulated MR."""
 
 
 def kind_of(modality: str) -> str:

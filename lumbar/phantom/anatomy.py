@@ -20,7 +20,7 @@ from lumbar.phantom.column import HALF_CLEFT_MM, Column, build_column
 from lumbar.phantom.shapes import Ellipsoid, Solid
 from lumbar.phantom.trunk import Trunk
 from lumbar.phantom.tube import Tube
-from lumbar.phantom.variation import Variation, draw_variation
+from lumbar.phantom.variation import Variation, draw_variation, wear
 
 SUBARTICULAR_OUTWARD = 0.39
 """Distance of the subarticular points from the middle, to either side, as a share of the canal's width."""
@@ -198,14 +198,19 @@ class Patient:
         return Frame(self.to_patient(points.mean(axis=0)), *(directions @ self.rotation.T))
 
 
-def draw_patient(rng: np.random.Generator, *, anomalies: bool = True) -> Patient:
+def draw_patient(rng: np.random.Generator, *, anomalies: bool = True, worn: float = 0.0) -> Patient:
     """Sample one patient; the same state of `rng` gives the same patient.
 
     Args:
         rng: Source of random numbers.
         anomalies: Whether slips, fractures, protrusions, Modic changes, transitional vertebrae and the like may occur.
+        worn: Probability that the lower spine is badly worn, see `lumbar.phantom.variation.wear`.
     """
     person = draw_variation(rng, anomalies=anomalies)
+    # A stream of its own: whoever is not worn is the same person as without this setting.
+    (wearing,) = rng.spawn(1)
+    if wearing.random() < worn:
+        person = wear(person, wearing)
     column = build_column(person, rng)
     course = trace_course(person, column)
     under, midline, outline = body.soft_tissues(person, column, course, rng)

@@ -35,6 +35,14 @@ class PhantomSettings:
         0.0, "share of series with a contrast that no scanner produces, 0 to 1", at_least=0, at_most=1
     )
 
+    worn: float = setting(
+        0.0,
+        "share of patients with a badly worn lower spine, as those have whose pain leads to a scan, 0 to 1",
+        at_least=0,
+        at_most=1,
+        added=True,
+    )
+
     neighbours: bool = setting(
         False, "whether the table also lists T12/L1 and S1/S2, for networks that count the levels by them", added=True
     )

@@ -85,7 +85,7 @@ def write_study(out: str | Path, settings: PhantomSettings | None = None, number
     folder = Path(out) / name
     if folder.is_dir():
         return folder
-    patient = draw_patient(stream(settings.seed, number, 0), anomalies=settings.anomalies)
+    patient = draw_patient(stream(settings.seed, number, 0), anomalies=settings.anomalies, worn=settings.worn)
     with atomic_folder(folder) as begun:
         rows = [row for series in settings.series for row in write_series(begun, settings, number, series, patient)]
         table = pd.DataFrame(rows, columns=list(columns(settings)))

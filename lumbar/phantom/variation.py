@@ -28,7 +28,7 @@ wedge fracture          O'Neill et al., J Bone Miner Res 1996 (12 % from 50 year
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -198,6 +198,38 @@ def draw_variation(rng: np.random.Generator, *, anomalies: bool = True) -> Varia
         findings=tuple(findings),
         **changes,
     )
+
+
+def wear(person: Variation, rng: np.random.Generator) -> Variation:
+    """Return the person with a badly worn lower spine, as patients have whose pain leads to a scan.
+
+    One of the two lowest discs has collapsed to a fifth to a half of its usual height (Pfirrmann grade 5). In three of
+    five such patients the vertebra above it has slipped, mostly forward; L5 is more of a wedge, and the sacrum often
+    steeper, as it is in patients with a slip (Vialle et al., Eur Spine J 2007). The shares are chosen so that many
+    kinds occur; they are not measured.
+
+    Args:
+        person: As `draw_variation` returns it.
+        rng: Source of random numbers.
+    """
+    where = len(VERTEBRAE) - (1 if rng.random() < 0.65 else 2)
+    level = "L5/S1" if where == len(VERTEBRAE) - 1 else "/".join(VERTEBRAE[where : where + 2])
+    findings = [*person.findings, f"collapsed disc {level}"]
+    changed = {name: getattr(person, name).copy() for name in ("grade", "disc_height", "slip", "back_height", "modic")}
+    changed["grade"][where] = 5
+    changed["disc_height"][where] = _DISC_HEIGHT[where] * person.size * rng.uniform(0.2, 0.5)
+    if rng.random() < 0.6:
+        changed["slip"][where] = rng.uniform(3, 15) if rng.random() < 0.85 else -rng.uniform(2, 6)
+        findings.append(f"spondylolisthesis {level}")
+    if rng.random() < 0.5:
+        changed["modic"][where] = rng.choice((1, 2, 3), p=(0.3, 0.6, 0.1))
+    changed["back_height"][-1] *= rng.uniform(0.8, 1.0)
+    slope = float(np.clip(person.sacral_slope + rng.uniform(-6, 18), 15, 65))
+    lordosis = person.disc_wedge[5:].sum()
+    wedge = person.disc_wedge.copy()
+    wedge[5:] *= (lordosis + slope - person.sacral_slope) / lordosis
+    findings = tuple(dict.fromkeys(findings))
+    return replace(person, sacral_slope=slope, disc_wedge=wedge, findings=findings, **changed)
 
 
 def _lumbar_count(rng: np.random.Generator, anomalies: bool) -> int:

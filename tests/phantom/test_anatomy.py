@@ -5,7 +5,7 @@ import pytest
 
 from lumbar.landmarks import LEVELS
 from lumbar.phantom.anatomy import draw_patient
-from lumbar.phantom.variation import TRANSITIONAL_RATES, VERTEBRAE, draw_variation, rate
+from lumbar.phantom.variation import TRANSITIONAL_RATES, VERTEBRAE, draw_variation, rate, wear
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +125,33 @@ def test_without_anomalies_there_are_no_findings():
         assert patient.findings == ()
         assert patient.lumbar_vertebrae == 5
         assert not patient.slip.any()
+
+
+def test_a_worn_person_has_a_collapsed_low_disc_and_whoever_is_not_worn_stays_the_same(people):
+    collapsed = []
+    for seed, person in enumerate(people[:300]):
+        worn = wear(person, np.random.default_rng([seed, 1]))
+        (changed,) = np.flatnonzero(worn.disc_height != person.disc_height)
+        assert changed >= 8, "one of the two lowest"
+        assert worn.grade[changed] == 5
+        named = [finding for finding in worn.findings if finding.startswith("collapsed disc")]
+        assert named == [f"collapsed disc {'L4/L5' if changed == 8 else 'L5/S1'}"]
+        assert set(person.findings) <= set(worn.findings)
+        slipped = worn.slip[changed] != person.slip[changed]
+        assert slipped <= (f"spondylolisthesis{named[0][-6:]}" in worn.findings)
+        collapsed.append(worn.disc_height[changed])
+        assert worn.disc_wedge[5:].sum() - person.disc_wedge[5:].sum() == pytest.approx(
+            worn.sacral_slope - person.sacral_slope
+        ), "the spine above stays as upright as it was"
+    assert np.min(collapsed) > 1.2
+    assert np.max(collapsed) < 6
+    usual, never, always = (draw_patient(np.random.default_rng(3), **way) for way in ({}, {"worn": 0}, {"worn": 1}))
+    assert usual.findings == never.findings != always.findings
+    assert np.array_equal(usual.boxes[0], never.boxes[0])
+
+
+@pytest.mark.parametrize("view", ["sagittal", "coronal"])
+def test_the_levels_of_worn_people_run_from_the_head_down_too(view):
+    for seed in range(60):
+        points = draw_patient(np.random.default_rng(seed), worn=1).landmarks_mm(view)
+        assert np.all(np.diff([point[2] for point in points.values()]) < -8)

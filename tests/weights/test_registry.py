@@ -97,7 +97,7 @@ def test_other_kinds_of_imaging_are_unfamiliar_unless_nothing_is_known(network):
 
 
 def test_the_kinds_of_imaging_of_a_data_set_are_known_only_if_they_are_of_every_image():
-    assert kinds_of(["T1", "T2", "STIR"]) == ("MR",)
+    assert kinds_of(["T1", "T2", "STIR", "random"]) == ("MR",)
     assert kinds_of(["X-ray", "CT", "T2"]) == ("CT", "MR", "X-ray")
     assert kinds_of(["T1", ""]) == kinds_of(["PD fat sat", "T2"]) == ()
 
