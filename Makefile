@@ -36,14 +36,24 @@ notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are com
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 PLANES = --model heatmap --activation gelu --views sagittal coronal axial
-MIXED = $(PLANES) --data $(REAL) --extra data/phantom-mix-planes-8 --weights phantom --learning-rate 0.002 --epochs 50 --contrast-remap 0.3
+ANYWHERE = --absent --field-of-view 0.6 --learning-rate 0.002
+PHANTOM = $(RUN) -m lumbar phantom
+ANY_CUT = --random-contrast 0.35 --neighbours --field-of-view 0.5
+SAGITTAL = --series sagittal-t1 sagittal-t2 --random-contrast 0.35
+MIXED = $(PLANES) --data $(REAL) --extra data/any-mix-planes-8 data/any-mix-sagittal-60 --weights phantom $(ANYWHERE) --epochs 50 --contrast-remap 0.3
 
-weights: $(VENV)/installed  ## train the released networks again (two hours); REAL=folder of labelled real images
+weights: $(VENV)/installed  ## train the released networks again (three hours); REAL=folder of labelled real images
 	@test -n "$(REAL)" || { echo "Give the folder of the labelled real images: make weights REAL=data/FOLDER"; exit 1; }
-	$(RUN) -m lumbar phantom data/phantom-sagittal-3600 --patients 3600 --seed 11 --series sagittal-t1 sagittal-t2 --random-contrast 0.35
-	$(RUN) -m lumbar phantom data/phantom-planes-450 --patients 450 --seed 12 --random-contrast 0.35
-	$(RUN) -m lumbar phantom data/phantom-mix-planes-8 --patients 8 --seed 14 --random-contrast 0.35
-	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 16 --contrast-remap 0.2 --name weights-phantom
+	$(PHANTOM) data/phantom-sagittal-3600 --patients 3600 --seed 11 $(SAGITTAL)
+	$(PHANTOM) data/phantom-planes-450 --patients 450 --seed 12 --random-contrast 0.35
+	$(PHANTOM) data/any-sagittal-1500 --patients 1500 --seed 21 $(SAGITTAL) --neighbours --field-of-view 0.5
+	$(PHANTOM) data/any-planes-300 --patients 300 --seed 22 $(ANY_CUT)
+	$(PHANTOM) data/any-worn-sagittal-1500 --patients 1500 --seed 31 $(SAGITTAL) --neighbours --field-of-view 0.5 --worn 0.35
+	$(PHANTOM) data/any-mix-planes-8 --patients 8 --seed 24 $(ANY_CUT)
+	$(PHANTOM) data/any-mix-sagittal-60 --patients 60 --seed 25 $(SAGITTAL) --neighbours --field-of-view 0.5
+	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 16 --contrast-remap 0.2 --name weights-usual
+	$(RUN) train.py $(PLANES) --data data/any-planes-300 --extra data/any-sagittal-1500 --weights weights-usual $(ANYWHERE) --epochs 12 --contrast-remap 0.2 --name weights-any
+	$(RUN) train.py $(PLANES) --data data/any-planes-300 --extra data/any-worn-sagittal-1500 --weights weights-any $(ANYWHERE) --epochs 9 --contrast-remap 0.2 --name weights-phantom
 	$(RUN) evaluate.py --run weights-phantom
 	$(RUN) -m lumbar.weights phantom weights-phantom
 	$(RUN) -m lumbar crossvalidate $(MIXED) --folds 5 --also phantom --title phantom+mr --name weights-crossvalidation --publish benchmarks/crossvalidation.csv

@@ -220,12 +220,12 @@ class Answers:
     Args:
         points: The points of each scan, in order.
         prepared: The N images as one.
-        sureness: (N, K) of all of the network's channels, see `surest`.
+        probability: (N, K), see `NetworkAnswer`.
     """
 
     points: tuple[ScanPoints, ...]
     prepared: Prepared
-    sureness: np.ndarray
+    probability: np.ndarray
 
 
 def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bool = True) -> Answers:
@@ -270,7 +270,7 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
                 count=count,
             )
         )
-    return Answers(tuple(found), prepared, surest(answer))
+    return Answers(tuple(found), prepared, answer.probability)
 
 
 def _count(points: np.ndarray, neighbours: np.ndarray, miscounted: np.ndarray) -> Count | None:
@@ -285,14 +285,6 @@ def _count(points: np.ndarray, neighbours: np.ndarray, miscounted: np.ndarray) -
         return None
     row = np.concatenate([neighbours[:1], points, neighbours[1:]])
     return Count(*map(float, miscounted), higher=row[:-2], lower=row[2:])
-
-
-def surest(answer: NetworkAnswer | ScanPoints) -> np.ndarray:
-    """Return how sure a network is of each point: the probability that it is near the true one, or that it is absent.
-
-    NaN from a network that answers with coordinates.
-    """
-    return np.fmax(answer.probability, answer.absent)
 
 
 def doubtful_count(miscounted: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lumbar import metrics
-from lumbar.inference import predict_with_probability, surest
+from lumbar.inference import predict_with_probability
 from lumbar.preprocess import Prepared
 from lumbar.weights.calibration import log_odds
 
@@ -30,13 +30,17 @@ images (SPIDER, T2) this margin detects 77 % of them upside down, 92 % mirrored,
 they are; without it 90, 99, 99 and 12 %. Users who see too many false warnings learn to ignore them."""
 
 
-def detect_orientation(network: Path, prepared: Prepared, sureness: np.ndarray, asked: np.ndarray) -> list[str]:
+LEAST = 0.02
+"""Smallest probability that counts: below, a point has not been found, and how much less likely it is says nothing."""
+
+
+def detect_orientation(network: Path, prepared: Prepared, probability: np.ndarray, asked: np.ndarray) -> list[str]:
     """Return how each image seems to lie.
 
     Args:
         network: The .keras file.
         prepared: N images.
-        sureness: (N, K) from `lumbar.inference.surest` for the images as they are.
+        probability: (N, K), what the network answers for the images as they are, see `lumbar.inference.NetworkAnswer`.
         asked: (N,) boolean, the images that the question is about.
 
     Returns:
@@ -45,7 +49,7 @@ def detect_orientation(network: Path, prepared: Prepared, sureness: np.ndarray, 
     """
     views = prepared.index["view"].to_numpy()
     belongs = metrics.belongs(prepared.index["view"], prepared.channels)
-    best = _mean_log_odds(sureness, belongs) + MARGIN
+    best = _mean_log_odds(probability, belongs) + MARGIN
     answer = [""] * len(best)
     for name, (rows, columns, planes) in TURNS.items():
         where = np.flatnonzero(asked & np.isin(views, planes) & np.isfinite(best))
@@ -53,13 +57,14 @@ def detect_orientation(network: Path, prepared: Prepared, sureness: np.ndarray, 
             continue
         part = prepared.select(where)
         part = replace(part, images=np.ascontiguousarray(part.images[:, ::rows, ::columns]))
-        turned = surest(predict_with_probability(network, part, progress=False))
+        turned = predict_with_probability(network, part, progress=False).probability
         for number, odds in zip(where, _mean_log_odds(turned, belongs[where]), strict=True):
             if odds > best[number]:
                 best[number], answer[number] = odds, name
     return answer
 
 
-def _mean_log_odds(sureness: np.ndarray, belongs: np.ndarray) -> np.ndarray:
+def _mean_log_odds(probability: np.ndarray, belongs: np.ndarray) -> np.ndarray:
     """Return the mean log odds of each image's own points, (N,)."""
-    return np.array([log_odds(each[here]).mean() for each, here in zip(sureness, belongs, strict=True)])
+    odds = log_odds(np.maximum(probability, LEAST))
+    return np.array([each[here].mean() for each, here in zip(odds, belongs, strict=True)])

@@ -142,21 +142,22 @@ def _add_cut_off(networks: dict[str, dict[str, Any]], rows: pd.DataFrame) -> Non
             numbers["cut_off"] = {cut: cut_off.summary(each, limit) for cut, each in of.groupby("cut", sort=False)}
 
 
+PUBLISHED = ("network", "picture", "contrast", "level", "radial_px", "confidence", "shift", *COUNT)
+"""Columns of the published table: no names, no coordinates. Shift and the calibrated probabilities of a miscount are
+those of the image, see `lumbar.metrics.level_shifts` and `lumbar.weights.calibration.count_probability`."""
+
+
 def _anonymous(points: pd.DataFrame, networks: dict[str, Any]) -> pd.DataFrame:
-    """Return errors and calibrated confidences without names of patients and files; images are numbered."""
+    """Return errors and calibrated probabilities without names of patients and files; images are numbered."""
     tables = []
     for name, table in points.groupby("network", sort=False):
         fitted = networks[name].get("confidence", {"slope": 1.0, "offset": 0.0})
-        tables.append(
-            table[["network", "level"]].assign(
-                picture=image_names(table).factorize()[0] + 1,
-                radial_px=table["radial_px"].round(2),
-                confidence=calibration.confidence(
-                    table["probability"].to_numpy(), fitted["slope"], fitted["offset"]
-                ).round(4),
-            )
-        )
-    return pd.concat(tables, ignore_index=True)[["network", "picture", "level", "radial_px", "confidence"]]
+        confidence = calibration.confidence(table["probability"].to_numpy(), fitted["slope"], fitted["offset"])
+        picture = image_names(table).factorize()[0]
+        count = dict(zip(COUNT, _calibrated_count(table, networks[name]).T, strict=True))
+        told = table.assign(picture=picture + 1, confidence=confidence, shift=_shifts(table)[picture], **count)
+        tables.append(told[[*PUBLISHED]].round({"radial_px": 2} | dict.fromkeys(("confidence", *COUNT), 4)))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _plot(folder: Path, points: pd.DataFrame, prepared: Prepared, networks: dict[str, dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from lumbar import imaging
 from lumbar.core.errors import RunError, ScanError
 from lumbar.imaging.dicom.slice_header import SliceHeader
-from lumbar.inference import PreparedScan, ScanPoints, find_points, surest
+from lumbar.inference import PreparedScan, ScanPoints, find_points
 from lumbar.study import midline
 from lumbar.study.series import Series
 from lumbar.study.stacks import Stack
@@ -192,12 +192,16 @@ def _reader(stack: Stack, network: Weights, refused: list[ScanError]) -> Reader:
 def _aside(offsets: np.ndarray, points: dict[int, ScanPoints]) -> float | None:
     if not points:
         return None
-    return midline.middle_aside(offsets[list(points)], _sureness(points, list(points)), midline.midpoint(offsets))
+    return midline.middle_aside(offsets[list(points)], _confidence(points, list(points)), midline.midpoint(offsets))
 
 
-def _sureness(points: dict[int, ScanPoints], numbers: Sequence[int]) -> np.ndarray:
-    """Return how sure the network is of the points in some slices, shape (n, K), see `lumbar.inference.surest`."""
-    return np.array([surest(points[number]) for number in numbers])
+def _confidence(points: dict[int, ScanPoints], numbers: Sequence[int]) -> np.ndarray:
+    """Return the probabilities of the points in some slices, (n, K); levels that no slice shows are left out."""
+    probability, absent = (
+        np.array([getattr(points[number], name) for number in numbers]) for name in ("probability", "absent")
+    )
+    shown = ~(absent > 0.5).all(axis=0)
+    return probability[:, shown] if shown.any() else probability
 
 
 def _chosen(offsets: np.ndarray, points: dict[int, ScanPoints], near: Sequence[int], aside: float | None) -> Middle:
@@ -219,7 +223,7 @@ def _chosen(offsets: np.ndarray, points: dict[int, ScanPoints], near: Sequence[i
         return Middle(geometric, points[geometric], f"the slice {nearest}")
     if aside is not None:
         near = [number for number in midline.slices_near(offsets, aside) if number in points] or near
-    middle = midline.middle_by_confidence(offsets[near], _sureness(points, near))
+    middle = midline.middle_by_confidence(offsets[near], _confidence(points, near))
     cut_off = aside is not None and min(aside, offsets[-1] - aside) < midline.CUT_OFF_MM
     if aside is not None and (cut_off or middle is None or abs(middle - aside) > midline.AGREE_MM):
         middle = aside

@@ -12,7 +12,7 @@ from lumbar.weights import find, release
 
 
 def main() -> None:
-    """Put a run's network beside the released ones; a cross-validation can calibrate its confidence."""
+    """Put a run's network beside the released ones; a cross-validation can calibrate its confidence and its count."""
     parser = argparse.ArgumentParser(prog="python -m lumbar.weights", description=main.__doc__)
     parser.add_argument("name", help="what the released network is called")
     parser.add_argument("run", type=Path, help="run folder, or its name under runs/")
@@ -22,9 +22,12 @@ def main() -> None:
     network = find(arguments.run)
     if arguments.confidence:
         file = paths.runs() / arguments.confidence / "metrics.json"
-        fitted = json.loads(file.read_text(encoding="utf-8"))["networks"][arguments.row]["confidence"]
-        network = dataclasses.replace(network, slope=fitted["slope"], offset=fitted["offset"])
-        network = dataclasses.replace(network, doubtful=float(network.confidence(fitted["doubtful_probability"])))
+        numbers = json.loads(file.read_text(encoding="utf-8"))["networks"][arguments.row]
+        fitted = {name: numbers["confidence"][name] for name in ("slope", "offset")}
+        fitted |= {f"count_{name}": value for name, value in numbers.get("count", {}).items()}
+        network = dataclasses.replace(network, **fitted)
+        limit = network.confidence(numbers["confidence"]["doubtful_probability"])
+        network = dataclasses.replace(network, doubtful=float(limit))
     print(release(network, arguments.name))
 
 

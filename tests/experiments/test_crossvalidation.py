@@ -9,7 +9,7 @@ import pytest
 from lumbar.cli.main import main
 from lumbar.core import paths
 from lumbar.core.errors import SettingsError
-from lumbar.experiments.crossvalidation import Crossvalidation, CrossvalidationSettings, crossvalidate
+from lumbar.experiments.crossvalidation import PUBLISHED, Crossvalidation, CrossvalidationSettings, crossvalidate
 from lumbar.reports.tables import miscount_table
 from lumbar.runs.settings import TrainingSettings
 from lumbar.training.job import train
@@ -58,10 +58,13 @@ def test_the_published_table_names_no_patient(found, small, tmp_path):
     settings = CrossvalidationSettings(also=("other",), name="cross", publish=tmp_path / "errors.csv")
     again = crossvalidate(settings, small, progress=False)
     table = pd.read_csv(tmp_path / "errors.csv")
-    assert list(table) == ["network", "picture", "level", "radial_px", "confidence"]
+    assert tuple(table) == PUBLISHED
     by_network = pd.concat([points for _, points in again.points.groupby("network", sort=False)])
     np.testing.assert_allclose(table["radial_px"], by_network["radial_px"], atol=0.006)
-    assert table["confidence"].between(0, 1).all()
+    assert table[["confidence", "one_higher", "one_lower"]].apply(lambda column: column.between(0, 1)).all(axis=None)
+    for name, numbers in found.metrics["networks"].items():
+        off = table[table["network"] == name].drop_duplicates("picture")["shift"]
+        assert (off.abs() == 1).sum() == len(numbers["miscounted"])
 
 
 def test_it_plots_coverage_and_the_worst_cases(found):

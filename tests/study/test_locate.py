@@ -387,6 +387,26 @@ def test_a_spine_to_one_side_is_found(count, spacing, aside, cut_off, monkeypatc
     assert not plain.shown
 
 
+def test_slices_that_are_surely_without_a_spine_do_not_count_as_sure_of_it(monkeypatch):
+    """A stack that ends above L5/S1, and a network that is as sure of what is absent as of its points."""
+    offsets = 4.4 * np.arange(11)
+    read, _ = stack_of(offsets, offsets[-1] / 2 + 4.4, monkeypatch)
+    known = sagittal.find_points
+
+    def find_points(network, scans, progress):
+        points = known(network, scans, progress).points
+        return SimpleNamespace(points=[replace(each, **absence(each.probability)) for each in points])
+
+    def absence(probability):
+        shown = np.array([1, 1, 1, 1, 0])
+        return {"probability": probability * shown, "absent": 1 - (probability > 0.9) * shown * 0.98}
+
+    monkeypatch.setattr(sagittal, "find_points", find_points)
+    (middle,) = sagittal.choose_middles([offsets], [read], None)
+    assert middle.shown
+    assert middle.number == 6
+
+
 @pytest.mark.parametrize("count", [9, 15])
 def test_a_spine_in_the_middle_is_searched_as_in_the_first_release(count, monkeypatch):
     """No slice beyond the usual ones is needed, and the symmetry of the confidence decides."""
