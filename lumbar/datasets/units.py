@@ -147,6 +147,7 @@ def suspicions(table: pd.DataFrame) -> list[Suspicion]:
     """
     numbers = _numbers(table, "x", "y", "width", "height", "pixel_width", "pixel_height")
     points = table[["view", "level"]].assign(name=landmarks.image_names(table), **numbers)
+    cut_off = set(points.loc[landmarks.is_absent(table), "name"])
     if COLUMN in table:
         points = points[table[COLUMN] == ""]
     points = points.dropna(subset=["x", "y", "width", "height"])
@@ -158,6 +159,7 @@ def suspicions(table: pd.DataFrame) -> list[Suspicion]:
     relative = large & (smallest > -_CORNER) & (largest <= _CORNER)
     inside = pictures[["x_mean", "y_mean"]].ge(10).all(axis=1) & pictures[["x_mean", "y_mean"]].le(90).all(axis=1)
     percent = (pictures["count"] > 1) & (smallest >= 0) & (largest <= 100) & inside & _in_upper_left(pictures)
+    percent &= ~pictures.index.isin(cut_off)  # there the levels that are left may lie anywhere
     found = []
     if relative.any():
         evidence = f"all within {_CORNER:g} pixels of the corner"

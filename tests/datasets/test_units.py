@@ -161,3 +161,16 @@ def test_a_placeholder_is_named_and_missing(tmp_path, layout, value):
     assert np.flatnonzero(dataset.table["x"].isna()).tolist() == [0, 7]
     assert dataset.table["y"].isna().sum() == 2
     assert any(note.startswith("2 point(s) at (0, 0) or (-1, -1)") for note in dataset.notes)
+
+
+def test_levels_in_the_corner_of_an_image_that_is_cut_off_are_not_taken_for_percent(tmp_path):
+    """Levels above the lower edge of a small field of view lie anywhere, and nothing else marks the others absent."""
+    table = pd.read_csv(write(tmp_path / "set", "px") / "points.csv")
+    shown = (table["image"] == "0.png") & table["level"].isin(LEVELS[:2])
+    gone = (table["image"] == "0.png") & ~shown
+    table.loc[shown, ["x", "y"]] = [[30.0, 20.0], [32.0, 55.0]]
+    table.loc[gone, ["x", "y"]] = np.nan
+    for absent, found in ((gone.astype(int), []), (0, ["percent of the picture"])):
+        table.assign(absent=absent).to_csv(tmp_path / "set" / "points.csv", index=False)
+        loaded = datasets.load(tmp_path / "set").table
+        assert [each.unit for each in units.suspicions(loaded)] == found
