@@ -36,29 +36,31 @@ notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are com
 	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 PLANES = --model heatmap --activation gelu --views sagittal coronal axial
-ANYWHERE = --absent --field-of-view 0.6 --learning-rate 0.002
-PHANTOM = $(RUN) -m lumbar phantom
-ANY_CUT = --random-contrast 0.35 --neighbours --field-of-view 0.5
-SAGITTAL = --series sagittal-t1 sagittal-t2 --random-contrast 0.35
-MIXED = $(PLANES) --data $(REAL) --extra data/any-mix-planes-8 data/any-mix-sagittal-60 --weights phantom $(ANYWHERE) --epochs 50 --contrast-remap 0.3
+MAKE_PATIENTS = $(RUN) -m lumbar phantom
+SAGITTAL = --series sagittal-t1 sagittal-t2
+RANDOM = --random-contrast 0.35
+CUT = $(RANDOM) --neighbours --field-of-view 0.5
+ANYWHERE = $(PLANES) --absent --field-of-view 0.6 --learning-rate 0.002
+ON_PHANTOMS = $(ANYWHERE) --data data/any-planes-300 --contrast-remap 0.2
+ON_PATIENTS = $(ANYWHERE) --data $(REAL) --extra data/any-mix-planes-8 data/any-mix-worn-100 --weights phantom --epochs 30 --contrast-remap 0.3
 
 weights: $(VENV)/installed  ## train the released networks again (three hours); REAL=folder of labelled real images
 	@test -n "$(REAL)" || { echo "Give the folder of the labelled real images: make weights REAL=data/FOLDER"; exit 1; }
-	$(PHANTOM) data/phantom-sagittal-3600 --patients 3600 --seed 11 $(SAGITTAL)
-	$(PHANTOM) data/phantom-planes-450 --patients 450 --seed 12 --random-contrast 0.35
-	$(PHANTOM) data/any-sagittal-1500 --patients 1500 --seed 21 $(SAGITTAL) --neighbours --field-of-view 0.5
-	$(PHANTOM) data/any-planes-300 --patients 300 --seed 22 $(ANY_CUT)
-	$(PHANTOM) data/any-worn-sagittal-1500 --patients 1500 --seed 31 $(SAGITTAL) --neighbours --field-of-view 0.5 --worn 0.35
-	$(PHANTOM) data/any-mix-planes-8 --patients 8 --seed 24 $(ANY_CUT)
-	$(PHANTOM) data/any-mix-sagittal-60 --patients 60 --seed 25 $(SAGITTAL) --neighbours --field-of-view 0.5
+	$(MAKE_PATIENTS) data/phantom-sagittal-3600 --patients 3600 --seed 11 $(SAGITTAL) $(RANDOM)
+	$(MAKE_PATIENTS) data/phantom-planes-450 --patients 450 --seed 12 $(RANDOM)
+	$(MAKE_PATIENTS) data/any-sagittal-1500 --patients 1500 --seed 21 $(SAGITTAL) $(CUT)
+	$(MAKE_PATIENTS) data/any-planes-300 --patients 300 --seed 22 $(CUT)
+	$(MAKE_PATIENTS) data/any-worn-sagittal-1500 --patients 1500 --seed 31 $(SAGITTAL) $(CUT) --worn 0.35
+	$(MAKE_PATIENTS) data/any-mix-planes-8 --patients 8 --seed 24 $(CUT)
+	$(MAKE_PATIENTS) data/any-mix-worn-100 --patients 100 --seed 35 $(SAGITTAL) $(CUT) --worn 0.35
 	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 16 --contrast-remap 0.2 --name weights-usual
-	$(RUN) train.py $(PLANES) --data data/any-planes-300 --extra data/any-sagittal-1500 --weights weights-usual $(ANYWHERE) --epochs 12 --contrast-remap 0.2 --name weights-any
-	$(RUN) train.py $(PLANES) --data data/any-planes-300 --extra data/any-worn-sagittal-1500 --weights weights-any $(ANYWHERE) --epochs 9 --contrast-remap 0.2 --name weights-phantom
+	$(RUN) train.py $(ON_PHANTOMS) --extra data/any-sagittal-1500 --weights weights-usual --epochs 12 --name weights-any
+	$(RUN) train.py $(ON_PHANTOMS) --extra data/any-worn-sagittal-1500 --weights weights-any --epochs 9 --name weights-phantom
 	$(RUN) evaluate.py --run weights-phantom
 	$(RUN) -m lumbar.weights phantom weights-phantom
-	$(RUN) -m lumbar crossvalidate $(MIXED) --folds 5 --also phantom --title phantom+mr --name weights-crossvalidation --publish benchmarks/crossvalidation.csv
+	$(RUN) -m lumbar crossvalidate $(ON_PATIENTS) --folds 5 --also phantom --title phantom+mr --name weights-crossvalidation --publish benchmarks/crossvalidation.csv
 	$(RUN) -m lumbar.weights phantom weights-phantom --confidence weights-crossvalidation --row phantom
-	$(RUN) train.py $(MIXED) --folds 100 --name weights-mr
+	$(RUN) train.py $(ON_PATIENTS) --folds 100 --name weights-mr
 	$(RUN) -m lumbar.weights phantom+mr weights-mr --confidence weights-crossvalidation --row phantom+mr
 
 lock: $(VENV)/installed  ## renew the pins in requirements.txt from pyproject.toml (environment.yml installs them)

@@ -227,7 +227,7 @@ def reliability(groups: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]
             off = np.average(np.abs(predicted - observed), weights=count)
             words.append(f"{what} {when}: {format_number(100 * off)} percentage points from the diagonal on average")
         axes.set(xlabel=f"predicted: {what}, %", ylabel="observed, %", xlim=(-3, 103), ylim=(-3, 103))
-        axes.legend(loc="upper left")
+        axes.legend(loc="lower right")
     figure.alt = f"Observed over predicted probability. {'; '.join(words)}."
     return figure
 

@@ -39,8 +39,9 @@ RISE = 1.0
 AGREE_MM = 6.0
 """If the two estimates of the middle differ by more than this, the one with the known width of the spine is used."""
 
-CUT_OFF_MM = 7.0
-"""A spine whose middle lies nearer than this to the end of the stack is not shown whole."""
+CUT_OFF_MM = 9.0
+"""A spine whose middle seems to lie nearer than this to the end of the stack may not be shown whole: of a spine that is
+cut off the middle seems to lie up to 6 mm further inside than it does."""
 
 
 def midpoint(offsets: np.ndarray) -> float:

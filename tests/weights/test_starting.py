@@ -18,15 +18,18 @@ def fresh(names, *, width=16, absent=True):
 
 
 @pytest.fixture(scope="module")
-def released():
-    return StartingPoint(weights.find("phantom"), "")
+def without_neighbours(tmp_path_factory):
+    """A network that answers every level, as the first released ones did."""
+    file = tmp_path_factory.mktemp("network") / "best.keras"
+    fresh(ALL_VIEWS, absent=False).save(file)
+    return StartingPoint(weights.Weights(file, ("sagittal", "coronal", "axial"), "stretch", True), "")
 
 
-def test_a_network_with_neighbouring_discs_starts_from_a_released_one_without(released):
+def test_a_network_with_neighbouring_discs_starts_from_one_without(without_neighbours):
     model = fresh((*ALL_VIEWS, *NEIGHBOURS))
     own = [each.copy() for each in model.get_weights()[-3:]]
-    start_from(model, released)
-    theirs = safe_loading.load(released.network.file).get_weights()
+    start_from(model, without_neighbours)
+    theirs = safe_loading.load(without_neighbours.network.file).get_weights()
     for ours, old in zip(model.get_weights()[:-3], theirs[:-2], strict=True):
         np.testing.assert_array_equal(ours, old)
     kernel, bias, absent = model.get_weights()[-3:]
@@ -45,6 +48,14 @@ def test_a_network_with_neighbouring_discs_starts_from_a_released_one_without(re
     ],
     ids=["neighbours in place of sides", "fewer points", "another width", "fewer points, none absent"],
 )
-def test_other_networks_are_refused(released, model):
+def test_other_networks_are_refused(without_neighbours, model):
     with pytest.raises(RunError, match="another architecture"):
-        start_from(model(), released)
+        start_from(model(), without_neighbours)
+
+
+def test_a_network_of_the_same_points_starts_from_a_released_one():
+    released = StartingPoint(weights.find("phantom"), "")
+    model = fresh((*ALL_VIEWS, *NEIGHBOURS))
+    start_from(model, released)
+    theirs = safe_loading.load(released.network.file).get_weights()
+    assert all(np.array_equal(ours, old) for ours, old in zip(model.get_weights(), theirs, strict=True))
