@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from lumbar import inference, layers, models
+from lumbar import layers, models
 from lumbar.core.backend import keras
 from lumbar.core.errors import RunError
-from lumbar.weights import safe_loading
+from lumbar.weights import folding, safe_loading
 
 DRAWING = ("heatmap", "transfer")
 """Networks that answer with maps."""
@@ -87,7 +87,7 @@ def test_made_for_answering_it_answers_the_same(name):
             layer.set_weights([rng.uniform(0.5, 1.5, array.shape) for array in layer.get_weights()])
     pictures = rng.random((2, 256, 256, 1), "float32")
     before = model.predict_on_batch(pictures)
-    quicker = inference.fold_for_inference(model)
+    quicker = folding.fold_for_inference(model)
     assert not [layer for layer in quicker.layers if isinstance(layer, keras.layers.BatchNormalization)]
     np.testing.assert_allclose(quicker.predict_on_batch(pictures), before, atol=1e-5)
     np.testing.assert_array_equal(model.predict_on_batch(pictures), before)
@@ -133,7 +133,7 @@ def test_the_maps_of_a_network_that_knows_absent_points_add_up_to_less_than_one(
     loaded = safe_loading.load(tmp_path / "n.keras")
     assert models.knows_absent(loaded)
     pictures = np.random.default_rng(0).random((2, 256, 256, 1)).astype(np.float32)
-    answering = models.heatmaps(inference.fold_for_inference(loaded))
+    answering = models.heatmaps(folding.fold_for_inference(loaded))
     maps = keras.ops.convert_to_numpy(answering(pictures))
     assert maps.min() >= 0
     assert ((maps.sum(axis=(1, 2)) > 0) & (maps.sum(axis=(1, 2)) < 1)).all()

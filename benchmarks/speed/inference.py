@@ -111,10 +111,10 @@ def decoding(batch: int, seconds: float) -> Callable[[], float]:
 
 def _network():
     """Load the default released network, folded for inference, with probabilities as its answer."""
-    from lumbar import inference, models, weights
-    from lumbar.weights import safe_loading
+    from lumbar import models, weights
+    from lumbar.weights import folding, safe_loading
 
-    return models.heatmaps(inference.fold_for_inference(safe_loading.load(weights.find().file)))
+    return models.heatmaps(folding.fold_for_inference(safe_loading.load(weights.find().file)))
 
 
 def _images(batch: int):

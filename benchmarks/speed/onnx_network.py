@@ -86,7 +86,7 @@ class _Graph:
         return self._node("Reshape", [*sources, self._constant(shape)])
 
     def _activation(self, function, sources: list[str]) -> str:
-        if function.__name__ == "_gelu":  # of `lumbar.inference.fold_for_inference`
+        if function.__name__ == "_gelu":  # of `lumbar.weights.folding.fold_for_inference`
             return self._node("Gelu", sources)
         if function.__name__ == "silu":
             return self._node("Mul", [*sources, self._node("Sigmoid", sources)])

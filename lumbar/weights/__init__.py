@@ -1,7 +1,8 @@
 """Trained networks: those released with the package, and those of runs; each with what is known about it.
 
 `registry` finds them, `safe_loading` loads their files without running anything that a stranger put there,
-`calibration` turns probabilities into confidences, and `starting` starts a training from another network's weights.
+`folding` makes a quicker copy that only answers, `calibration` turns probabilities into calibrated ones, and `starting`
+starts a training from another network's weights.
 
 A released network is three files in this folder: ``NAME.keras``, ``NAME.json`` (the fields of `Weights`) and
 ``NAME.md``, its model card: data, licence, training, results, and what it must not be used for.

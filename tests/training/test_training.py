@@ -227,7 +227,7 @@ def test_the_heatmap_network_is_reproducible_and_gives_points_and_probabilities(
     run, again = (train(replace(settings, name=name), progress=False) for name in ("maps", "maps-again"))
     assert_same(run, again)
     test = prepared_parts(settings, progress=False)["test"]
-    points, probability, absent, _ = inference.predict_with_probability(run / "best.keras", test, progress=False)
+    points, probability, absent, *_ = inference.predict_with_probability(run / "best.keras", test, progress=False)
     assert points.shape == test.points.shape
     assert ((probability > 0) & (probability <= 1)).all()
     assert np.isnan(absent).all(), "this network always answers every level"
@@ -272,7 +272,7 @@ def test_a_network_learns_what_is_absent_and_may_start_from_one_that_cannot_tell
     run, again = (train(replace(settings, name=name), progress=False) for name in ("absent", "absent-again"))
     assert_same(run, again)
     test = prepared_parts(settings, progress=False)["test"]
-    points, probability, absent, _ = inference.predict_with_probability(run / "best.keras", test, progress=False)
+    points, probability, absent, *_ = inference.predict_with_probability(run / "best.keras", test, progress=False)
     assert points.shape == test.points.shape
     assert ((absent >= 0) & (absent <= 1)).all()
     assert (probability <= 1 - absent + 1e-6).all()
