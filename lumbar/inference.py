@@ -159,16 +159,8 @@ class Count:
     higher: np.ndarray
     lower: np.ndarray
 
-    @property
-    def as_found(self) -> float:
-        """Probability that the count is right."""
-        return 1 - self.one_higher - self.one_lower
-
     def __str__(self) -> str:
-        return (
-            f"Count as found {self.as_found:.0%}, one disc higher {self.one_higher:.0%}, one disc lower "
-            f"{self.one_lower:.0%}"
-        )
+        return count_in_words(self.one_higher, self.one_lower)
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -281,6 +273,12 @@ def _count(points: np.ndarray, neighbours: np.ndarray, miscounted: np.ndarray) -
         return None
     row = np.concatenate([neighbours[:1], points, neighbours[1:]])
     return Count(*map(float, miscounted), higher=row[:-2], lower=row[2:])
+
+
+def count_in_words(one_higher: float, one_lower: float) -> str:
+    """Return the probabilities of the count as found and of the two that are one off, in words."""
+    as_found = 1 - one_higher - one_lower
+    return f"Count as found {as_found:.0%}, one disc higher {one_higher:.0%}, one disc lower {one_lower:.0%}"
 
 
 def doubtful_count(miscounted: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from lumbar.datasets.dataset import read_csv
 from lumbar.exports import NOT_FOR_DIAGNOSIS, json_points, judgement, notices_of_points, number
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import BURNED_IN
-from lumbar.inference import UNJUDGED
+from lumbar.inference import UNJUDGED, count_in_words
 from lumbar.landmarks import frames, row_channels
 from lumbar.prediction import Picture, by_picture, is_judged
 from lumbar.preprocess import windowed
@@ -228,7 +228,7 @@ def _count(points: pd.DataFrame) -> str:
     higher, lower = points[[*json_points.COUNT]].iloc[0]
     if np.isnan(higher + lower):
         return ""
-    return f"Count as found {1 - higher - lower:.0%}, one disc higher {higher:.0%}, one disc lower {lower:.0%}."
+    return f"{count_in_words(higher, lower)}."
 
 
 def _crowded(x: float, y: float, positions: np.ndarray) -> bool:
