@@ -14,14 +14,14 @@ from typing import NamedTuple
 import numpy as np
 from tqdm.auto import trange
 
-from lumbar import landmarks, metrics
-from lumbar.core.constants import NEIGHBOURS
+from lumbar import engines, landmarks, metrics
+from lumbar.core.constants import ENGINES, NEIGHBOURS
 from lumbar.core.errors import RunError
 from lumbar.decoding import Decoded, decode, uneven_gaps
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import Scan
 from lumbar.preprocess import Prepared, PreprocessSettings, prepare_scan, unlabelled
-from lumbar.weights import Weights, folding, safe_loading
+from lumbar.weights import Weights
 
 BATCH_SIZE = 16
 """Images given to the network at once. The answers do not depend on it; with more images the activations between two
@@ -61,49 +61,43 @@ def predict_points(network: Path, part: Prepared, *, progress: bool = True) -> n
     return predict_with_probability(network, part, progress=progress).points
 
 
-def predict_with_probability(network: Path, part: Prepared, *, progress: bool = True) -> NetworkAnswer:
+def predict_with_probability(
+    network: Path, part: Prepared, *, engine: str = ENGINES[0], progress: bool = True
+) -> NetworkAnswer:
     """Return a saved network's points, and how likely each is to be near the true one, or absent.
 
     Args:
-        network: The .keras file; it may hold nothing but registered layers (none of its code is run).
+        network: The .keras or .onnx file; it may hold nothing but the parts of our networks (none of its code is run).
         part: N prepared images.
+        engine: What runs the network, one of `lumbar.core.constants.ENGINES`.
         progress: Show a progress bar.
 
     Raises:
         WeightsError: If the file is not a network of ours.
         RunError: If the network answers with other landmarks than the images have, or with something not a number.
     """
-    from lumbar import models  # Keras starts here
-    from lumbar.batches import Batches
-    from lumbar.core.backend import keras
-
-    model = folding.fold_for_inference(safe_loading.load(network))
-    has_heatmaps, may_be_absent = len(model.output_shape) == 4, models.knows_absent(model)
-    answers_with = model.output_shape[-1] if has_heatmaps else model.output_shape[1]
-    names = models.point_names(model) or part.channels
-    if answers_with != len(names) or not set(part.channels) <= set(names) <= {*part.channels, *NEIGHBOURS}:
+    started = engines.start(network, engine)
+    names = started.points or part.channels
+    if started.count != len(names) or not set(part.channels) <= set(names) <= {*part.channels, *NEIGHBOURS}:
         raise RunError(
             "the network answers with other landmarks than these pictures have",
             file=network,
-            found=answers_with,
+            found=started.count,
             expected=f"{len(part.channels)}: {', '.join(part.channels)}",
         )
-    if has_heatmaps:
-        model = models.heatmaps(model)
-    batches = Batches(part, BATCH_SIZE, seed=0, shuffle=False, augment=None)
     found: list[Decoded] = []
-    for step in trange(len(batches), desc="predicting", unit="batch", disable=not progress):
-        answer = keras.ops.convert_to_numpy(model.predict_on_batch(batches[step][0]))
+    for begin in trange(0, len(part.images), BATCH_SIZE, desc="predicting", unit="batch", disable=not progress):
+        batch = slice(begin, begin + BATCH_SIZE)
+        answer = started.answer(part.images[batch] * np.float32(1 / 255))
         if not np.isfinite(answer).all():
             raise RunError(
                 "the network answers with something that is not a number",
                 file=network,
                 remedy="its training diverged: train anew with a smaller learning rate",
             )
-        if has_heatmaps:
-            views = part.index["view"].iloc[step * BATCH_SIZE :]
-            for maps, view in zip(answer, views, strict=False):
-                found.append(decode(maps, view, names, may_be_absent=may_be_absent))
+        if started.has_heatmaps:
+            for maps, view in zip(answer, part.index["view"].iloc[batch], strict=True):
+                found.append(decode(maps, view, names, may_be_absent=started.may_be_absent))
         else:
             unknown = np.full(answer.shape[1], np.nan)
             found.extend(
@@ -230,7 +224,7 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
     channels = landmarks.channels(network.views)
     images, views, maps = zip(*((each.image, each.view, each.to_256) for each in scans), strict=True)
     prepared = unlabelled(images, views, maps, channels)
-    answer = predict_with_probability(network.file, prepared, progress=progress)
+    answer = predict_with_probability(network.file, prepared, engine=network.engine, progress=progress)
     miscounted = network.miscounted(answer.miscounted)
     found = []
     for number, (scan, here) in enumerate(zip(scans, metrics.belongs(views, channels), strict=True)):

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pandera
 
 from lumbar.core.constants import LEVELS, NEIGHBOURS, PARTS, ROW, SIDES, VIEWS
 from lumbar.core.errors import TableError
 from lumbar.geometry import upright
 
+if TYPE_CHECKING:
+    import pandera.pandas as pandera
+
 __all__ = [
+    "COLUMNS",
     "LEVELS",
     "MARGIN_INSIDE_MM",
     "NEIGHBOURS",
+    "OPTIONAL",
     "PARTS",
     "REQUIRED",
-    "SCHEMA",
     "SIDES",
     "VIEWS",
     "channels",
@@ -37,59 +42,63 @@ MARGIN_INSIDE_MM = 1.2
 """Distance of a sagittal point in front of the disc's posterior edge, mm. People mark the dark band of annulus and
 ligament, not its last pixel; networks trained on the edge itself were off by this distance on the public labels."""
 
-SCHEMA = pandera.DataFrameSchema(
-    {
-        "image": pandera.Column(
-            str, pandera.Check.str_length(min_value=1), description="path relative to the data set's folder"
-        ),
-        "patient": pandera.Column(
-            str, pandera.Check.str_length(min_value=1), description="name of the patient; splits are by patient"
-        ),
-        "source": pandera.Column(
-            str, description="hospital or data set that the image came from; splits are stratified by it"
-        ),
-        "view": pandera.Column(str, pandera.Check.isin(VIEWS), description="anatomical plane of the image"),
-        "contrast": pandera.Column(str, description="T1, T2, STIR, CT …; empty if unknown"),
-        "level": pandera.Column(str, pandera.Check.isin(LEVELS), description="disc level"),
-        "side": pandera.Column(
-            str, pandera.Check.isin(("", *SIDES)), description="the patient's side; axial points only"
-        ),
-        "x": pandera.Column(
-            float, nullable=True, description="column in native pixels; NaN where the point is missing"
-        ),
-        "y": pandera.Column(float, nullable=True, description="row in native pixels; NaN where the point is missing"),
-        "width": pandera.Column(int, pandera.Check.gt(0), description="columns of the native image"),
-        "height": pandera.Column(int, pandera.Check.gt(0), description="rows of the native image"),
-        "pixel_width": pandera.Column(float, pandera.Check.gt(0), nullable=True, description="mm; NaN if unknown"),
-        "pixel_height": pandera.Column(float, pandera.Check.gt(0), nullable=True, description="mm; NaN if unknown"),
-        "frame": pandera.Column(
-            "Int64",
-            pandera.Check.ge(0),
-            nullable=True,
-            required=False,
-            description="frame of the file, see `lumbar.imaging.read`; missing if the file has only one",
-        ),
-        "absent": pandera.Column(
-            object,
-            pandera.Check.isin((True, False)),
-            required=False,
-            description="whether the point is known to lie outside the image; then x and y are missing",
-        ),
-        "patient_from_file": pandera.Column(
-            bool,
-            required=False,
-            description="whether the reader named the patient after a file; other sources use the name for others",
-        ),
-    },
-    strict=False,
-    coerce=True,
-)
-"""Columns that every reader in `lumbar.datasets` fills; `frame` only where a file holds several images (a volume or a
-multi-frame DICOM file), `patient_from_file` only where the table may not state the patients, `absent` only where a
-missing point is known not to be in the image. Further columns are allowed and kept."""
+COLUMNS: dict[str, tuple[type | str, str]] = {
+    "image": (str, "path relative to the data set's folder"),
+    "patient": (str, "name of the patient; splits are by patient"),
+    "source": (str, "hospital or data set that the image came from; splits are stratified by it"),
+    "view": (str, "anatomical plane of the image"),
+    "contrast": (str, "T1, T2, STIR, CT …; empty if unknown"),
+    "level": (str, "disc level"),
+    "side": (str, "the patient's side; axial points only"),
+    "x": (float, "column in native pixels; NaN where the point is missing"),
+    "y": (float, "row in native pixels; NaN where the point is missing"),
+    "width": (int, "columns of the native image"),
+    "height": (int, "rows of the native image"),
+    "pixel_width": (float, "mm; NaN if unknown"),
+    "pixel_height": (float, "mm; NaN if unknown"),
+    "frame": ("Int64", "frame of the file, see `lumbar.imaging.read`; missing if the file has only one"),
+    "absent": (object, "whether the point is known to lie outside the image; then x and y are missing"),
+    "patient_from_file": (bool, "whether the reader named the patient after a file; other sources use it for others"),
+}
+"""Column of the landmark table → its dtype, and what it holds. Every reader in `lumbar.datasets` fills those that are
+`REQUIRED`. Further columns are allowed and kept."""
 
-REQUIRED = tuple(name for name, column in SCHEMA.columns.items() if column.required)
+OPTIONAL = ("frame", "absent", "patient_from_file")
+"""Columns that only some tables have: `frame` where a file holds several images (a volume or a multi-frame DICOM file),
+`patient_from_file` where the table may not state the patients, `absent` where a missing point is known not to be in
+the image."""
+
+REQUIRED = tuple(name for name in COLUMNS if name not in OPTIONAL)
 """Columns that every landmark table must have."""
+
+
+@cache
+def schema() -> pandera.DataFrameSchema:
+    """Return the schema of the landmark table."""
+    from pandera.pandas import Check, Column, DataFrameSchema  # takes half a second, and answering needs none of it
+
+    lengths = ("pixel_width", "pixel_height")
+    checks = {
+        "image": Check.str_length(min_value=1),
+        "patient": Check.str_length(min_value=1),
+        "view": Check.isin(VIEWS),
+        "level": Check.isin(LEVELS),
+        "side": Check.isin(("", *SIDES)),
+        **dict.fromkeys(("width", "height", *lengths), Check.gt(0)),
+        "frame": Check.ge(0),
+        "absent": Check.isin((True, False)),
+    }
+    columns = {
+        name: Column(
+            dtype,
+            checks.get(name),
+            nullable=name in ("x", "y", *lengths, "frame"),
+            required=name in REQUIRED,
+            description=holds,
+        )
+        for name, (dtype, holds) in COLUMNS.items()
+    }
+    return DataFrameSchema(columns, strict=False, coerce=True)
 
 
 def channels(views: tuple[str, ...] | list[str], *, neighbours: bool = False) -> tuple[str, ...]:
@@ -148,10 +157,12 @@ def problems(table: pd.DataFrame) -> pd.DataFrame:
         DataFrame with columns row (index label, or -1 for the whole table), column, problem; empty if the table is
         valid.
     """
+    from pandera.errors import SchemaErrors
+
     found: list[tuple[int, str, str]] = []
     try:
-        table = SCHEMA.validate(table, lazy=True)
-    except pandera.errors.SchemaErrors as error:
+        table = schema().validate(table, lazy=True)
+    except SchemaErrors as error:
         for case in error.failure_cases.itertuples():
             missing_column = case.check == "column_in_dataframe"
             column = case.failure_case if missing_column else case.column
@@ -238,13 +249,13 @@ def check(table: pd.DataFrame) -> pd.DataFrame:
         TableError: If it does not keep the schema; the message shows the first five problems and counts the rest.
     """
     _refuse(problems(table))
-    return SCHEMA.validate(table)
+    return schema().validate(table)
 
 
 def check_neighbours(table: pd.DataFrame) -> pd.DataFrame:
     """Return rows of the discs `NEIGHBOURS` with the schema's dtypes; see `check`."""
     _refuse(neighbour_problems(table))
-    return SCHEMA.validate(_as_levels(table)).assign(level=table["level"])
+    return schema().validate(_as_levels(table)).assign(level=table["level"])
 
 
 def _refuse(found: pd.DataFrame) -> None:

@@ -7,13 +7,13 @@ therefore shown the turned image as well; if it is clearly surer of that one, th
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from lumbar import metrics
 from lumbar.inference import predict_with_probability
 from lumbar.preprocess import Prepared
+from lumbar.weights import Weights
 from lumbar.weights.calibration import log_odds
 
 TURNS = {
@@ -35,11 +35,11 @@ LEAST = 0.02
 """Smallest probability that counts: below, a point has not been found, and how much less likely it is says nothing."""
 
 
-def detect_orientation(network: Path, prepared: Prepared, probability: np.ndarray, asked: np.ndarray) -> list[str]:
+def detect_orientation(network: Weights, prepared: Prepared, probability: np.ndarray, asked: np.ndarray) -> list[str]:
     """Return how each image seems to lie.
 
     Args:
-        network: The .keras file.
+        network: The trained network.
         prepared: N images.
         probability: (N, K), what the network answers for the images as they are, see `lumbar.inference.NetworkAnswer`.
         asked: (N,) boolean, the images that the question is about.
@@ -58,7 +58,7 @@ def detect_orientation(network: Path, prepared: Prepared, probability: np.ndarra
             continue
         part = prepared.select(where)
         part = replace(part, images=np.ascontiguousarray(part.images[:, ::rows, ::columns]))
-        turned = predict_with_probability(network, part, progress=False).probability
+        turned = predict_with_probability(network.file, part, engine=network.engine, progress=False).probability
         for number, odds in zip(where, _mean_log_odds(turned, belongs[where]), strict=True):
             if odds > best[number]:
                 best[number], answer[number] = odds, name

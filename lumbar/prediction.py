@@ -124,7 +124,7 @@ def predict(
         RunError: If there is no such network.
         ScanError: If there is no file that may be an image.
     """
-    network = weights.find(settings.weights)
+    network = weights.find(settings.weights, settings.engine)
     listing = list_images(paths)
     if not listing.images:
         raise ScanError(
@@ -145,7 +145,7 @@ def predict(
         return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), (), **about)
     answers = find_points(network, [each.prepared for each in found], progress=progress)
     unstated = np.array([each.scan.orientation is None for each in found])
-    turned = detect_orientation(network.file, answers.prepared, answers.probability, unstated)
+    turned = detect_orientation(network, answers.prepared, answers.probability, unstated)
     remarks = defaultdict(list)
     for file, clash in identity.clashes((each.scan.path, each.scan.identity) for each in found):
         remarks[file].append(clash)

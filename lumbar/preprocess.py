@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from lumbar.core.constants import NEIGHBOURS
+from lumbar.core.constants import NEIGHBOURS, RESIZE
 from lumbar.core.digests import digest_of
 from lumbar.core.schema import setting
 from lumbar.geometry import Affine, upright
@@ -33,9 +33,7 @@ Version 3 took padding, and bits of compressed pixels beyond Bits Stored, for si
 class PreprocessSettings:
     """How a scan becomes an image for the network."""
 
-    resize: str = setting(
-        "stretch", "how an image becomes square", choices=("stretch", "letterbox"), first_released_as="fit"
-    )
+    resize: str = setting(RESIZE[0], "how an image becomes square", choices=RESIZE, first_released_as="fit")
     low: float = setting(0.5, "percentile of the signal that becomes black", at_least=0)
     high: float = setting(99.5, "percentile of the signal that becomes white", at_least=0)
 
@@ -145,7 +143,7 @@ class Prepared:
             `lumbar.storage.lazy_images.LazyImages` if many were selected from there.
         index: DataFrame with N rows and columns image, patient, source, view, contrast, level (of an axial image; ""
             otherwise), width, height (native pixels), pixel_width, pixel_height (mm, NaN if unknown); and frame, if
-            the data set has it; and patient_from_file, see `lumbar.landmarks.SCHEMA`.
+            the data set has it; and patient_from_file, see `lumbar.landmarks.COLUMNS`.
         to_native: float64, (N, 2, 3): the matrix of the `Affine` from the 256 frame to native pixels.
         points: float64, (N, K, 2), pixels of the 256 frame; NaN where a landmark is missing.
         channels: Names of the K points.

@@ -34,6 +34,24 @@ def test_a_single_spot_is_read_to_a_tenth_of_a_pixel(x, y):
     assert 0.4 < confidence[0] < 0.8, "a spot of 4 pixels has a little over half of its chance within 5"
 
 
+def test_a_peak_of_one_pixel_is_one_peak():
+    """Its windows in neighbouring pixels hold just as much; taken for several peaks it would be unsure of itself."""
+    maps = np.zeros((64, 64, 5))
+    for level, (x, y) in enumerate(COLUMN.round(-1).astype(int)):
+        maps[y // 4, x // 4, level] = 1
+    points, confidence, *_ = decoding.decode(maps, "sagittal", LEVELS)
+    np.testing.assert_allclose(points, COLUMN, atol=8)
+    np.testing.assert_allclose(confidence, 1, atol=1e-6)
+
+
+def test_a_confidence_does_not_hang_on_the_last_digit():
+    near, far = np.zeros((64, 64)), np.zeros((64, 64))
+    near[30, 30], near[30, 33] = 0.58334, 0.41666  # the mean is a hair within 5 pixels of the left one
+    far[30, 30], far[30, 33] = 0.58333, 0.41667  # and here a hair beyond
+    sure = [decoding.decode(each[..., None], "axial", ("left",)).probability[0] for each in (near, far)]
+    assert abs(sure[0] - sure[1]) < 1e-3
+
+
 def test_the_levels_together_settle_what_single_maps_leave_open():
     step = np.diff(COLUMN, axis=0)
     below = np.vstack([COLUMN[1:], COLUMN[-1:] + step[-1:]])

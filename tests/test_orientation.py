@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lumbar import orientation
+from lumbar import orientation, weights
 from tests.support.prepared import answered, spots
 
 
@@ -24,11 +24,11 @@ def test_an_image_lies_as_its_points_are_found(monkeypatch, as_it_is, turned, se
     part = spots(1)
     part.images[0, :9] = 255  # so that the top of the image is known
 
-    def answer(network, part, progress):
+    def answer(network, part, engine, progress):
         upside_down = part.images[0, -1, 0] == 255 and part.images[0, -1, -1] == 255 and part.images[0, 0, 0] == 0
         return answered(part.points, turned if upside_down else [1e-6] * 5, 1 - np.array(turned))
 
     monkeypatch.setattr(orientation, "predict_with_probability", answer)
-    found = orientation.detect_orientation(None, part, np.array([as_it_is]), np.array([True]))
+    found = orientation.detect_orientation(weights.find(), part, np.array([as_it_is]), np.array([True]))
     assert found == [seems]
-    assert orientation.detect_orientation(None, part, np.array([as_it_is]), np.array([False])) == [""]
+    assert orientation.detect_orientation(weights.find(), part, np.array([as_it_is]), np.array([False])) == [""]

@@ -56,7 +56,7 @@ def truthful(home, monkeypatch):
     table = table[table["view"] == "sagittal"]
     by_picture = iter(table.groupby("image", sort=True)[["x", "y"]])
 
-    def answer(network, part, progress):
+    def answer(network, part, engine, progress):
         from lumbar.geometry import Affine
 
         true = [points.to_numpy() for _, points in by_picture][: len(part.images)]
@@ -249,7 +249,7 @@ def test_levels_that_lie_unevenly_are_flagged_however_sure_the_network_is(home, 
     even = np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]])
     uneven = even - [[0, 0], [0, 0], [0, 28], [0, 0], [0, 0]]
 
-    def answer(network, part, progress):
+    def answer(network, part, engine, progress):
         return answered(np.stack([even, uneven])[: len(part.images)], 0.99)
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
@@ -266,7 +266,7 @@ def test_levels_that_lie_unevenly_are_flagged_however_sure_the_network_is(home, 
 def cut_off(home, monkeypatch):
     """A network that answers of each image that its first two levels are absent, and of the second that all are."""
 
-    def answer(network, part, progress):
+    def answer(network, part, engine, progress):
         count = len(part.images)
         points = np.tile(np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]]), (count, 1, 1))
         absent = np.tile([0.97, 0.95, 0.02, 0.01, 0.01], (count, 1))
@@ -316,7 +316,7 @@ def test_a_level_that_an_image_does_not_show_has_no_point_in_any_format(cut_off,
 
 @pytest.mark.parametrize(("absent", "flagged"), [(0.05, False), (0.3, True), (0.8, True), (0.95, False)])
 def test_an_image_is_flagged_where_it_is_not_clear_whether_a_level_is_in_it(home, monkeypatch, absent, flagged):
-    def answer(network, part, progress):
+    def answer(network, part, engine, progress):
         points = np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]])[None]
         return answered(points, 0.99, [absent, 0.01, 0.01, 0.01, 0.01])
 
@@ -334,13 +334,13 @@ def counting(home, monkeypatch):
     """A network that knows the discs next to the levels, whose count is calibrated; what it answers can be set."""
     answers = {"miscounted": [0.02, 0.03], "neighbours": ROW_OF_SEVEN[[0, 6]]}
 
-    def answer(network, part, progress):
+    def answer(network, part, engine, progress):
         found = answered(np.tile(ROW_OF_SEVEN[1:6], (len(part.images), 1, 1)), 0.99, 0.01, answers["miscounted"])
         return found._replace(neighbours=np.tile(answers["neighbours"], (len(part.images), 1, 1)))
 
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     known = replace(weights.find("flat"), count_slope=1.0, count_offset=0.0)
-    monkeypatch.setattr(weights, "find", lambda name: known)
+    monkeypatch.setattr(weights, "find", lambda name, engine: known)
     return answers
 
 

@@ -34,5 +34,11 @@ OTHER_VOLUMES = (".nrrd", ".nhdr", ".mhd", ".mgz", ".mgh", ".mnc", ".hdr", ".img
 BACKBONES = ("MobileNetV3Small", "EfficientNetV2B0", "EfficientNetV2S")
 """Networks of `keras.applications` that may be the backbone of a transfer network."""
 
+RESIZE = ("stretch", "letterbox")
+"""How an image becomes square, see `lumbar.preprocess.PreprocessSettings`."""
+
+ENGINES = ("onnx", "keras")
+"""What can run a trained network, see `lumbar.engines`; the first one does unless another is chosen."""
+
 DEFAULT_WEIGHTS = "phantom+mr"
 """Name of the released network that is used unless another is chosen."""

@@ -25,7 +25,7 @@ class Dataset:
     Args:
         name: Name for figures and reports.
         root: Folder of the data set; the column `image` of the table is relative to it.
-        table: Landmark table, see `lumbar.landmarks.SCHEMA`; further columns are kept.
+        table: Landmark table, see `lumbar.landmarks.COLUMNS`; further columns are kept.
         notes: What the user should know, e.g. how many images of the table are missing, in plain sentences.
         neighbours: The table's rows of the discs `lumbar.landmarks.NEIGHBOURS`, which are no levels; None if there are
             none.

@@ -52,7 +52,7 @@ def load(path: str | Path) -> Dataset:
         path: The data set's folder, or the table in it.
 
     Returns:
-        The data set. Its table keeps `landmarks.SCHEMA`. Rows of missing images are left out; the points of images with
+        The data set. Its table has `landmarks.COLUMNS`. Rows of missing images are left out; the points of images with
         levels in the wrong order, and points that stand for "not marked", are set to missing (NaN); the notes count
         them, and say which coordinates may be in another unit.
 

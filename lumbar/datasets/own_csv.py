@@ -30,7 +30,7 @@ NEEDED = ("image", "level", "x", "y")
 """Columns that the table must have."""
 
 NUMBERS = ("x", "y", "width", "height", "pixel_width", "pixel_height", "frame")
-TEXT = (*(column for column in landmarks.SCHEMA.columns if column not in NUMBERS), units.COLUMN)
+TEXT = (*(column for column in landmarks.COLUMNS if column not in NUMBERS), units.COLUMN)
 EXAMPLE = "image,level,x,y / scans/001.png,L1/L2,131,70 / scans/001.png,L2/L3,128,100"
 
 RECOGNISED_BY = 2

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lumbar.core.constants import BACKBONES, DEFAULT_WEIGHTS, PARTS, VIEWS
+from lumbar.core.constants import BACKBONES, DEFAULT_WEIGHTS, ENGINES, PARTS, RESIZE, VIEWS
 from lumbar.core.digests import digest_of_values
 from lumbar.core.errors import SettingsError
 from lumbar.core.schema import first_released_names, from_dict, setting, to_dict
@@ -48,7 +48,8 @@ RECIPES: dict[str, dict[str, Any]] = {
 RECIPES["residual"] = RECIPES["baseline"]
 """Values for the settings that the user leaves open: as documented for the baseline, as measured for the heatmap."""
 
-WEIGHTS_HELP = "trained network: a released one by its name, or a run's folder or name"
+WEIGHTS_HELP = "trained network: a released one by its name, a run's folder or name, or an .onnx file"
+ENGINE_HELP = "what runs the network: ONNX Runtime, or Keras, in which it was trained"
 ANY_MODALITY_HELP = "answer images of a kind of imaging that the network was not trained on, too; they are flagged"
 
 
@@ -63,9 +64,7 @@ class TrainingSettings:
     folds: int = setting(1, "parts of a cross-validation by patient; 1 for a plain split", at_least=1, at_most=100)
     fold: int = setting(1, "which of the folds is the test part, from 1", at_least=1)
     views: tuple[str, ...] = setting(("sagittal",), "planes to train on", choices=VIEWS)
-    resize: str = setting(
-        "stretch", "how an image becomes square", choices=("stretch", "letterbox"), first_released_as="fit"
-    )
+    resize: str = setting(RESIZE[0], "how an image becomes square", choices=RESIZE, first_released_as="fit")
     model: str = setting("baseline", "network", choices=tuple(RECIPES))
     weights: str | None = setting(
         None, "network to start from: a released one by its name, or a run (default: fresh weights)"
@@ -164,6 +163,7 @@ class PredictionSettings:
         at_least=0,
     )
     any_modality: bool = setting(False, ANY_MODALITY_HELP)
+    engine: str = setting(ENGINES[0], ENGINE_HELP, choices=ENGINES)
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,7 @@ class LocateSettings:
     )
     middle: str = setting("confidence", "how the mid-sagittal slice is chosen", choices=("confidence", "geometry"))
     any_modality: bool = setting(False, ANY_MODALITY_HELP)
+    engine: str = setting(ENGINES[0], ENGINE_HELP, choices=ENGINES)
 
 
 @dataclass(frozen=True)

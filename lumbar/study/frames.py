@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.datadict import tag_for_keyword
-from scipy.sparse.csgraph import connected_components
 
 from lumbar.imaging.dicom.file import inflated, is_deflated
 from lumbar.imaging.dicom.slice_header import SliceHeader
@@ -74,6 +73,8 @@ def assume_common_frame(series: Sequence[Series]) -> tuple[tuple[Series, ...], l
     for one in sagittal:
         for other in range(len(used)):
             links[one, other] = other != one and _agree(used[one], used[other])
+    from scipy.sparse.csgraph import connected_components  # half a second, of which `predict` needs nothing
+
     _, groups = connected_components(links, directed=False)
     changed, sentences = {}, []
     for group in dict.fromkeys(groups):

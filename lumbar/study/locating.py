@@ -89,7 +89,7 @@ def locate(
         ScanError: If no sagittal slice can be read.
         RunError: If there is no such network, or it was not trained on sagittal images.
     """
-    network = weights.find(settings.weights)
+    network = weights.find(settings.weights, settings.engine)
     study = read_study(paths, study=settings.study, common_frame=settings.common_frame, progress=progress)
     sagittal = study.stacks("sagittal", () if settings.sagittal is None else (settings.sagittal,))
     if not sagittal:

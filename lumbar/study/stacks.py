@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.cluster.hierarchy import fclusterdata
 
 from lumbar.geometry import nearest_view
 from lumbar.imaging.dicom.slice_header import ACQUISITION, SliceHeader
@@ -193,6 +192,8 @@ def _stations(group: list[SliceHeader]) -> list[list[SliceHeader]]:
     beside = np.linalg.norm(np.diff(inside[order], axis=0), axis=1) > STATION_MM
     if not (together & beside).any():
         return [group]
+    from scipy.cluster.hierarchy import fclusterdata  # half a second, of which `predict` needs nothing
+
     names = fclusterdata(inside, STATION_MM, criterion="distance", method="single")
     return [[group[index] for index in np.flatnonzero(names == name)] for name in np.unique(names)]
 

@@ -6,10 +6,10 @@ calibrated by the same two numbers on the log odds of each of the last two again
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 
 def confidence(probability: np.ndarray, slope: float, offset: float) -> np.ndarray:
@@ -42,8 +42,7 @@ def fit_platt(probability: np.ndarray, correct: np.ndarray) -> tuple[float, floa
         z = numbers[0] * odds + numbers[1]
         return float(np.mean(np.logaddexp(0, z) - target * z))
 
-    slope, offset = minimize(cross_entropy, (1.0, 0.0), method="Nelder-Mead").x
-    return float(slope), float(offset)
+    return _least(cross_entropy)
 
 
 def count_probability(miscounted: np.ndarray, slope: float, offset: float) -> np.ndarray:
@@ -79,8 +78,7 @@ def fit_count(miscounted: np.ndarray, shifts: np.ndarray) -> tuple[float, float]
         z = np.column_stack([np.zeros(len(odds)), numbers[0] * odds + numbers[1]])
         return float(np.mean(np.logaddexp.reduce(z, axis=1) - (target * z).sum(axis=1)))
 
-    slope, offset = minimize(cross_entropy, (1.0, 0.0), method="Nelder-Mead").x
-    return float(slope), float(offset)
+    return _least(cross_entropy)
 
 
 RELIABILITY_EDGES = (0.0, 0.02, 0.1, 0.5, 0.9, 0.98, 1.0)
@@ -107,6 +105,14 @@ def reliability(probability: np.ndarray, happened: np.ndarray) -> list[dict[str,
         predicted = float(probability[inside].mean())
         rows.append({"count": count, "predicted": predicted, "observed": share, "low": low, "high": high})
     return rows
+
+
+def _least(cost: Callable[[np.ndarray], float]) -> tuple[float, float]:
+    """Return the slope and offset of the least cost."""
+    from scipy.optimize import minimize  # takes a quarter of a second, and answering needs none of it
+
+    slope, offset = minimize(cost, (1.0, 0.0), method="Nelder-Mead").x
+    return float(slope), float(offset)
 
 
 def _wilson(share: float, count: int) -> tuple[float, float]:

@@ -6,17 +6,20 @@ import json
 import math
 import tempfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from lumbar.core.constants import DEFAULT_WEIGHTS
-from lumbar.core.errors import RunError
+from lumbar import landmarks
+from lumbar.core.constants import DEFAULT_WEIGHTS, ENGINES, RESIZE, VIEWS
+from lumbar.core.digests import digest_of_file
+from lumbar.core.errors import RunError, WeightsError
 from lumbar.imaging.modality import kind_of
 from lumbar.runs.folder import load_config, load_settings, run_folder
 from lumbar.storage.files import atomic_write, write_json
-from lumbar.weights import safe_loading
+from lumbar.weights import onnx_file, safe_loading
 
 HERE = Path(__file__).resolve().parent
 """The folder of the released networks."""
@@ -33,7 +36,7 @@ class Weights:
     """A trained network.
 
     Args:
-        file: The .keras file.
+        file: The .keras file, or an .onnx file, which only answers.
         views: Planes it was trained on.
         resize: How images were made square, as in `lumbar.preprocess.PreprocessSettings`.
         synthetic: Whether it was trained on synthetic patients only.
@@ -46,6 +49,7 @@ class Weights:
         count_offset: See `count_slope`.
         trained_on: Sources of the real patients that it was trained on, as in the table of landmarks.
         modalities: Kinds of imaging that it was trained on, see `lumbar.imaging.modality`; empty if not known.
+        engine: What runs it, one of `lumbar.core.constants.ENGINES`.
     """
 
     file: Path
@@ -59,6 +63,7 @@ class Weights:
     count_offset: float | None = None
     trained_on: tuple[str, ...] = ()
     modalities: tuple[str, ...] = ()
+    engine: str = ENGINES[0]
 
     def unfamiliar(self, modality: str) -> tuple[str, ...]:
         """Return a sentence if an image is of another kind of imaging than the network was trained on.
@@ -101,21 +106,50 @@ def released() -> list[str]:
     return sorted(file.stem for file in HERE.glob("*.keras"))
 
 
-def find(name: str | Path | None = None) -> Weights:
+def find(name: str | Path | None = None, engine: str = ENGINES[0]) -> Weights:
     """Find a trained network.
 
     Args:
-        name: Name of a released one, a run's folder, or a run's name under runs/; `DEFAULT` if left out.
+        name: Name of a released one, a run's folder, a run's name under runs/, or an .onnx file that lumbar has
+            written; `DEFAULT` if left out.
+        engine: What is to run it, one of `lumbar.core.constants.ENGINES`.
 
     Raises:
         RunError: If there is no such network.
+        WeightsError: If the .onnx file is not a network of ours.
     """
     name = DEFAULT if name is None else name
     if str(name) in released():
         known = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
-        known |= {name: tuple(known[name]) for name in ("views", "trained_on", "modalities") if name in known}
-        return Weights(file=HERE / f"{name}.keras", **known)
-    return _of_run(name)
+        network = Weights(HERE / f"{name}.keras", **_from_json(known))
+    elif Path(name).suffix == ".onnx":
+        network = _of_file(Path(name))
+    else:
+        network = _of_run(name)
+    return replace(network, engine=engine)
+
+
+def _from_json(known: dict[str, Any]) -> dict[str, Any]:
+    """Return fields of `Weights` from what JSON holds: its lists become tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+
+
+def _of_file(file: Path) -> Weights:
+    if not file.is_file():
+        raise RunError("there is no such network", field="weights", found=str(file))
+    about = onnx_file.check(file)
+    names = {field.name for field in fields(Weights)} - {"file", "engine"}
+    found = Weights(file, **({"views": (), "resize": ""} | _from_json({n: about[n] for n in names & set(about)})))
+    numbers = (found.slope, found.offset, found.doubtful, found.count_slope or 0.0, found.count_offset or 0.0)
+    lists = all(isinstance(each, tuple) for each in (found.views, found.trained_on, found.modalities))
+    known = lists and found.views and set(found.views) <= set(VIEWS) and found.resize in RESIZE
+    if not (known and all(isinstance(each, float) and math.isfinite(each) for each in numbers)):
+        raise WeightsError(
+            "the file does not say for which images its network was trained",
+            file=file,
+            remedy="write it with `python -m lumbar export RUN`",
+        )
+    return found
 
 
 def _of_run(name: str | Path) -> Weights:
@@ -150,7 +184,21 @@ def release(network: Weights, name: str, folder: Path = HERE) -> Path:
         The .keras file.
     """
     file = folder / f"{name}.keras"
-    known = {
+    model = safe_loading.load(network.file)
+    model.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])
+    with tempfile.TemporaryDirectory() as scratch, atomic_write(file) as temporary:
+        model.save(plain := Path(scratch) / file.name)
+        with zipfile.ZipFile(plain) as before, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as after:
+            for part in before.namelist():
+                after.writestr(part, before.read(part))
+    write_json(folder / f"{name}.json", known_about(network))
+    write_onnx(file, known_about(network), file.with_suffix(".onnx"))
+    return file
+
+
+def known_about(network: Weights) -> dict[str, Any]:
+    """Return what is known about a network, but for its file, as values that JSON can hold."""
+    return {
         "views": network.views,
         "resize": network.resize,
         "synthetic": network.synthetic,
@@ -162,14 +210,25 @@ def release(network: Weights, name: str, folder: Path = HERE) -> Path:
         "trained_on": network.trained_on,
         "modalities": network.modalities,
     }
-    model = safe_loading.load(network.file)
-    model.set_weights([weight.astype("float16").astype("float32") for weight in model.get_weights()])
-    with tempfile.TemporaryDirectory() as scratch, atomic_write(file) as temporary:
-        model.save(plain := Path(scratch) / file.name)
-        with zipfile.ZipFile(plain) as before, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as after:
-            for part in before.namelist():
-                after.writestr(part, before.read(part))
-    write_json(folder / f"{name}.json", known)
+
+
+def write_onnx(network: Path, known: dict[str, Any], file: Path) -> Path:
+    """Write a network as an ONNX file, see `lumbar.weights.onnx_graph`.
+
+    Args:
+        network: The .keras file.
+        known: What is known about it, see `known_about`; empty if nothing is.
+        file: The file to write.
+
+    Returns:
+        That file.
+    """
+    from lumbar import models
+    from lumbar.weights import onnx_graph
+
+    model = safe_loading.load(network)
+    points = models.point_names(model) or (landmarks.channels(known["views"]) if known else ())
+    onnx_graph.write(model, points, known | {"made_from": digest_of_file(network)}, file)
     return file
 
 

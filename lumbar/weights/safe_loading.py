@@ -74,6 +74,12 @@ def load(file: Path, *, compile: bool = False) -> keras.Model:
     from lumbar import layers, losses  # noqa: F401  registers the classes that the file may name
     from lumbar.core.backend import keras
 
+    if file.suffix == ".onnx":
+        raise WeightsError(
+            "a network in an .onnx file can only answer, and Keras cannot load it",
+            file=file,
+            remedy="give the run or the .keras file that it was made from; to get points, leave out --engine keras",
+        )
     _check(file)
     try:
         network = keras.saving.load_model(file, compile=compile, safe_mode=True)

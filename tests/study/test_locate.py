@@ -461,7 +461,7 @@ def test_contradictions_between_series_are_reported():
 def test_a_network_without_confidence_judges_no_level_and_that_is_said(patient, monkeypatch):
     levels = np.stack([np.full(5, 120.0), 60 + 30.0 * np.arange(5)], axis=-1)
 
-    def answer(network, part, progress):
+    def answer(network, part, engine, progress):
         points = np.full((len(part.images), len(part.channels), 2), 128.0)
         points[:, :5] = levels
         return answered(points, np.nan)
@@ -482,7 +482,7 @@ def test_a_network_without_confidence_judges_no_level_and_that_is_said(patient, 
 def test_a_level_that_the_sagittal_slice_does_not_show_is_absent(patient, monkeypatch, tmp_path, capsys):
     levels = np.stack([np.full(5, 120.0), 60 + 30.0 * np.arange(5)], axis=-1)
 
-    def answer(network, part, progress):
+    def answer(network, part, engine, progress):
         points = np.full((len(part.images), len(part.channels), 2), 128.0)
         points[:, :5] = levels
         absent = np.full(points.shape[:2], 0.01)

@@ -6,12 +6,17 @@ import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from lumbar import weights
 from lumbar.core.schema import to_dict
 from lumbar.runs.settings import TrainingSettings
 from tests.stress.bad_input import REFUSED, Case, Words
 from tests.stress.bad_input.pictures import NOISE
 from tests.stress.bad_input.scans import predict
+
+if TYPE_CHECKING:
+    import onnx
 
 SETTINGS = {"settings": to_dict(TrainingSettings())}
 
@@ -27,6 +32,42 @@ def run(config: str, network: Callable[[Path], None]) -> Callable[[Path], Words]
         return predict(folder / "a.png", folder=folder, flags=["--weights", folder / "run"])
 
     return build
+
+
+def alone(content: Callable[[], bytes]) -> Callable[[Path], Words]:
+    """Give an .onnx file with this content as the network."""
+
+    def build(folder: Path) -> Words:
+        (folder / "network.onnx").write_bytes(content())
+        NOISE.save(folder / "a.png")
+        return predict(folder / "a.png", folder=folder, flags=["--weights", folder / "network.onnx"])
+
+    return build
+
+
+def released() -> bytes:
+    return weights.find().file.with_suffix(".onnx").read_bytes()
+
+
+def foreign(change: Callable[[onnx.ModelProto], object]) -> Callable[[], bytes]:
+    """A released network with a change."""
+
+    def content() -> bytes:
+        import onnx
+
+        model = onnx.load_from_string(released())
+        change(model)
+        return model.SerializeToString()
+
+    return content
+
+
+def another_size(model: onnx.ModelProto) -> None:
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 512
+
+
+def another_operator(model: onnx.ModelProto) -> None:
+    model.graph.node[-1].op_type = "Sin"
 
 
 def with_lambda(file: Path) -> None:
@@ -57,6 +98,10 @@ CASES = [
     Case("network", "a pickle", run(GOOD, holds(PICKLE)), REFUSED, "cannot be read", 1),
     Case("network", "an HDF5 file", run(GOOD, holds(b"\x89HDF\r\n\x1a\n" + bytes(600))), REFUSED, "cannot be read", 1),
     Case("network", "an empty file", run(GOOD, holds(b"")), REFUSED, "cannot be read", 1),
+    Case("network", "an .onnx file that is none", alone(lambda: PICKLE), REFUSED, "cannot be read", 1),
+    Case("network", "half an .onnx file", alone(lambda: released()[:90_000]), REFUSED, "cannot be read|does not", 1),
+    Case("network", "an .onnx file for larger images", alone(foreign(another_size)), REFUSED, "images of the size", 1),
+    Case("network", "a foreign operator", alone(foreign(another_operator)), REFUSED, "operators", 1),
     Case("network", "settings that are not JSON", run("{", holds(b"")), REFUSED, "settings cannot be read", 1),
     Case("network", "no settings", run("{}", holds(b"")), REFUSED, "settings cannot be read", 1),
     Case("network", "an unknown setting", run('{"settings": {"layers": 9}}', holds(b"")), REFUSED, "no setting", 1),

@@ -21,7 +21,7 @@ _NETWORK = """
 import numpy as np
 from lumbar import inference, orientation
 from tests.support.prepared import answered
-def answer(network, part, progress):
+def answer(network, part, engine, progress):
     shape = len(part.images), len(part.channels)
     return answered(np.full((*shape, 2), 100.0))
 inference.predict_with_probability = orientation.predict_with_probability = answer

@@ -1,0 +1,73 @@
+"""Run a network in ONNX Runtime."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from lumbar.core.digests import digest_of_file
+from lumbar.core.errors import OutputError, RunError, WeightsError
+from lumbar.engines.network import Network
+from lumbar.geometry import SIZE
+from lumbar.weights import onnx_file, registry
+
+
+def start(file: Path) -> Network:
+    """Load a network, see `lumbar.engines.start`."""
+    if file.suffix == ".onnx":
+        onnx_file.check(file)
+        return _run(file)
+    twin = file.with_suffix(".onnx")
+    released = file.parent == registry.HERE and twin.exists()  # a test sees to it that both are the same network
+    if released or (file.exists() and _made_from(twin) == digest_of_file(file)):
+        return _run(twin)
+    try:
+        return _run(_write(file, twin))
+    except OutputError:  # a folder that is not ours to write to
+        with tempfile.TemporaryDirectory() as scratch:
+            return _run(_write(file, Path(scratch) / twin.name))
+
+
+def _made_from(file: Path) -> str | None:
+    """Return the fingerprint of the .keras file that an ONNX file was made from; None without a usable ONNX file."""
+    try:
+        return onnx_file.check(file).get("made_from") if file.exists() else None
+    except WeightsError:
+        return None
+
+
+def _write(network: Path, file: Path) -> Path:
+    """Write a network of Keras as an ONNX file; it says what a run knows about it."""
+    try:
+        known = registry.known_about(registry.find(network.parent))
+    except RunError:  # not a run's folder
+        known = {}
+    return registry.write_onnx(network, known, file)
+
+
+def _run(file: Path) -> Network:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a class of its own for each of its error codes
+        raise onnx_file.damaged(file, error) from error
+    about = onnx_file.parse_about(file, session.get_modelmeta().custom_metadata_map)
+    (result,) = session.get_outputs()
+    has_heatmaps = about["answer"] == "probabilities"
+
+    def answer(images: np.ndarray) -> np.ndarray:
+        (found,) = session.run(None, {onnx_file.IMAGE: images.reshape(-1, 1, SIZE, SIZE)})
+        return np.ascontiguousarray(found.transpose(0, 2, 3, 1)) if has_heatmaps else found
+
+    return Network(
+        answer,
+        count=result.shape[1],
+        has_heatmaps=has_heatmaps,
+        may_be_absent=about["may_be_absent"],
+        points=tuple(about["points"]),
+    )
