@@ -157,28 +157,25 @@ def _peaks(heatmap: np.ndarray) -> _Peaks:
     height, width = heatmap.shape
     around = cv2.boxFilter(heatmap, -1, (5, 5), normalize=False, borderType=cv2.BORDER_CONSTANT)
     rows, columns = np.nonzero(around >= cv2.dilate(around, np.ones((5, 5), np.uint8)))
-    peaks: list[tuple[int, int]] = []
-    for each in np.argsort(-around[rows, columns], kind="stable"):
-        row, column = int(rows[each]), int(columns[each])
-        # A sharp peak may lie whole in the windows of neighbouring pixels: it is one peak, not two of half the weight.
-        if all(abs(row - r) > 2 or abs(column - c) > 2 for r, c in peaks):
-            peaks.append((row, column))
-        if len(peaks) == PEAKS:
-            break
     positions, masses, near = [], [], []
-    for row, column in peaks:
-        top, left = max(row - PEAK_REACH, 0), max(column - PEAK_REACH, 0)
-        part = heatmap[top : row + PEAK_REACH + 1, left : column + PEAK_REACH + 1]
+    for each in np.lexsort((-heatmap[rows, columns], -around[rows, columns])):
+        top, left = (max(int(index[each]) - PEAK_REACH, 0) for index in (rows, columns))
+        part = heatmap[top : int(rows[each]) + PEAK_REACH + 1, left : int(columns[each]) + PEAK_REACH + 1]
         mass = max(float(part.sum()), 1e-12)
         x = ((left + np.arange(part.shape[1]) + 0.5) * (SIZE / width)) - 0.5
         y = ((top + np.arange(part.shape[0]) + 0.5) * (SIZE / height)) - 0.5
         position = np.array([part.sum(0) @ x, part.sum(1) @ y]) / mass
+        # A sharp peak lies whole in the windows of several pixels: it is one peak, not several of a part of its weight.
+        if any(np.hypot(*(position - other)) < 2 * SIZE / width for other in positions):
+            continue
         distance = np.hypot(x[None] - position[0], y[:, None] - position[1])
-        positions.append(position)
-        masses.append(mass)
         # The edge is a pixel wide: with a sharp one the last digit of a position could decide on half of a probability.
         inside = np.clip(NEAR_PIXELS + 0.5 - distance, 0, 1)
+        positions.append(position)
+        masses.append(mass)
         near.append(float((part * inside).sum()) / mass)
+        if len(positions) == PEAKS:
+            break
     return _Peaks(np.array(positions), np.array(masses), np.array(near))
 
 
