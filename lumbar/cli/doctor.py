@@ -11,16 +11,20 @@ import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from lumbar.core import paths
+from lumbar.core import extras, paths
 from lumbar.core.errors import LumbarError
 
 INSTALL = "run `make course`, or `pip install -r requirements.txt` in your environment"
+PURPOSES = {"train": "train networks, or answer with Keras", "course": "run the notebooks"}
+"""Extras that are checked if they are installed, and what for one needs them."""
+
 FREE_GIGABYTES = 2
 """Free disk space that the data and runs of the course need, with a margin."""
 
@@ -31,18 +35,18 @@ class Finding:
 
     Args:
         requirement: What is needed.
-        met: Whether this machine has it.
+        met: Whether this machine has it; None if it is optional and missing.
         found: What was found, such as a version.
         remedy: What to do if the requirement is not met.
     """
 
     requirement: str
-    met: bool
+    met: bool | None
     found: str
     remedy: str = ""
 
     def __str__(self) -> str:
-        line = f"[{'OK' if self.met else 'FAIL'}] {self.requirement}: {self.found}"
+        line = f"[{ {True: 'OK', False: 'FAIL', None: '--'}[self.met] }] {self.requirement}: {self.found}"
         return line if self.met else f"{line} -> {self.remedy}"
 
 
@@ -55,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     healthy = True
     for finding in examine():
         print(finding, flush=True)
-        healthy &= finding.met
+        healthy &= finding.met is not False
     print("All requirements are met." if healthy else "Some requirements are not met: see the lines marked [FAIL].")
     return 0 if healthy else 1
 
@@ -64,24 +68,42 @@ def examine() -> Iterator[Finding]:
     """Yield the findings one by one, the quick checks first."""
     python, requirements = _requirements()
     yield _python(python)
-    for line in requirements:
-        yield _requirement(Requirement(line))
+    installed = []
+    for extra, lines in requirements.items():
+        if extra and find_spec(extras.PACKAGES[extra][0]) is None:
+            remedy = f"to {PURPOSES[extra]}, {extras.how_to_install(extra)}"
+            yield Finding(f"extra {extra}", None, "not installed", remedy)
+            continue
+        installed.append(extra)
+        for line in lines:
+            if not line.startswith("lumbar["):
+                yield _requirement(Requirement(line), extra)
     yield _folder_is_writable(paths.data())
     yield _folder_is_writable(paths.runs())
     yield _check("disk space", _find_space, f"free {FREE_GIGABYTES} GB")
-    yield _check("Jupyter kernel python3", _find_kernel, "run `python -m ipykernel install --sys-prefix`")
     yield _check("compressed DICOM (JPEG, JPEG-LS, JPEG 2000, RLE)", _find_decoders, INSTALL)
-    yield _check("TensorFlow trains a small network", _train_a_little, INSTALL)
+    if "course" in installed:
+        yield _check("Jupyter kernel python3", _find_kernel, "run `python -m ipykernel install --sys-prefix`")
+    if "train" in installed:
+        yield _check("Keras trains a small network", _train_a_little, INSTALL)
 
 
-def _requirements() -> tuple[str, list[str]]:
-    """Return the Python versions and packages that the checkout requires, or the installed package if there is none."""
+def _requirements() -> tuple[str, dict[str, list[str]]]:
+    """Return what the checkout requires, or the installed package if there is none.
+
+    Returns:
+        The Python versions; and for each extra of `PURPOSES`, and "" for what is always needed, the packages.
+    """
     file = paths.REPOSITORY / "pyproject.toml"
     if file.is_file():
         project = tomllib.loads(file.read_text(encoding="utf-8"))["project"]
-        return project["requires-python"], project["dependencies"]
+        optional = project["optional-dependencies"]
+        return project["requires-python"], {"": project["dependencies"], **{name: optional[name] for name in PURPOSES}}
     package = importlib.metadata.metadata("lumbar")
-    return package["Requires-Python"], [line for line in package.get_all("Requires-Dist", []) if "extra ==" not in line]
+    lines = package.get_all("Requires-Dist", [])
+    always = [line for line in lines if "extra ==" not in line]
+    of_extras = {name: [line for line in lines if f'extra == "{name}"' in line] for name in PURPOSES}
+    return package["Requires-Python"], {"": always, **of_extras}
 
 
 def _python(allowed: str) -> Finding:
@@ -94,9 +116,10 @@ def _python(allowed: str) -> Finding:
     )
 
 
-def _requirement(requirement: Requirement) -> Finding:
+def _requirement(requirement: Requirement, extra: str) -> Finding:
     name = requirement.name
-    if requirement.marker and not requirement.marker.evaluate(default_environment()):
+    here = {"extra": extra} | default_environment()
+    if requirement.marker and not requirement.marker.evaluate(here):
         return Finding(name, True, "not needed here")
     try:
         version = importlib.metadata.version(name)

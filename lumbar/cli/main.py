@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 import lumbar
+from lumbar.core import extras
 from lumbar.core.allocator import keep_freed_memory
 from lumbar.core.errors import LumbarError, OutputError
 
@@ -30,6 +31,16 @@ VERBS = {
     "course": "execute the notebooks of the course in order, and write a summary page",
 }
 """Each verb is a module of `lumbar.cli` with ``add_arguments(parser)`` and ``run(arguments) -> exit code``."""
+
+NEEDS = {
+    "train": "train",
+    "rerun": "train",
+    "crossvalidate": "train",
+    "tune": "train",
+    "sweep": "course",
+    "course": "course",
+}
+"""Verb → the extra that it needs, see `lumbar.core.extras`."""
 
 INTERRUPTED = 130
 """Exit code of a command that was stopped with Ctrl-C: 128 + the number of the signal SIGINT."""
@@ -66,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_arguments(subparser)
     parsed = parser.parse_args(words)
     try:
+        if parsed.verb in NEEDS:
+            extras.require(NEEDS[parsed.verb], parsed.verb)
         return command.run(parsed)
     except LumbarError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.beside and not arguments.contact_sheet:
         raise SettingsError("--beside needs a contact sheet", remedy="give --contact-sheet FILE, too")
     out = write_dataset(arguments.out, from_flags(PhantomSettings, arguments), workers=arguments.workers)
-    print(f"The patients are in {out}\nNext: python train.py --data {out}")
+    print(f"The patients are in {out}\nNext: python -m lumbar train --data {out}")
     if arguments.contact_sheet:
         from lumbar.figures.contact_sheet import contact_sheet
 

@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         how = PreprocessSettings(resize=settings.resize)
         _, prepared = datasets.load_prepared(path, how, views=settings.views, workers=arguments.workers)
     print(f"{len(prepared.images)} pictures of {prepared.index['patient'].nunique()} patients are ready for training")
-    print(f"Next: python train.py --data {arguments.path}" + _flags(settings))
+    print(f"Next: python -m lumbar train --data {arguments.path}" + _flags(settings))
     return 0
 
 

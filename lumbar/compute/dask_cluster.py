@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumbar.compute.processes import AHEAD, Item, Result, chunks, keep_ahead, run_chunk, use_executor
+from lumbar.core import extras
 from lumbar.core.constants import VERSION
 from lumbar.core.errors import ClusterError
 
@@ -35,7 +36,8 @@ def use_cluster(address: str, folder: Path) -> Iterator[None]:
         folder: Absolute path of the folder that the workers read or write; they must see it under the same path.
 
     Raises:
-        ClusterError: If the package distributed is not installed, the scheduler does not respond, lacks this package or
+        SettingsError: If the package distributed is not installed.
+        ClusterError: If the scheduler does not respond, lacks this package or
             has no workers, a worker does not see the folder, or one of them has another version of this package.
     """
     client = _connect(address)
@@ -56,15 +58,10 @@ def use_cluster(address: str, folder: Path) -> Iterator[None]:
 
 
 def _connect(address: str) -> Client:
-    try:
-        from distributed import Client
-        from distributed.comm import get_address_host_port, normalize_address
-    except ImportError as error:
-        raise ClusterError(
-            "the Dask cluster needs a package that is not installed",
-            found=error.name,
-            remedy="pip install distributed",
-        ) from error
+    extras.require("dask", "use a Dask cluster")
+    from distributed import Client
+    from distributed.comm import get_address_host_port, normalize_address
+
     try:
         get_address_host_port(normalize_address(address))
         return Client(address, timeout=SECONDS, set_as_default=False)

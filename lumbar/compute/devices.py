@@ -33,6 +33,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lumbar.core import extras
 from lumbar.core.errors import RunError, SettingsError
 
 if TYPE_CHECKING:
@@ -302,5 +303,5 @@ def _needs_jax(backend: str) -> SettingsError:
         "several devices need the JAX backend",
         field="devices",
         found=f"the {backend} backend",
-        remedy='pip install "lumbar[jax]" (or: pip install jax), and set KERAS_BACKEND=jax',
+        remedy=f"set KERAS_BACKEND=jax; to install JAX, {extras.how_to_install('jax')}",
     )

@@ -19,11 +19,12 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from lumbar.core import extras
 from lumbar.core.allocator import keep_freed_memory
 from lumbar.core.errors import SettingsError
 
 BACKENDS = ("tensorflow", "jax", "torch")
-"""Backends of Keras that can train; the first is used unless KERAS_BACKEND names another."""
+"""Backends of Keras that can train; the first that is installed is used unless KERAS_BACKEND names another."""
 
 
 @contextmanager
@@ -50,13 +51,15 @@ def _choose_backend() -> None:
     Raises:
         SettingsError: If the variable names a backend that cannot be used here.
     """
-    name = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
+    extras.require("train", "run Keras")
+    installed = [each for each in BACKENDS if find_spec(each)]
+    name = os.environ.get("KERAS_BACKEND") or next(iter(installed), BACKENDS[0])
     if name not in BACKENDS or find_spec(name) is None:
         raise SettingsError(
             "Keras cannot use this backend",
             field="the environment variable KERAS_BACKEND",
             found=f"{name}, which is not installed" if name in BACKENDS else name,
-            expected=" or ".join(each for each in BACKENDS if find_spec(each)) or "an installed backend",
+            expected=" or ".join(installed) or "an installed backend",
             remedy="unset the variable, or set it to a backend that is installed",
         )
     os.environ["KERAS_BACKEND"] = name

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from types import ModuleType
 
+from lumbar.core import extras
 from lumbar.core.errors import FetchError
 from lumbar.download.catalogue import PublicSet
 
@@ -26,16 +27,10 @@ def import_client(name: str) -> ModuleType:
         name: Name of the package.
 
     Raises:
-        FetchError: If the package is not installed.
+        SettingsError: If the package is not installed.
     """
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise FetchError(
-            f"downloading needs the package {name}, which is not installed",
-            found=error,
-            remedy="pip install kagglehub pooch (the extra lumbar[fetch] names both)",
-        ) from error
+    extras.require("fetch", "download")
+    return importlib.import_module(name)
 
 
 def check_free_space(known: PublicSet) -> None:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lumbar
-from lumbar.core.errors import LumbarError, ScanError, SettingsError
+from lumbar.core import extras
+from lumbar.core.errors import LumbarError, ScanError
 from lumbar.exports import Written
 from lumbar.exports.measurement_group import measurement_group
 from lumbar.imaging.dicom.file import completed
@@ -64,12 +65,7 @@ def check_installed() -> None:
     Raises:
         SettingsError: If the package highdicom is missing.
     """
-    try:
-        import highdicom  # noqa: F401
-    except ImportError as error:
-        raise SettingsError(
-            "structured reports need the package highdicom", found=error, remedy="pip install highdicom"
-        ) from error
+    extras.require("dicom-sr", "write structured reports")
 
 
 def write(found: Predictions, folder: Path) -> Written:

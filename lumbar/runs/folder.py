@@ -36,7 +36,7 @@ def run_folder(run: Path | None) -> Path:
     if run is None:
         trained = sorted(paths.runs().glob("*/best.keras"), key=lambda file: file.stat().st_mtime)
         if not trained:
-            raise RunError("there is no trained run yet", file=paths.runs(), remedy="train one: python train.py")
+            raise RunError("there is no trained run yet", file=paths.runs(), remedy="train one: python -m lumbar train")
         return trained[-1].parent
     folder = next((each for each in (Path(run), paths.runs() / run) if each.is_dir()), None)
     if folder is None:
@@ -79,7 +79,9 @@ def load_config(run: Path) -> dict[str, Any]:
     """
     path = run / "config.json"
     if not path.is_file():
-        raise RunError("there is no run in this folder", file=run, expected=path.name, remedy="run `python train.py`")
+        raise RunError(
+            "there is no run in this folder", file=run, expected=path.name, remedy="run `python -m lumbar train`"
+        )
     return read_json(
         path,
         needs="settings",

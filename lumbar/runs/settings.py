@@ -7,10 +7,10 @@ The command line's flags, a notebook's parameters and a run's config.json are al
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from lumbar.core import extras
 from lumbar.core.constants import BACKBONES, DEFAULT_WEIGHTS, ENGINES, PARTS, RESIZE, VIEWS
 from lumbar.core.digests import digest_of_values
 from lumbar.core.errors import SettingsError
@@ -250,13 +250,8 @@ def validated(settings: TrainingSettings) -> TrainingSettings:
     data = settings.data and str(Path(settings.data).expanduser().absolute())
     extra = [str(Path(folder).expanduser().absolute()) for folder in settings.extra]
     settings = from_dict(TrainingSettings, to_dict(settings) | {"data": data, "extra": extra})
-    if settings.mlflow and find_spec("mlflow") is None:
-        raise SettingsError(
-            "recording a run with MLflow needs a package that is not installed",
-            field="mlflow",
-            found="no package mlflow",
-            remedy="pip install mlflow-skinny",
-        )
+    if settings.mlflow:
+        extras.require("mlflow", "record a run with MLflow")
     if settings.fold > settings.folds:
         raise SettingsError(
             "this fold does not exist", field="fold", found=settings.fold, expected=f"1 to {settings.folds}"
