@@ -70,10 +70,9 @@ def the_command_reports_what_is_ready(tmp_path, address, monkeypatch, capsys):
     monkeypatch.setenv("LUMBAR_HOME", str(tmp_path / "home"))
     folder = layouts.rsna(tmp_path / "rsna")
     assert main(["prepare", str(folder), "--scheduler", address, "--views", "axial"]) == 0
-    assert (
-        f"10 pictures of 2 patients are ready for training\nNext: python -m lumbar train --data {folder} --views axial"
-        in (capsys.readouterr().out)
-    )
+    printed = capsys.readouterr().out
+    assert "10 pictures of 2 patients are ready for training\n" in printed
+    assert f"Next: python -m lumbar train --data {folder} --views axial" in printed
     with monkeypatch.context() as patch:
         patch.setattr(preparation, "_prepared", lambda *_, **__: pytest.fail("an image was prepared again"))
         prepare(datasets.load(folder), views=("axial",), cache=paths.cache(), progress=False)
