@@ -24,6 +24,7 @@ VERBS = {
     "rerun": "repeat the training of a run, and report whether the result is identical to the bit",
     "predict": "find the disc levels in images",
     "locate": "find the disc levels of a whole study, in patient coordinates and in the axial slices that show them",
+    "export": "write a network for another runtime: ONNX, OpenVINO, LiteRT, TensorFlow's SavedModel",
     "report": "write an HTML report on a run, or on points found in images",
     "crossvalidate": "train a network for each fold of the patients, and measure it on patients that it has not seen",
     "tune": "search for better settings with Keras Tuner, then train and evaluate a network with the best ones",

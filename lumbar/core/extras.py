@@ -14,6 +14,7 @@ PACKAGES = {
     "fetch": ("kagglehub", "pooch"),
     "jax": ("jax",),
     "mlflow": ("mlflow",),
+    "openvino": ("openvino",),
 }
 """Extra → the packages by which it is recognised; pyproject.toml states what it installs."""
 

@@ -19,21 +19,25 @@ def start(file: Path) -> Network:
     if file.suffix == ".onnx":
         onnx_file.check(file)
         return _run(file)
-    twin = file.with_suffix(".onnx")
-    released = file.parent == registry.HERE and twin.exists()  # a test sees to it that both are the same network
-    if released or (file.exists() and _made_from(twin) == digest_of_file(file)):
+    twin = twin_of(file)
+    if twin is not None:
         return _run(twin)
     try:
-        return _run(_write(file, twin))
+        return _run(_write(file, file.with_suffix(".onnx")))
     except OutputError:  # a folder that is not ours to write to
         with tempfile.TemporaryDirectory() as scratch:
-            return _run(_write(file, Path(scratch) / twin.name))
+            return _run(_write(file, Path(scratch) / "network.onnx"))
 
 
-def _made_from(file: Path) -> str | None:
-    """Return the fingerprint of the .keras file that an ONNX file was made from; None without a usable ONNX file."""
+def twin_of(file: Path) -> Path | None:
+    """Return the ONNX file beside a .keras file if it holds the same network; otherwise None."""
+    twin = file.with_suffix(".onnx")
+    if not (twin.exists() and file.exists()):
+        return None
+    if file.parent == registry.HERE:  # a test sees to it that the two of a released network are the same
+        return twin
     try:
-        return onnx_file.check(file).get("made_from") if file.exists() else None
+        return twin if onnx_file.check(twin).get("made_from") == digest_of_file(file) else None
     except WeightsError:
         return None
 

@@ -19,6 +19,7 @@ import numpy as np
 from lumbar import models
 from lumbar.core.errors import RunError
 from lumbar.geometry import SIZE
+from lumbar.preprocess import PreprocessSettings
 from lumbar.storage.files import atomic_write
 from lumbar.weights.onnx_file import ANSWERS, IMAGE, META, OPSET
 
@@ -27,6 +28,24 @@ if TYPE_CHECKING:
 
 IR_VERSION = 10
 """Version of the file format: that of ONNX 1.16, which runtimes of the last years read."""
+
+WINDOW = PreprocessSettings()
+
+TAKES = {
+    "input": f"images, float32 (batch, 1, {SIZE}, {SIZE}), from 0 (black) to 1 (white)",
+    "preparation": "turn the image as radiologists show its plane: sagittal ones face left, coronal ones are seen from "
+    f"the front, axial ones from the feet; make the percentiles {WINDOW.low} and {WINDOW.high} of its values black and "
+    "white; resize it by averaging, stretched to the square or in its own proportions with black borders (see resize)",
+    "frame": f"pixels of the {SIZE} × {SIZE} image, x to the right, y down, the centre of the first is (0, 0)",
+    "licence": "MIT; not for diagnosis",
+}
+"""What a program must know to use the file, in words."""
+
+GIVES_MAPS = {
+    "output": f"float32 (batch, points, {SIZE // 4}, {SIZE // 4}): the probability that the point lies in each square "
+    "of 4 × 4 pixels; pixel (row i, column j) of it has its centre at x = 4 j + 1.5, y = 4 i + 1.5"
+}
+GIVES_POINTS = {"output": f"float32 (batch, points, 2): x and y; multiplied by {SIZE}, less 0.5, they are in the frame"}
 
 ACTIVATIONS = {
     "relu": ("Relu", {}),
@@ -62,6 +81,7 @@ def write(model: keras.Model, points: Sequence[str], about: dict[str, Any], file
         answer = _probabilities(graph, answer, shape, may_be_absent=models.knows_absent(model))
         shape = (shape[-1], *shape[:-1])
     known = {
+        **(TAKES | (GIVES_MAPS if maps else GIVES_POINTS)),
         "answer": ANSWERS[0] if maps else ANSWERS[1],
         "may_be_absent": models.knows_absent(model),
         "points": list(points),

@@ -1,0 +1,39 @@
+"""``python -m lumbar export``: write a network for another runtime."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lumbar.core.constants import DEFAULT_WEIGHTS
+from lumbar.runs.settings import WEIGHTS_HELP
+
+ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "litert": ".tflite", "saved-model": ""}
+"""Format → how the name of its file ends."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command to its parser."""
+    parser.add_argument(
+        "network", nargs="?", default=DEFAULT_WEIGHTS, help=f"{WEIGHTS_HELP} (default: {DEFAULT_WEIGHTS})"
+    )
+    parser.add_argument(
+        "--to",
+        choices=ENDINGS,
+        default="onnx",
+        help="onnx: ONNX Runtime and many others; openvino: OpenVINO (.xml and .bin); litert: LiteRT, formerly "
+        "TensorFlow Lite; saved-model: a folder for TensorFlow (default: onnx)",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="what to write (default: the network's name)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the file, and say what it takes and answers."""
+    from lumbar import weights
+    from lumbar.engines.exporting import export
+
+    network = weights.find(arguments.network)
+    ending = ENDINGS[arguments.to]
+    out = arguments.out or Path(Path(arguments.network).resolve().stem + (ending or "-saved-model"))
+    print(f"The network is in {export(network, arguments.to, out)}")
+    return 0

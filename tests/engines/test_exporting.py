@@ -1,0 +1,81 @@
+"""A network answers the same in every other runtime, and its file says what a program must know to use it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lumbar import engines, models, weights
+from lumbar.cli.export import ENDINGS
+from lumbar.cli.main import main
+from lumbar.core.schema import to_dict
+from lumbar.engines.exporting import FORMS, export
+from lumbar.geometry import SIZE
+from lumbar.landmarks import LEVELS
+from lumbar.runs.settings import TrainingSettings
+
+IMAGES = np.random.default_rng(0).random((2, SIZE, SIZE), np.float32)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run, with a network that was hardly trained."""
+    (tmp_path / "config.json").write_text(json.dumps({"settings": to_dict(TrainingSettings(views=("sagittal",)))}))
+    models.build("heatmap", 5, width=4, depth=3).save(tmp_path / "best.keras")
+    return tmp_path
+
+
+def test_the_command_knows_every_form():
+    assert list(ENDINGS) == list(FORMS)
+
+
+def test_a_run_becomes_one_file_that_answers_for_it(run, tmp_path, capsys):
+    assert main(["export", str(run), "--out", str(tmp_path / "mine.onnx")]) == 0
+    found = weights.find(tmp_path / "mine.onnx")
+    assert found.views == ("sagittal",)
+    mine, theirs = (engines.start(file).answer(IMAGES) for file in (found.file, run / "best.keras"))
+    np.testing.assert_array_equal(mine, theirs)
+
+
+def test_the_file_says_what_a_program_must_know(run, tmp_path):
+    import onnx
+
+    model = onnx.load(export(weights.find(run), "onnx", tmp_path / "mine.onnx"))
+    about = json.loads({each.key: each.value for each in model.metadata_props}["lumbar"])
+    assert about["points"] == list(LEVELS)
+    assert about["resize"] == "stretch"
+    assert {"input", "output", "frame", "preparation", "licence"} <= set(about)
+
+
+@pytest.mark.slow
+def test_tensorflow_answers_the_same(tmp_path):
+    import tensorflow as tf
+
+    known = weights.find("phantom")
+    saved = tf.saved_model.load(str(export(known, "saved-model", tmp_path / "saved")))
+    np.testing.assert_allclose(saved.serve(IMAGES[..., None]), engines.start(known.file).answer(IMAGES), atol=1e-5)
+    assert main(["export", "phantom", "--to", "saved-model", "--out", str(tmp_path / "saved")]) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated:UserWarning")
+def test_litert_answers_the_same(tmp_path):
+    import tensorflow as tf
+
+    known = weights.find("phantom")
+    file = export(known, "litert", tmp_path / "network.tflite")
+    interpreter = tf.lite.Interpreter(str(file))
+    interpreter.allocate_tensors()
+    (takes,), (gives,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.set_tensor(takes["index"], IMAGES[:1, ..., None])
+    interpreter.invoke()
+    found = interpreter.get_tensor(gives["index"])
+    np.testing.assert_allclose(found, engines.start(known.file).answer(IMAGES[:1]), atol=1e-5)
+
+
+def test_openvino_answers_the_same(tmp_path):
+    openvino = pytest.importorskip("openvino", reason="OpenVINO needs the extra openvino")
+    known = weights.find("phantom")
+    network = openvino.Core().compile_model(export(known, "openvino", tmp_path / "network.xml"), "CPU")
+    found = network(IMAGES[:, None])[0].transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(found, engines.start(known.file).answer(IMAGES), atol=1e-4)
