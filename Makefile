@@ -58,7 +58,7 @@ weights: $(VENV)/installed  ## train the released networks again (three hours); 
 	$(RUN) train.py $(ON_PHANTOMS) --extra data/any-worn-sagittal-1500 --weights weights-any --epochs 9 --name weights-phantom
 	$(RUN) evaluate.py --run weights-phantom
 	$(RUN) -m lumbar.weights phantom weights-phantom
-	$(RUN) -m lumbar crossvalidate $(ON_PATIENTS) --folds 5 --also phantom --title phantom+mr --name weights-crossvalidation --publish benchmarks/crossvalidation.csv
+	$(RUN) -m lumbar crossvalidate $(ON_PATIENTS) --folds 5 --also phantom --title phantom+mr --name weights-crossvalidation --publish lumbar/course/measured/crossvalidation.csv
 	$(RUN) -m lumbar.weights phantom weights-phantom --confidence weights-crossvalidation --row phantom
 	$(RUN) train.py $(ON_PATIENTS) --folds 100 --name weights-mr
 	$(RUN) -m lumbar.weights phantom+mr weights-mr --confidence weights-crossvalidation --row phantom+mr

@@ -134,7 +134,7 @@ def main() -> None:
         return
     keep_freed_memory()
     table = compare(given.minutes, given.real, given.backbone_weights)
-    write_table(Path(__file__).with_suffix(".csv"), table)
+    write_table(paths.MEASURED / "models.csv", table)
     print(table.to_string(index=False))
 
 

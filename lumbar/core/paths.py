@@ -11,6 +11,10 @@ PACKAGE = Path(__file__).resolve().parents[1]
 REPOSITORY = PACKAGE.parent
 """The folder that contains the package; it is a checkout of the project if it contains pyproject.toml."""
 
+MEASURED = PACKAGE / "course" / "measured"
+"""The folder of the measurements that lessons quote: crossvalidation.csv, of the released networks, as `lumbar
+crossvalidate --publish` writes it, and models.csv, of other networks, as `python -m benchmarks.models` writes it."""
+
 
 def home() -> Path:
     """Return the folder that contains data/ and runs/.
@@ -20,7 +24,12 @@ def home() -> Path:
     """
     if os.environ.get("LUMBAR_HOME"):
         return Path(os.environ["LUMBAR_HOME"]).expanduser().resolve()
-    return REPOSITORY if (REPOSITORY / "pyproject.toml").is_file() else Path.cwd()
+    return REPOSITORY if is_checkout() else Path.cwd()
+
+
+def is_checkout() -> bool:
+    """Return whether the package is used from a checkout of the project."""
+    return (REPOSITORY / "pyproject.toml").is_file()
 
 
 def data() -> Path:

@@ -16,7 +16,7 @@ from lumbar.reports.page import write
 from lumbar.storage.files import write_json
 from lumbar.storage.locks import exclusive_lock
 
-NOTEBOOKS = paths.REPOSITORY / "notebooks"
+NOTEBOOKS = (paths.REPOSITORY if paths.is_checkout() else paths.PACKAGE / "course") / "notebooks"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def notebooks(only: list[str] | None = None) -> list[Path]:
         raise SettingsError(
             "there are no notebooks here",
             file=NOTEBOOKS,
-            remedy="clone the repository; the installed package does not contain them",
+            remedy="install the package again",
         )
     for prefix in only or ():
         if not any(path.name.startswith(prefix) for path in found):
