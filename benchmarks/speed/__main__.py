@@ -17,7 +17,8 @@ from benchmarks.speed.table import Results, as_text
 
 ROWS = {
     "starting": "milliseconds of `import lumbar` and `--help`",
-    "inference": "milliseconds per image, beside ONNX Runtime, OpenVINO and EfficientNetV2-S",
+    "answering": "processor time and memory of whole commands that find points, beside Keras",
+    "inference": "milliseconds per image, beside ONNX Runtime and OpenVINO called bare, Keras and EfficientNetV2-S",
     "training": "images per second, beside the same network in PyTorch and EfficientNetV2-S",
     "waiting": "share of training time spent waiting for batches",
     "phantoms": "synthetic images per second, beside the first version of the renderer",
@@ -50,8 +51,11 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="only check that it runs; the figures mean nothing")
     parser.add_argument("--out", type=Path, help="folder of speed.json and speed.md (default: benchmarks/)")
+    parser.add_argument(
+        "--before", type=Path, help="row answering: checkout of another version of this package to measure beside it"
+    )
     given = parser.parse_args()
-    plan = Plan(given.repeats, given.quick, given.patience)
+    plan = Plan(given.repeats, given.quick, given.patience, given.before and given.before.resolve())
     if given.out is None:
         given.out = Path(tempfile.mkdtemp()) if given.quick else REPOSITORY / "benchmarks"
     given.out.mkdir(parents=True, exist_ok=True)

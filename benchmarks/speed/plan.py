@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 _BEGIN = time.perf_counter()
 
@@ -16,12 +17,14 @@ class Plan:
     Args:
         repeats: Number of rounds.
         quick: Only check that everything runs: one round of very little work; the figures mean nothing.
+        before: Checkout of another version, which row "answering" measures beside this one.
         patience: The slower trainings of row "learning" are stopped after this many times the seconds of our own.
     """
 
     repeats: int = 5
     quick: bool = False
     patience: float = 4.0
+    before: Path | None = None
 
     @property
     def rounds(self) -> int:
