@@ -249,7 +249,7 @@ def test_a_run_that_cannot_be_measured_is_refused(run, name, words):
 
 def test_without_any_run_the_remedy_is_to_train(tmp_path, monkeypatch):
     monkeypatch.setenv("LUMBAR_HOME", str(tmp_path))
-    with pytest.raises(RunError, match=r"train one: python train\.py"):
+    with pytest.raises(RunError, match="train one: python -m lumbar train"):
         run_folder(None)
 
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the file, and say what it takes and answers."""
+    """Write the file, and print where it is."""
     from lumbar import weights
     from lumbar.engines.exporting import export
 

@@ -139,7 +139,8 @@ class _Graph:
 
         name = f"constant_{len(self.constants)}"
         values = np.ascontiguousarray(values, None if values.dtype.kind == "i" else np.float32)
-        half = values.astype(np.float16)
+        with np.errstate(over="ignore"):
+            half = values.astype(np.float16)
         exact = values.dtype == np.float32 and values.size > 16 and np.array_equal(half.astype(np.float32), values)
         self.constants.append(onnx.numpy_helper.from_array(half if exact else values, name))
         return self.node("Cast", name, to=onnx.TensorProto.FLOAT) if exact else name

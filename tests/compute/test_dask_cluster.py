@@ -16,7 +16,7 @@ from lumbar.cli.main import main
 from lumbar.compute import dask_cluster
 from lumbar.compute.processes import in_parallel
 from lumbar.core import paths
-from lumbar.core.errors import ClusterError
+from lumbar.core.errors import ClusterError, SettingsError
 from lumbar.datasets import preparation
 from lumbar.datasets.preparation import prepare
 from tests.datasets.test_preparation import spots
@@ -132,7 +132,7 @@ def test_a_wrong_address_is_an_error(tmp_path, address, monkeypatch):
 def test_a_missing_package_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
-        pytest.raises(ClusterError, match="pip install distributed"),
+        pytest.raises(SettingsError, match="extra dask"),
         dask_cluster.use_cluster("tcp://127.0.0.1:9", tmp_path),
     ):
         pass

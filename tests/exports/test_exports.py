@@ -462,5 +462,5 @@ def test_a_missing_highdicom_is_an_error_before_the_prediction(study, tmp_path, 
         structured_report.check_installed()
     words = ["predict", study, "--out", tmp_path / "points.csv", "--structured-report", tmp_path / "reports"]
     assert main(list(map(str, words))) == 1
-    assert "pip install highdicom" in capsys.readouterr().err
+    assert "extra dicom-sr" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())

@@ -152,7 +152,7 @@ def test_a_study_of_another_kind_of_imaging_is_refused_or_flagged(patient, tmp_p
 def test_the_levels_come_with_what_they_would_be_if_the_count_were_one_off(patient, located, monkeypatch):
     network = weights.find()
     known = replace(network, count_slope=1.0, count_offset=0.0)
-    monkeypatch.setattr(weights, "find", lambda name: known)
+    monkeypatch.setattr(weights, "find", lambda name, engine: known)
     found = locate([patient], progress=False)
     table = found.table
     assert table["one_higher"].between(0, 1).all()
