@@ -10,10 +10,12 @@ that also knows the discs above and below the five levels gives longer rows, in 
 from __future__ import annotations
 
 import itertools
+import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from lumbar.core import chains
 from lumbar.core.constants import LEVELS, ROW
@@ -154,29 +156,40 @@ def uneven_gaps(points: np.ndarray) -> tuple[str, ...]:
 
 def _peaks(heatmap: np.ndarray) -> _Peaks:
     """Find the highest peaks of a heatmap, `PEAKS` at most."""
+    heatmap = heatmap.astype(np.float64)
     height, width = heatmap.shape
-    around = cv2.boxFilter(heatmap, -1, (5, 5), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    x = (np.arange(width) + 0.5) * (SIZE / width) - 0.5
+    y = (np.arange(height) + 0.5) * (SIZE / height) - 0.5
+    around = _sums(heatmap, 2)
     rows, columns = np.nonzero(around >= cv2.dilate(around, np.ones((5, 5), np.uint8)))
-    positions, masses, near = [], [], []
-    for each in np.lexsort((-heatmap[rows, columns], -around[rows, columns])):
-        top, left = (max(int(index[each]) - PEAK_REACH, 0) for index in (rows, columns))
-        part = heatmap[top : int(rows[each]) + PEAK_REACH + 1, left : int(columns[each]) + PEAK_REACH + 1]
-        mass = max(float(part.sum()), 1e-12)
-        x = ((left + np.arange(part.shape[1]) + 0.5) * (SIZE / width)) - 0.5
-        y = ((top + np.arange(part.shape[0]) + 0.5) * (SIZE / height)) - 0.5
-        position = np.array([part.sum(0) @ x, part.sum(1) @ y]) / mass
-        # A sharp peak lies whole in the windows of several pixels: it is one peak, not several of a part of its weight.
-        if any(np.hypot(*(position - other)) < 2 * SIZE / width for other in positions):
-            continue
-        distance = np.hypot(x[None] - position[0], y[:, None] - position[1])
-        # The edge is a pixel wide: with a sharp one the last digit of a position could decide on half of a probability.
-        inside = np.clip(NEAR_PIXELS + 0.5 - distance, 0, 1)
-        positions.append(position)
-        masses.append(mass)
-        near.append(float((part * inside).sum()) / mass)
-        if len(positions) == PEAKS:
+    order = np.lexsort((-heatmap[rows, columns], -around[rows, columns]))
+    rows, columns = rows[order], columns[order]
+    moments = _sums(np.dstack([heatmap, heatmap * x, heatmap * y[:, None]]), PEAK_REACH)[rows, columns]
+    masses = np.maximum(moments[:, 0], 1e-12)
+    places = moments[:, 1:] / masses[:, None]
+    # A sharp peak lies whole in the windows of several pixels: it is one peak, not several of a part of its weight.
+    kept: list[int] = []
+    for each, (x0, y0) in enumerate(places.tolist()):
+        if all(math.hypot(places[k, 0] - x0, places[k, 1] - y0) >= 2 * SIZE / width for k in kept):
+            kept.append(each)
+        if len(kept) == PEAKS:
             break
-    return _Peaks(np.array(positions), np.array(masses), np.array(near))
+    rows, columns, masses, places = rows[kept], columns[kept], masses[kept], places[kept]
+    # The windows of the peaks, and where their pixels lie; those beyond the edge are empty.
+    windows = sliding_window_view(np.pad(heatmap, PEAK_REACH), (2 * PEAK_REACH + 1,) * 2)[rows, columns]
+    reach = np.arange(-PEAK_REACH, PEAK_REACH + 1)
+    off_x = (columns[:, None] + reach + 0.5) * (SIZE / width) - 0.5 - places[:, :1]
+    off_y = (rows[:, None] + reach + 0.5) * (SIZE / height) - 0.5 - places[:, 1:]
+    distance = np.hypot(off_x[:, None], off_y[:, :, None])
+    # The edge is a pixel wide: with a sharp one the last digit of a position could decide on half of a probability.
+    inside = np.clip(NEAR_PIXELS + 0.5 - distance, 0, 1)
+    return _Peaks(places, masses, (windows * inside).sum(axis=(1, 2)) / masses)
+
+
+def _sums(values: np.ndarray, reach: int) -> np.ndarray:
+    """Return the sum around each pixel of a map, or of several, within the image."""
+    size = (2 * reach + 1,) * 2
+    return cv2.boxFilter(values, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
 
 
 class _Row(NamedTuple):
