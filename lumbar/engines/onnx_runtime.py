@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -55,6 +56,9 @@ def _run(file: Path) -> Network:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    # Left to itself, ONNX Runtime takes every core, also those that this process may not use.
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    options.intra_op_num_threads = usable or 1
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
