@@ -15,9 +15,10 @@ import numpy as np
 from tqdm.auto import trange
 
 from lumbar import engines, landmarks, metrics
-from lumbar.core.constants import ENGINES, NEIGHBOURS
+from lumbar.core.constants import ENGINES, NEIGHBOURS, VIEWS
 from lumbar.core.errors import RunError
-from lumbar.decoding import Decoded, decode, uneven_gaps
+from lumbar.decoding import Decoded, decode, without_heatmaps
+from lumbar.decoding.doubts import MISCOUNT_DOUBTFUL, doubtful_count, undecided, uneven_gaps
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import Scan
 from lumbar.preprocess import Prepared, PreprocessSettings, prepare_scan, unlabelled
@@ -27,11 +28,8 @@ BATCH_SIZE = 16
 """Images given to the network at once. The answers do not depend on it; with more images the activations between two
 layers no longer fit into the processor's caches."""
 
-UNDECIDED = 0.1
-"""An image is flagged if the probability that one of its points is absent lies between this and 1 minus this."""
-
-MISCOUNT_DOUBTFUL = 0.1
-"""An image is flagged if its levels are miscounted with more than this probability."""
+DECODED_AT_ONCE = 4
+"""Images whose heatmaps are decoded at once; those of more do not fit into the caches either."""
 
 UNJUDGED = "The network gives no confidence to judge its points by: check all of them before you use them."
 """Notice that goes with the points of a network without heatmaps."""
@@ -85,6 +83,7 @@ def predict_with_probability(
             found=started.count,
             expected=f"{len(part.channels)}: {', '.join(part.channels)}",
         )
+    views = np.array([VIEWS.index(view) for view in part.index["view"]])
     found: list[Decoded] = []
     for begin in trange(0, len(part.images), BATCH_SIZE, desc="predicting", unit="batch", disable=not progress):
         batch = slice(begin, begin + BATCH_SIZE)
@@ -96,15 +95,13 @@ def predict_with_probability(
                 remedy="its training diverged: train anew with a smaller learning rate",
             )
         if started.has_heatmaps:
-            for maps, view in zip(answer, part.index["view"].iloc[batch], strict=True):
-                found.append(decode(maps, view, names, may_be_absent=started.may_be_absent))
+            for few in range(0, len(answer), DECODED_AT_ONCE):
+                which = slice(few, few + DECODED_AT_ONCE)
+                maps = answer[which].astype(np.float64)
+                found.append(decode(maps, views[batch][which], names, may_be_absent=started.may_be_absent))
         else:
-            unknown = np.full(answer.shape[1], np.nan)
-            found.extend(
-                Decoded(points, unknown, unknown, np.full(2, np.nan))
-                for points in Affine.unit().inverse().points(answer)
-            )
-    points, probability, absent, miscounted = map(np.array, zip(*found, strict=True))
+            found.append(without_heatmaps(answer))
+    points, probability, absent, miscounted = (np.concatenate(each) for each in zip(*found, strict=True))
     neighbours = np.full((len(points), len(NEIGHBOURS), 2), np.nan)
     for place, name in enumerate(NEIGHBOURS):
         if name in names:
@@ -273,17 +270,3 @@ def count_in_words(one_higher: float, one_lower: float) -> str:
     """Return the probabilities of the count as found and of the two that are one off, in words."""
     as_found = 1 - one_higher - one_lower
     return f"Count as found {as_found:.0%}, one disc higher {one_higher:.0%}, one disc lower {one_lower:.0%}"
-
-
-def doubtful_count(miscounted: np.ndarray) -> np.ndarray:
-    """Return whether the levels of images may be miscounted, (...); NaN gives False.
-
-    Args:
-        miscounted: (..., 2), calibrated, see `lumbar.weights.Weights.miscounted`.
-    """
-    return miscounted.sum(axis=-1) > MISCOUNT_DOUBTFUL
-
-
-def undecided(absent: np.ndarray) -> np.ndarray:
-    """Return for which probabilities of being absent it is not clear whether a point is; NaN gives False."""
-    return np.abs(absent - 0.5) < 0.5 - UNDECIDED

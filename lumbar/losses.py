@@ -7,7 +7,7 @@ augmentation moves some, counts only for `MapCrossEntropy` with `absent`.
 from __future__ import annotations
 
 from lumbar.core.backend import keras
-from lumbar.decoding import PEAK_REACH
+from lumbar.decoding import peaks
 from lumbar.geometry import SIZE
 from lumbar.layers import log_total, to_points
 
@@ -152,7 +152,7 @@ class MeanAbsoluteErrorPixels(keras.metrics.Metric):
 
         `lumbar.layers.to_points` says which answers are understood.
         """
-        predicted = to_points(y_pred, reach=PEAK_REACH)
+        predicted = to_points(y_pred, reach=peaks.REACH)
         present, difference = masked_difference(ops.cast(y_true, predicted.dtype), predicted)
         self.total.assign_add(ops.sum(ops.abs(difference)) * SIZE)
         self.count.assign_add(ops.sum(present))

@@ -125,7 +125,7 @@ def _pck(model, part) -> float:
             found.extend(Affine.unit().inverse().points(answer))
             continue
         probability = np.exp(answer - answer.max((1, 2), keepdims=True))
-        probability = (probability / probability.sum((1, 2), keepdims=True)).astype(np.float32)
-        found.extend(decode(maps, "sagittal", part.channels)[0] for maps in probability)
+        maps = np.moveaxis(probability / probability.sum((1, 2), keepdims=True), -1, 1)
+        found.extend(decode(maps, np.zeros(len(maps), int), part.channels).points)
     radial = np.linalg.norm(np.array(found) - part.points, axis=-1)
     return float((radial[np.isfinite(radial)] <= 5).mean())

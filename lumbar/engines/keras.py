@@ -22,7 +22,8 @@ def start(file: Path) -> Network:
         model = models.heatmaps(model)
 
     def answer(images: np.ndarray) -> np.ndarray:
-        return keras.ops.convert_to_numpy(model.predict_on_batch(images[..., np.newaxis]))
+        found = keras.ops.convert_to_numpy(model.predict_on_batch(images[..., np.newaxis]))
+        return np.moveaxis(found, -1, 1) if has_heatmaps else found
 
     count = model.output_shape[-1 if has_heatmaps else 1]
     return Network(answer, count=count, has_heatmaps=has_heatmaps, **about)

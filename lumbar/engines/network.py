@@ -13,7 +13,7 @@ class Network:
     """A network that is ready to answer.
 
     Args:
-        answer: float32 (batch, 256, 256) from 0 to 1 → float32 (batch, 64, 64, K), for each pixel the probability that
+        answer: float32 (batch, 256, 256) from 0 to 1 → float32 (batch, K, 64, 64), for each pixel the probability that
             the point lies there, or (batch, K, 2), unit coordinates.
         count: Number of points (K).
         has_heatmaps: Whether it answers with probabilities.

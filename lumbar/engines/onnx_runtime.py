@@ -66,16 +66,15 @@ def _run(file: Path) -> Network:
         raise onnx_file.damaged(file, error) from error
     about = onnx_file.parse_about(file, session.get_modelmeta().custom_metadata_map)
     (result,) = session.get_outputs()
-    has_heatmaps = about["answer"] == "probabilities"
 
     def answer(images: np.ndarray) -> np.ndarray:
         (found,) = session.run(None, {onnx_file.IMAGE: images.reshape(-1, 1, SIZE, SIZE)})
-        return np.ascontiguousarray(found.transpose(0, 2, 3, 1)) if has_heatmaps else found
+        return found
 
     return Network(
         answer,
         count=result.shape[1],
-        has_heatmaps=has_heatmaps,
+        has_heatmaps=about["answer"] == "probabilities",
         may_be_absent=about["may_be_absent"],
         points=tuple(about["points"]),
     )

@@ -17,9 +17,10 @@ from lumbar.core import paths
 from lumbar.core.errors import SettingsError
 from lumbar.core.schema import to_dict
 from lumbar.decoding import NEAR_PIXELS
+from lumbar.decoding.doubts import doubtful_count
 from lumbar.evaluation import points_table
 from lumbar.experiments import cut_off
-from lumbar.inference import NetworkAnswer, doubtful_count, predict_with_probability
+from lumbar.inference import NetworkAnswer, predict_with_probability
 from lumbar.landmarks import image_names, row_channels
 from lumbar.preprocess import Prepared, concatenate
 from lumbar.reports.tables import comparison, cut_off_table, miscount_table, reliability_table

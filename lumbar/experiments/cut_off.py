@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lumbar.decoding import uneven_gaps
+from lumbar.decoding.doubts import undecided, uneven_gaps
 from lumbar.geometry import SIZE, Affine
-from lumbar.inference import NetworkAnswer, undecided
+from lumbar.inference import NetworkAnswer
 from lumbar.intervals import interval, resampled_centres
 from lumbar.landmarks import LEVELS
 from lumbar.metrics import belongs

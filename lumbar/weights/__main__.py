@@ -7,6 +7,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+
 from lumbar.core import paths
 from lumbar.weights import find, release
 
@@ -26,7 +28,7 @@ def main() -> None:
         fitted = {name: numbers["confidence"][name] for name in ("slope", "offset")}
         fitted |= {f"count_{name}": value for name, value in numbers.get("count", {}).items()}
         network = dataclasses.replace(network, **fitted)
-        limit = network.confidence(numbers["confidence"]["doubtful_probability"])
+        limit = network.confidence(np.array(numbers["confidence"]["doubtful_probability"]))
         network = dataclasses.replace(network, doubtful=float(limit))
     print(release(network, arguments.name))
 

@@ -2,6 +2,8 @@
 
 Points are calibrated by Platt scaling. A count has three outcomes (as found, one disc higher, one lower), and is
 calibrated by the same two numbers on the log odds of each of the last two against the first.
+
+What is calibrated may be arrays of NumPy, or of any library with the Python array API standard, see `lumbar.decoding`.
 """
 
 from __future__ import annotations
@@ -12,15 +14,17 @@ from typing import Any
 import numpy as np
 
 
-def confidence(probability: np.ndarray, slope: float, offset: float) -> np.ndarray:
+def confidence(probability: Any, slope: float, offset: float) -> Any:
     """Scale and shift the log odds of probabilities; the results lie between 0 and 1, NaN stays NaN."""
-    return 1 / (1 + np.exp(-(slope * log_odds(probability) + offset)))
+    xp = probability.__array_namespace__()
+    return 1 / (1 + xp.exp(-(slope * log_odds(probability) + offset)))
 
 
-def log_odds(probability: np.ndarray) -> np.ndarray:
+def log_odds(probability: Any) -> Any:
     """Return ln(p / (1 - p)); finite for probabilities of 0 and 1, too."""
-    probability = np.clip(probability, 1e-6, 1 - 1e-6)
-    return np.log(probability / (1 - probability))
+    xp = probability.__array_namespace__()
+    probability = xp.clip(probability, 1e-6, 1 - 1e-6)
+    return xp.log(probability / (1 - probability))
 
 
 def fit_platt(probability: np.ndarray, correct: np.ndarray) -> tuple[float, float]:
@@ -45,7 +49,7 @@ def fit_platt(probability: np.ndarray, correct: np.ndarray) -> tuple[float, floa
     return _least(cross_entropy)
 
 
-def count_probability(miscounted: np.ndarray, slope: float, offset: float) -> np.ndarray:
+def count_probability(miscounted: Any, slope: float, offset: float) -> Any:
     """Calibrate the probabilities that all levels lie one disc higher, and one lower, than was found.
 
     Args:
@@ -56,8 +60,9 @@ def count_probability(miscounted: np.ndarray, slope: float, offset: float) -> np
     Returns:
         (N, 2), from 0 to 1, with a sum of less than 1; NaN stays NaN.
     """
-    odds = np.exp(slope * _log_odds_of_count(miscounted) + offset)
-    return odds / (1 + odds.sum(axis=1, keepdims=True))
+    xp = miscounted.__array_namespace__()
+    odds = xp.exp(slope * _log_odds_of_count(miscounted) + offset)
+    return odds / (1 + xp.sum(odds, axis=1, keepdims=True))
 
 
 def fit_count(miscounted: np.ndarray, shifts: np.ndarray) -> tuple[float, float]:
@@ -122,6 +127,7 @@ def _wilson(share: float, count: int) -> tuple[float, float]:
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def _log_odds_of_count(miscounted: np.ndarray) -> np.ndarray:
-    as_found = 1 - miscounted.sum(axis=1, keepdims=True)
-    return np.log(np.maximum(miscounted, 1e-6)) - np.log(np.maximum(as_found, 1e-6))
+def _log_odds_of_count(miscounted: Any) -> Any:
+    xp = miscounted.__array_namespace__()
+    as_found = 1 - xp.sum(miscounted, axis=1, keepdims=True)
+    return xp.log(xp.maximum(miscounted, 1e-6)) - xp.log(xp.maximum(as_found, 1e-6))

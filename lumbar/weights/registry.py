@@ -76,7 +76,7 @@ class Weights:
             return ()
         return (f"{kind}, and the network was trained on {' and '.join(self.modalities)} only",)
 
-    def confidence(self, probability: np.ndarray) -> np.ndarray:
+    def confidence(self, probability: Any) -> Any:
         """Return the calibrated confidence, from 0 to 1.
 
         Args:
@@ -86,7 +86,7 @@ class Weights:
 
         return calibration.confidence(probability, self.slope, self.offset)
 
-    def miscounted(self, probability: np.ndarray) -> np.ndarray:
+    def miscounted(self, probability: Any) -> Any:
         """Return the calibrated probabilities that all levels lie one disc higher, and one lower, (N, 2).
 
         NaN from a network whose count was not calibrated: the probabilities in its heatmaps are too small.
@@ -97,7 +97,7 @@ class Weights:
         from lumbar.weights import calibration
 
         if self.count_slope is None or self.count_offset is None:
-            return np.full(probability.shape, np.nan)
+            return probability * np.nan
         return calibration.count_probability(probability, self.count_slope, self.count_offset)
 
 

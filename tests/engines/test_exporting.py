@@ -53,7 +53,8 @@ def test_tensorflow_answers_the_same(tmp_path):
 
     known = weights.find("phantom")
     saved = tf.saved_model.load(str(export(known, "saved-model", tmp_path / "saved")))
-    np.testing.assert_allclose(saved.serve(IMAGES[..., None]), engines.start(known.file).answer(IMAGES), atol=1e-5)
+    found = np.moveaxis(saved.serve(IMAGES[..., None]), -1, 1)
+    np.testing.assert_allclose(found, engines.start(known.file).answer(IMAGES), atol=1e-5)
     assert main(["export", "phantom", "--to", "saved-model", "--out", str(tmp_path / "saved")]) == 1
 
 
@@ -69,7 +70,7 @@ def test_litert_answers_the_same(tmp_path):
     (takes,), (gives,) = interpreter.get_input_details(), interpreter.get_output_details()
     interpreter.set_tensor(takes["index"], IMAGES[:1, ..., None])
     interpreter.invoke()
-    found = interpreter.get_tensor(gives["index"])
+    found = np.moveaxis(interpreter.get_tensor(gives["index"]), -1, 1)
     np.testing.assert_allclose(found, engines.start(known.file).answer(IMAGES[:1]), atol=1e-5)
 
 
@@ -77,5 +78,5 @@ def test_openvino_answers_the_same(tmp_path):
     openvino = pytest.importorskip("openvino", reason="OpenVINO needs the extra openvino")
     known = weights.find("phantom")
     network = openvino.Core().compile_model(export(known, "openvino", tmp_path / "network.xml"), "CPU")
-    found = network(IMAGES[:, None])[0].transpose(0, 2, 3, 1)
+    found = network(IMAGES[:, None])[0]
     np.testing.assert_allclose(found, engines.start(known.file).answer(IMAGES), atol=1e-4)

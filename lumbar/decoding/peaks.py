@@ -1,0 +1,107 @@
+"""Peaks of maps: where each lies to a fraction of a pixel, and how much of the map lies around it.
+
+The functions use nothing but the Python array API standard: NumPy runs them, and ndonnx makes an ONNX graph of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+REACH = 3
+"""How far around a peak the map counts towards its position, pixels of the map."""
+
+MOST = 5
+"""Peaks of each map that are considered."""
+
+
+class Peaks(NamedTuple):
+    """The peaks of N images with K maps each, from the highest down.
+
+    Args:
+        place: (N, K, `MOST`, 2), x and y in pixels of the frame.
+        mass: (N, K, `MOST`), the sum of the map around each; 0 where a map has fewer peaks.
+        near: (N, K, `MOST`), the share of it that is near the place.
+    """
+
+    place: Any
+    mass: Any
+    near: Any
+
+
+def find(maps: Any, size: int, near: float) -> Peaks:
+    """Find the highest peaks of maps.
+
+    Args:
+        maps: float64 (N, K, h, w), not negative; all sides but N are known.
+        size: Width and height of the frame that places are given in, in its pixels; pixel centres are whole numbers.
+        near: The distance that counts as near, pixels of the frame.
+    """
+    xp = maps.__array_namespace__()
+    count, height, width = maps.shape[1:]
+    pixel_x, pixel_y = size / width, size / height
+    flat = (-1, count, height * width)
+    around = _sums(_sums(maps, 2, axis=2), 2, axis=3)
+    highest = around >= _combined(_combined(around, 2, xp.maximum, -1.0, axis=2), 2, xp.maximum, -1.0, axis=3)
+    left = xp.reshape(xp.where(highest, around, -1.0), flat)
+    # The centre of mass of the window around each pixel.
+    x = xp.asarray((np.arange(width) + 0.5) * pixel_x - 0.5)
+    y = xp.asarray((np.arange(height)[:, None] + 0.5) * pixel_y - 0.5)
+    columns = _sums(maps, REACH, axis=2)
+    masses = xp.maximum(_sums(columns, REACH, axis=3), 1e-12)
+    xs = xp.reshape(_sums(columns * x, REACH, axis=3) / masses, flat)
+    ys = xp.reshape(_sums(_sums(maps * y, REACH, axis=2), REACH, axis=3) / masses, flat)
+    masses, values = xp.reshape(masses, flat), xp.reshape(maps, flat)
+    # The windows of the peaks; pixels beyond the edge are empty.
+    margins = _margins(_margins(maps, REACH, 0.0, axis=2), REACH, 0.0, axis=3)
+    pitch = width + 2 * REACH
+    margins = xp.reshape(margins, (-1, count, (height + 2 * REACH) * pitch))
+    off_y, off_x = (each.ravel() for each in np.indices((2 * REACH + 1,) * 2))
+    window = xp.asarray(off_y * pitch + off_x)
+    from_x, from_y = (xp.asarray((each - REACH + 0.5) * pixel) for each, pixel in ((off_x, pixel_x), (off_y, pixel_y)))
+    found = []
+    for _ in range(MOST):
+        top = xp.max(left, axis=2, keepdims=True)
+        here = xp.argmax(xp.where(left == top, values, -1.0), axis=2, keepdims=True)
+        place_x, place_y, mass = (xp.take_along_axis(each, here, axis=2) for each in (xs, ys, masses))
+        row = here // width
+        column = here - row * width
+        shares = xp.take_along_axis(margins, row * pitch + column + window, axis=2) / mass
+        away_x = xp.astype(column, maps.dtype) * pixel_x + from_x - 0.5 - place_x
+        away_y = xp.astype(row, maps.dtype) * pixel_y + from_y - 0.5 - place_y
+        # The edge is a pixel wide: with a sharp one the last digit of a position could decide on half of a probability.
+        inside = xp.clip(near + 0.5 - xp.sqrt(away_x * away_x + away_y * away_y), 0.0, 1.0)
+        share = xp.sum(shares * inside, axis=2, keepdims=True)
+        found.append((xp.concat([place_x, place_y], axis=2), xp.where(top >= 0, mass, 0.0), share))
+        # A sharp peak lies whole in the windows of several pixels: it is one peak, not several of a part of its weight.
+        to_x, to_y = xs - place_x, ys - place_y
+        left = xp.where(to_x * to_x + to_y * to_y < (2 * pixel_x) ** 2, -1.0, left)
+    place, mass, share = zip(*found, strict=True)
+    return Peaks(xp.stack(place, axis=2), xp.concat(mass, axis=2), xp.concat(share, axis=2))
+
+
+def _sums(maps: Any, reach: int, *, axis: int) -> Any:
+    """Return the sum of the pixels around each pixel along one axis, of what of them lies within the map."""
+    return _combined(maps, reach, operator.add, 0.0, axis=axis)
+
+
+def _combined(maps: Any, reach: int, combine: Callable[[Any, Any], Any], beyond: float, *, axis: int) -> Any:
+    """Combine the values around each pixel along one axis, `beyond` standing for those beyond the edge."""
+    whole, length = _margins(maps, reach, beyond, axis=axis), maps.shape[axis]
+    parts = (_part(whole, step, step + length, axis=axis) for step in range(2 * reach + 1))
+    return functools.reduce(combine, parts)
+
+
+def _part(maps: Any, begin: int, end: int, *, axis: int) -> Any:
+    return maps[..., begin:end] if axis == 3 else maps[..., begin:end, :]
+
+
+def _margins(maps: Any, reach: int, value: float, *, axis: int) -> Any:
+    """Put margins with a value before and after maps along one axis."""
+    xp = maps.__array_namespace__()
+    margin = xp.full_like(_part(maps, 0, reach, axis=axis), value)
+    return xp.concat([margin, maps, margin], axis=axis)
