@@ -8,8 +8,14 @@ from pathlib import Path
 from lumbar.core.constants import DEFAULT_WEIGHTS
 from lumbar.runs.settings import WEIGHTS_HELP
 
-ENDINGS = {"onnx": ".onnx", "openvino": ".xml", "litert": ".tflite", "saved-model": ""}
-"""Format → how the name of its file ends."""
+ENDINGS = {
+    "onnx": ".onnx",
+    "pixels-to-points": "-pixels-to-points.onnx",
+    "openvino": ".xml",
+    "litert": ".tflite",
+    "saved-model": "-saved-model",
+}
+"""Format → how the name of its file, or folder, ends."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to",
         choices=ENDINGS,
         default="onnx",
-        help="onnx: ONNX Runtime and many others; openvino: OpenVINO (.xml and .bin); litert: LiteRT, formerly "
-        "TensorFlow Lite; saved-model: a folder for TensorFlow (default: onnx)",
+        help="onnx: for ONNX Runtime and many others; pixels-to-points: one ONNX file that takes the pixels of an "
+        "image of any size and gives its points, with confidence and flag; openvino: OpenVINO (.xml and .bin); litert: "
+        "LiteRT, formerly TensorFlow Lite; saved-model: a folder for TensorFlow (default: onnx)",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="what to write (default: the network's name)")
 
@@ -33,7 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
     from lumbar.engines.exporting import export
 
     network = weights.find(arguments.network)
-    ending = ENDINGS[arguments.to]
-    out = arguments.out or Path(Path(arguments.network).resolve().stem + (ending or "-saved-model"))
+    out = arguments.out or Path(Path(arguments.network).resolve().stem + ENDINGS[arguments.to])
     print(f"The network is in {export(network, arguments.to, out)}")
     return 0

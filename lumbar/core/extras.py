@@ -11,6 +11,7 @@ PACKAGES = {
     "course": ("keras", "ipywidgets", "jupyterlab", "nbconvert", "papermill"),
     "dask": ("distributed",),
     "dicom-sr": ("highdicom",),
+    "graph": ("ndonnx",),
     "fetch": ("kagglehub", "pooch"),
     "jax": ("jax",),
     "mlflow": ("mlflow",),

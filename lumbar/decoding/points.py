@@ -99,7 +99,7 @@ def _together(found: Peaks, absent: Any, means: Any, spreads: Any) -> Decoded:
     xp = means.__array_namespace__()
     row = rows.weigh(found, absent, means, spreads)
     at_best = row.best[..., None]
-    place = xp.take_along_axis(found.place, at_best[..., None], axis=2)[..., 0, :]
+    place = xp.concat([xp.take_along_axis(found.place[..., axis], at_best, axis=2) for axis in range(2)], axis=2)
     share, near = (xp.take_along_axis(each, at_best, axis=2)[..., 0] for each in (row.shares, found.near))
     if absent is None:
         gone = xp.full_like(share, np.nan)

@@ -1,7 +1,8 @@
 """A network as a file of another runtime: ONNX, OpenVINO, LiteRT (TensorFlow Lite) or TensorFlow's SavedModel.
 
 Each file answers as `lumbar.engines.Network.answer` does. ONNX and OpenVINO have the channel first: images (batch, 1,
-256, 256), heatmaps (batch, K, 64, 64). The other two have it last.
+256, 256), heatmaps (batch, K, 64, 64). The other two have it last. A file of the form pixels-to-points does all else
+besides, see `lumbar.engines.pixels_to_points`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from lumbar.core import extras
 from lumbar.core.errors import OutputError, SettingsError
-from lumbar.engines import onnx_runtime
+from lumbar.engines import onnx_runtime, pixels_to_points
 from lumbar.storage.files import atomic_folder, atomic_write
 from lumbar.weights import Weights, onnx_file, registry, safe_loading
 
@@ -46,6 +47,12 @@ def _onnx(network: Weights, out: Path) -> None:
     else:
         with atomic_write(out) as temporary:
             shutil.copyfile(ready, temporary)
+
+
+def _pixels_to_points(network: Weights, out: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _onnx(network, source := Path(folder) / "network.onnx")
+        pixels_to_points.write(network, source, out)
 
 
 def _openvino(network: Weights, out: Path) -> None:
@@ -93,6 +100,7 @@ def _export_by_keras(network: Weights, out: Path, form: str) -> None:
 
 FORMS: dict[str, Callable[[Weights, Path], None]] = {
     "onnx": _onnx,
+    "pixels-to-points": _pixels_to_points,
     "openvino": _openvino,
     "litert": _litert,
     "saved-model": _saved_model,

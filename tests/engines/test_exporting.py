@@ -5,24 +5,14 @@ import json
 import numpy as np
 import pytest
 
-from lumbar import engines, models, weights
+from lumbar import engines, weights
 from lumbar.cli.export import ENDINGS
 from lumbar.cli.main import main
-from lumbar.core.schema import to_dict
 from lumbar.engines.exporting import FORMS, export
 from lumbar.geometry import SIZE
 from lumbar.landmarks import LEVELS
-from lumbar.runs.settings import TrainingSettings
 
 IMAGES = np.random.default_rng(0).random((2, SIZE, SIZE), np.float32)
-
-
-@pytest.fixture
-def run(tmp_path):
-    """The folder of a run, with a network that was hardly trained."""
-    (tmp_path / "config.json").write_text(json.dumps({"settings": to_dict(TrainingSettings(views=("sagittal",)))}))
-    models.build("heatmap", 5, width=4, depth=3).save(tmp_path / "best.keras")
-    return tmp_path
 
 
 def test_the_command_knows_every_form():
