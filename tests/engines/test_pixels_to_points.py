@@ -65,7 +65,8 @@ class Whole:
             assert found["flagged"] == (mine.flagged is not False), "what cannot be judged must be checked"
             if mine.count:
                 likely = (mine.count.one_higher, mine.count.one_lower)
-                np.testing.assert_allclose(found["miscounted"], likely, atol=0.01)
+                # A faint peak is one of those considered, or just not: the probability of another count jumps there.
+                np.testing.assert_allclose(found["miscounted"], likely, atol=0.03)
 
 
 @pytest.fixture(scope="module", params=["phantom", pytest.param("phantom+mr", marks=pytest.mark.slow)])
