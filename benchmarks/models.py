@@ -78,10 +78,7 @@ def facts(run: Path) -> dict[str, float]:
     """Return weights, epochs, minutes of training, and the milliseconds that one image takes on one core."""
     history = read_history(run)
     command = [sys.executable, __file__, "--time", str(run)]
-    one_core = os.environ | {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    weights, milliseconds = subprocess.run(
-        command, env=one_core, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout.split()
+    weights, milliseconds = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
     return {
         "weights": int(weights),
         "epochs": len(history),
@@ -107,19 +104,21 @@ def measured(run: Path, data: Path | None) -> dict[str, float]:
 
 
 def print_time(run: Path, repeats: int = 200) -> None:
-    """Print the number of weights and the median milliseconds per image; the caller restricts this to one core."""
+    """Print the number of weights, and the median milliseconds that the engine takes for one image on one core."""
     import numpy as np
 
+    from lumbar import engines
     from lumbar.weights import safe_loading
 
-    model = safe_loading.load(run / "best.keras")
-    image = np.random.default_rng(0).random((1, 256, 256, 1), dtype=np.float32)
+    os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+    network = engines.start(run / "best.keras")
+    image = np.random.default_rng(0).random((1, 256, 256), dtype=np.float32)
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        model.predict_on_batch(image)
+        network.answer(image)
         times.append(1000 * (time.perf_counter() - begin))
-    print(model.count_params(), statistics.median(times))
+    print(safe_loading.load(run / "best.keras").count_params(), statistics.median(times))
 
 
 def main() -> None:

@@ -8,12 +8,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 
 from lumbar.figures.style import BLACK, Drawing, channel_names, colour, format_number, join_words, marker, styled
 from lumbar.geometry import Affine
 
 PICTURE_INCHES = 2.5
 """Side of one image in a grid, inches."""
+
+TICKS = Path([(0, 0.4), (0, 1), (0, -0.4), (0, -1), (0.4, 0), (1, 0), (-0.4, 0), (-1, 0)], [1, 2] * 4)
+"""A marker that leaves free what it points at."""
 
 SMALL = 64
 """Images with fewer rows than this are not smoothed, so that single pixels can be seen."""
@@ -205,8 +210,8 @@ def heatmaps(
             to its maximum.
         channels: K names; see `lumbar.figures.style.channel_names` for the default.
         points: True points, shape (K, 2), pixels of `picture`; NaN where a landmark is missing.
-        answers: Points decoded from the heatmaps, shape (K, 2), pixels of `picture`, marked with crosses; the centres
-            of mass of the heatmaps if left out.
+        answers: Points decoded from the heatmaps, shape (K, 2), pixels of `picture`, pointed at by four ticks; the
+            centres of mass of the heatmaps if left out.
     """
     names = channel_names(channels, maps.shape[-1])
     rows, columns = picture.shape
@@ -219,13 +224,14 @@ def heatmaps(
         box = (-0.5, columns - 0.5, rows - 0.5, -0.5)
         axes.imshow(maps[..., order], cmap=fading, vmin=0, extent=box, interpolation="bilinear")
         answer = to_picture.points(_centre_of_mass(maps[..., order])) if answers is None else answers[order]
-        axes.scatter(*answer, s=60, c="white", marker="x", linewidths=1.4)
+        seen_on_white = {"path_effects": [withStroke(linewidth=2.5, foreground="black")], "linewidths": 1.2}
+        axes.scatter(*answer, s=330, c="white", marker=TICKS, **seen_on_white)
         if points is not None and np.isfinite(points[order]).all():
-            axes.scatter(*points[order], s=90, facecolors="none", edgecolors="white", linewidths=1.4)
-    ring = ", a white ring the true point" if points is not None else ""
+            axes.scatter(*points[order], s=330, facecolors="none", edgecolors="white", **seen_on_white)
+    ring = ", a white ring goes around the true point" if points is not None else ""
     figure.alt = (
         f"A picture, and over copies of it one heatmap each for {join_words(names)}; "
-        f"a white cross marks the answer{ring}."
+        f"four white ticks point at the answer{ring}."
     )
     return figure
 

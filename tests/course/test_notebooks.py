@@ -19,6 +19,7 @@ NOTEBOOKS = sorted(runner.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 PROFILES = sorted((runner.NOTEBOOKS / "profiles").glob("*.yaml"))
 README = (runner.NOTEBOOKS.parent / "README.md").read_text(encoding="utf-8")
 EXPECTED = yaml.safe_load((Path(__file__).parent / "notebook_metrics.yaml").read_text())
+CLAIMS = yaml.safe_load((Path(__file__).parent / "notebook_claims.yaml").read_text(encoding="utf-8"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 STATED_TIME = re.compile(r"\*\*Time:\*\* about (\d+) (seconds|minutes?)")
@@ -122,6 +123,13 @@ def test_the_untouched_exercises_do_not_pass(path):
     answers = {name: value for name, value in exercises.recorded(notebook).items() if name.startswith("Exercise")}
     assert len(answers) == len(tagged(notebook, "exercise"))
     assert not any(answers.values())
+
+
+@pytest.mark.parametrize(("stem", "claim"), [(stem, claim) for stem in CLAIMS for claim in CLAIMS[stem]])
+def test_the_recorded_numbers_are_as_the_prose_says(stem, claim):
+    values = {path.stem: exercises.recorded(read(path)) for path in NOTEBOOKS}
+    other = {name[:2]: numbers for name, numbers in values.items()}
+    assert eval(claim, {"other": other, **values[stem]}), (claim, values[stem])
 
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.stem)
