@@ -97,8 +97,7 @@ def predict_with_probability(
         if started.has_heatmaps:
             for few in range(0, len(answer), DECODED_AT_ONCE):
                 which = slice(few, few + DECODED_AT_ONCE)
-                maps = answer[which].astype(np.float64)
-                found.append(decode(maps, views[batch][which], names, may_be_absent=started.may_be_absent))
+                found.append(decode(answer[which], views[batch][which], names, may_be_absent=started.may_be_absent))
         else:
             found.append(without_heatmaps(answer))
     points, probability, absent, miscounted = (np.concatenate(each) for each in zip(*found, strict=True))

@@ -99,7 +99,7 @@ def decoding(batch: int, seconds: float) -> Callable[[], float]:
     from lumbar.decoding import decode
 
     network = engines.start(weights.find().file)
-    maps = network.answer(_images(1)[..., 0]).astype(np.float64)
+    maps = network.answer(_images(1)[..., 0])
 
     def decode_all() -> None:
         for begin in range(0, batch, inference.DECODED_AT_ONCE):

@@ -37,7 +37,8 @@ def find(maps: Any, size: int, near: float) -> Peaks:
     """Find the highest peaks of maps.
 
     Args:
-        maps: float64 (N, K, h, w), not negative; all sides but N are known.
+        maps: float32 or float64 (N, K, h, w), not negative; all sides but N are known. Where the peaks are is asked in
+            this precision, and everything about them computed in float64.
         size: Width and height of the frame that places are given in, in its pixels; pixel centres are whole numbers.
         near: The distance that counts as near, pixels of the frame.
     """
@@ -49,36 +50,38 @@ def find(maps: Any, size: int, near: float) -> Peaks:
     highest = around >= _combined(_combined(around, 2, xp.maximum, -1.0, axis=2), 2, xp.maximum, -1.0, axis=3)
     left = xp.reshape(xp.where(highest, around, -1.0), flat)
     # The centre of mass of the window around each pixel.
-    x = xp.asarray((np.arange(width) + 0.5) * pixel_x - 0.5)
-    y = xp.asarray((np.arange(height)[:, None] + 0.5) * pixel_y - 0.5)
+    x = xp.asarray(((np.arange(width) + 0.5) * pixel_x - 0.5).astype(np.float32))
+    y = xp.asarray(((np.arange(height)[:, None] + 0.5) * pixel_y - 0.5).astype(np.float32))
     columns = _sums(maps, REACH, axis=2)
     masses = xp.maximum(_sums(columns, REACH, axis=3), 1e-12)
     xs = xp.reshape(_sums(columns * x, REACH, axis=3) / masses, flat)
     ys = xp.reshape(_sums(_sums(maps * y, REACH, axis=2), REACH, axis=3) / masses, flat)
-    masses, values = xp.reshape(masses, flat), xp.reshape(maps, flat)
+    values = xp.reshape(maps, flat)
     # The windows of the peaks; pixels beyond the edge are empty.
     margins = _margins(_margins(maps, REACH, 0.0, axis=2), REACH, 0.0, axis=3)
     pitch = width + 2 * REACH
     margins = xp.reshape(margins, (-1, count, (height + 2 * REACH) * pitch))
     off_y, off_x = (each.ravel() for each in np.indices((2 * REACH + 1,) * 2))
     window = xp.asarray(off_y * pitch + off_x)
-    from_x, from_y = (xp.asarray((each - REACH + 0.5) * pixel) for each, pixel in ((off_x, pixel_x), (off_y, pixel_y)))
     found = []
     for _ in range(MOST):
         top = xp.max(left, axis=2, keepdims=True)
         here = xp.argmax(xp.where(left == top, values, -1.0), axis=2, keepdims=True)
-        place_x, place_y, mass = (xp.take_along_axis(each, here, axis=2) for each in (xs, ys, masses))
         row = here // width
         column = here - row * width
-        shares = xp.take_along_axis(margins, row * pitch + column + window, axis=2) / mass
-        away_x = xp.astype(column, maps.dtype) * pixel_x + from_x - 0.5 - place_x
-        away_y = xp.astype(row, maps.dtype) * pixel_y + from_y - 0.5 - place_y
+        weights = xp.astype(xp.take_along_axis(margins, row * pitch + column + window, axis=2), xp.float64)
+        mass = xp.maximum(xp.sum(weights, axis=2, keepdims=True), 1e-12)
+        at_x, at_y = (
+            xp.astype(line + xp.asarray(off - REACH), xp.float64) * pixel + (pixel - 1) / 2
+            for line, off, pixel in ((column, off_x, pixel_x), (row, off_y, pixel_y))
+        )
+        place_x, place_y = (xp.sum(weights * at, axis=2, keepdims=True) / mass for at in (at_x, at_y))
         # The edge is a pixel wide: with a sharp one the last digit of a position could decide on half of a probability.
-        inside = xp.clip(near + 0.5 - xp.sqrt(away_x * away_x + away_y * away_y), 0.0, 1.0)
-        share = xp.sum(shares * inside, axis=2, keepdims=True)
+        inside = xp.clip(near + 0.5 - xp.sqrt((at_x - place_x) ** 2 + (at_y - place_y) ** 2), 0.0, 1.0)
+        share = xp.sum(weights * inside, axis=2, keepdims=True) / mass
         found.append((xp.concat([place_x, place_y], axis=2), xp.where(top >= 0, mass, 0.0), share))
         # A sharp peak lies whole in the windows of several pixels: it is one peak, not several of a part of its weight.
-        to_x, to_y = xs - place_x, ys - place_y
+        to_x, to_y = xs - xp.astype(place_x, maps.dtype), ys - xp.astype(place_y, maps.dtype)
         left = xp.where(to_x * to_x + to_y * to_y < (2 * pixel_x) ** 2, -1.0, left)
     place, mass, share = zip(*found, strict=True)
     return Peaks(xp.stack(place, axis=2), xp.concat(mass, axis=2), xp.concat(share, axis=2))

@@ -40,8 +40,8 @@ def decode(maps: Any, views: Any, channels: tuple[str, ...], *, may_be_absent: b
     """Find the points of images in their heatmaps.
 
     Args:
-        maps: float64 (N, K, h, w), probabilities: not negative. Each map adds up to 1, or, if points may be absent, to
-            the probability that the point is in the image.
+        maps: float32 or float64 (N, K, h, w), probabilities: not negative. Each map adds up to 1, or, if points may be
+            absent, to the probability that the point is in the image.
         views: int64 (N,), the images' planes, counted as in `lumbar.core.constants.VIEWS`.
         channels: Names of the K points.
         may_be_absent: Whether the network can answer that a point is absent. Such a network was trained on any field of
@@ -50,7 +50,9 @@ def decode(maps: Any, views: Any, channels: tuple[str, ...], *, may_be_absent: b
     xp = maps.__array_namespace__()
     found = peaks.find(maps, SIZE, NEAR_PIXELS)
     probability = found.mass[..., 0] * found.near[..., 0]
-    absent = xp.clip(1 - xp.sum(maps, axis=(2, 3)), 0.0, 1.0) if may_be_absent else xp.full_like(probability, np.nan)
+    absent = xp.full_like(probability, np.nan)
+    if may_be_absent:
+        absent = xp.clip(1 - xp.sum(maps, axis=(2, 3), dtype=xp.float64), 0.0, 1.0)
     alone = Decoded(found.place[..., 0, :], probability, absent, _unknown(probability))
     if not set(LEVELS) <= set(channels):
         return alone

@@ -182,7 +182,7 @@ def _decoded(answer: Any, views: Any, about: dict[str, Any], channels: tuple[str
     names = tuple(about["points"])
     answer = xp.reshape(answer, (1, *answer.shape[1:]))  # one image: all sides are known
     if about["answer"] == onnx_file.ANSWERS[0]:
-        found = decode(xp.astype(answer, xp.float64), views, names, may_be_absent=about["may_be_absent"])
+        found = decode(answer, views, names, may_be_absent=about["may_be_absent"])
     else:
         found = without_heatmaps(answer)
     order = xp.asarray(np.array([names.index(name) for name in channels]))

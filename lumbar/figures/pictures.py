@@ -157,6 +157,9 @@ def pictures_with_points(
         shown = [name for name, is_seen in zip(names, seen, strict=True) if is_seen]
         add_legend(figure, shown, errors=predicted is not None)
         what += f" with {join_words(shown)} marked"
+        heights = np.asarray(points, np.float64)[..., 1]
+        if len(shown) > 1 and not (np.diff(heights, axis=1) <= 0).any():  # a comparison with NaN is False
+            what += " from the top down"
     if predicted is not None:
         away = np.linalg.norm(np.asarray(predicted) - np.asarray(points), axis=-1)
         what += f", and a network's answers beside them, on average {format_number(np.nanmean(away))} pixels away"
