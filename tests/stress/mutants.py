@@ -3,7 +3,7 @@
 Each mutant changes one place of a notebook so that it teaches something false. The notebook is executed as it is
 committed, in a home folder of its own, and its outputs are held against ``tests/course/notebook_claims.yaml``. A mutant
 is caught if a cell fails or a claim does. The command prints a line a mutant; its exit code is 1 if one gets through.
-It takes about two minutes a mutant on two cores.
+It takes two to five minutes a mutant on two cores.
 """
 
 from __future__ import annotations
