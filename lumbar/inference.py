@@ -176,8 +176,8 @@ class ScanPoints:
         flagged: Whether the points need checking: a confidence is low, or there are `doubts`; None if there are none
             and the network has no heatmaps, and so no confidence to judge by.
         doubts: What speaks against the points whatever the confidence: levels that lie unevenly (see
-            `lumbar.decoding.uneven_gaps`) or may be miscounted, or a kind of imaging that the network was not trained
-            on.
+            `lumbar.decoding.doubts.uneven_gaps`) or may be miscounted, or a kind of imaging that the network was not
+            trained on.
         count: How sure it is which disc is which; None for an axial image, and where the network cannot tell.
     """
 

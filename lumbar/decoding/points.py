@@ -9,7 +9,7 @@ import numpy as np
 from lumbar.core.constants import LEVELS, ROW, VIEWS
 from lumbar.decoding import peaks, rows
 from lumbar.decoding.peaks import Peaks
-from lumbar.geometry import SIZE
+from lumbar.geometry import SIZE, Affine
 
 NEAR_PIXELS = 5.0
 """A confidence is the probability that the true point lies within this distance, pixels of the 256 frame."""
@@ -78,9 +78,11 @@ def decode(maps: Any, views: Any, channels: tuple[str, ...], *, may_be_absent: b
 def without_heatmaps(coordinates: Any) -> Decoded:
     """Return the points of a network that answers with unit coordinates, (N, K, 2), and not with how sure it is."""
     xp = coordinates.__array_namespace__()
-    coordinates = xp.astype(coordinates, xp.float64)
-    unknown = xp.full_like(coordinates[..., 0], np.nan)
-    return Decoded(coordinates * SIZE - 0.5, unknown, unknown, _unknown(unknown))
+    to_256 = Affine.unit().inverse().matrix
+    scale, shift = xp.asarray(to_256[:, :2].T), xp.asarray(to_256[:, 2])
+    points = xp.matmul(xp.astype(coordinates, xp.float64), scale) + shift
+    unknown = xp.full_like(points[..., 0], np.nan)
+    return Decoded(points, unknown, unknown, _unknown(unknown))
 
 
 def _unknown(of_points: Any) -> Any:

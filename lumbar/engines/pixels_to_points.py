@@ -3,7 +3,8 @@
 Any program with a runtime for ONNX can use the file; it needs none of our code. The file windows the image and resizes
 it to the 256 frame, asks the network, decodes the heatmaps, calibrates and flags, and gives points in the image's own
 pixels. Decoding, calibration and flags are the functions that `lumbar.inference` uses, traced by ndonnx. Preparation is
-written anew: OpenCV's functions cannot be traced. The points differ by less than 0.05 pixels of the 256 frame.
+written anew: OpenCV's functions cannot be traced. The points differ by less than 0.05 pixels of the 256 frame, but for
+images whose count is a toss-up and flagged: there a grey level may tip it.
 
 What it cannot do is what only the image's file can say: how the image lies, what was measured (an image of another kind
 than the network was trained on is not flagged), and which pixels are padding.
