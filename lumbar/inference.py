@@ -6,15 +6,18 @@ through all of it, from a prepared image to a flag; `predict_with_probability` s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm.auto import trange
+from tqdm.auto import tqdm, trange
 
 from lumbar import engines, landmarks, metrics
+from lumbar.compute.processes import AHEAD, keep_ahead
 from lumbar.core.constants import ENGINES, NEIGHBOURS, VIEWS
 from lumbar.core.errors import RunError
 from lumbar.decoding import Decoded, decode, without_heatmaps
@@ -206,24 +209,24 @@ class Answers:
     probability: np.ndarray
 
 
-def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bool = True) -> Answers:
+def find_points(network: Weights, scans: Iterable[PreparedScan], *, progress: bool = True) -> Answers:
     """Find the points in prepared scans.
 
     Args:
         network: The trained network.
-        scans: N of them, at least one.
+        scans: N of them, at least one. If they are read one after the other as they are asked for, the network answers
+            meanwhile.
         progress: Show a progress bar.
 
     Raises:
         RunError: If the network answers with something not a number.
     """
     channels = landmarks.channels(network.views)
-    images, views, maps = zip(*((each.image, each.view, each.to_256) for each in scans), strict=True)
-    prepared = unlabelled(images, views, maps, channels)
-    answer = predict_with_probability(network.file, prepared, engine=network.engine, progress=progress)
+    scans, answer = _ask(network, tqdm(scans, "predicting", unit="picture", disable=not progress), channels)
+    prepared = _as_one(scans, channels)
     miscounted = network.miscounted(answer.miscounted)
     found = []
-    for number, (scan, here) in enumerate(zip(scans, metrics.belongs(views, channels), strict=True)):
+    for number, (scan, here) in enumerate(zip(scans, metrics.belongs(prepared.index["view"], channels), strict=True)):
         names = tuple(name for name, belongs in zip(channels, here, strict=True) if belongs)
         probability, absent = answer.probability[number, here], answer.absent[number, here]
         gone = absent > 0.5
@@ -249,6 +252,30 @@ def find_points(network: Weights, scans: Sequence[PreparedScan], *, progress: bo
             )
         )
     return Answers(tuple(found), prepared, answer.probability)
+
+
+def _ask(
+    network: Weights, scans: Iterable[PreparedScan], channels: tuple[str, ...]
+) -> tuple[list[PreparedScan], NetworkAnswer]:
+    """Return the scans and a network's answer for them, which it gives while the next ones are being read."""
+    asked: list[PreparedScan] = []
+    with ThreadPoolExecutor(1) as beside:
+
+        def submitted() -> Iterator[Future[NetworkAnswer]]:
+            coming = iter(scans)
+            while portion := list(islice(coming, BATCH_SIZE)):
+                asked.extend(portion)
+                part = _as_one(portion, channels)
+                yield beside.submit(predict_with_probability, network.file, part, engine=network.engine, progress=False)
+
+        answers = [each.result() for each in keep_ahead(submitted(), AHEAD)]
+    return asked, NetworkAnswer(*(np.concatenate(each) for each in zip(*answers, strict=True)))
+
+
+def _as_one(scans: Sequence[PreparedScan], channels: tuple[str, ...]) -> Prepared:
+    return unlabelled(
+        [each.image for each in scans], [each.view for each in scans], [each.to_256 for each in scans], channels
+    )
 
 
 def _count(points: np.ndarray, neighbours: np.ndarray, miscounted: np.ndarray) -> Count | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -134,24 +135,37 @@ def predict(
             expected="DICOM, PNG, JPEG, .mha or .nii",
         )
     about = {"network": Path(settings.weights).resolve().name, "synthetic": network.synthetic, "unread": listing.unread}
-    found, refused = [], []
-    for file in tqdm(listing.images, "reading", unit="picture", disable=not progress):
-        try:
-            _check_link(file, paths)
-            found.append(_read(file, settings, network))
-        except ScanError as error:
-            refused.append(error)
-    if not found:
+    found: list[_Read] = []
+    refused: list[ScanError] = []
+
+    def prepared() -> Iterator[PreparedScan]:
+        for file in tqdm(listing.images, "predicting", unit="picture", disable=not progress):
+            try:
+                _check_link(file, paths)
+                found.append(_read(file, settings, network))
+            except ScanError as error:
+                refused.append(error)
+            else:
+                yield found[-1].prepared
+
+    coming = prepared()
+    first = next(coming, None)
+    if first is None:
         return Predictions(pd.DataFrame(columns=list(COLUMNS)), tuple(refused), (), **about)
-    answers = find_points(network, [each.prepared for each in found], progress=progress)
+    answers = find_points(network, chain([first], coming), progress=False)
     unstated = np.array([each.scan.orientation is None for each in found])
     turned = detect_orientation(network, answers.prepared, answers.probability, unstated)
     remarks = defaultdict(list)
     for file, clash in identity.clashes((each.scan.path, each.scan.identity) for each in found):
         remarks[file].append(clash)
     places = [(each.scan.path, each.about.frame or 0) for each in found]
-    sagittal = [n for n, each in enumerate(found) if each.about.view == "sagittal"]
-    which = remark_on_slices([places[n] for n in sagittal], [answers.points[n] for n in sagittal])
+    sagittal_of_study = defaultdict(dict)
+    for each, place, points in zip(found, places, answers.points, strict=True):
+        if each.about.view == "sagittal" and each.scan.identity.get("study"):
+            sagittal_of_study[each.scan.identity["study"]][place] = points
+    which = {}
+    for slices in sagittal_of_study.values():
+        which |= remark_on_slices(slices)
     rows, pictures = [], []
     for each, place, points, turn in zip(found, places, answers.points, turned, strict=True):
         if turn:

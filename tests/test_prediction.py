@@ -1,6 +1,7 @@
 """Points of pictures nobody has marked: the right place in the file and in the patient, nothing skipped silently."""
 
 import json
+import threading
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from lumbar.core.constants import ROW
 from lumbar.core.errors import RunError, ScanError
 from lumbar.datasets import load
 from lumbar.exports import COUNT_NOT_CHECKED, json_points
-from lumbar.inference import UNJUDGED
+from lumbar.geometry import SIZE, Affine
+from lumbar.inference import BATCH_SIZE, UNJUDGED, PreparedScan
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.prediction import COLUMNS, PredictionSettings, predict
@@ -57,8 +59,6 @@ def truthful(home, monkeypatch):
     by_picture = iter(table.groupby("image", sort=True)[["x", "y"]])
 
     def answer(network, part, engine, progress):
-        from lumbar.geometry import Affine
-
         true = [points.to_numpy() for _, points in by_picture][: len(part.images)]
         points = np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=True)])
         return answered(points)
@@ -323,6 +323,56 @@ def test_an_image_is_flagged_where_it_is_not_clear_whether_a_level_is_in_it(home
     monkeypatch.setattr(inference, "predict_with_probability", answer)
     found = predict([home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"], PredictionSettings(weights="flat"))
     assert found.table["flagged"].tolist() == [flagged] * 5
+
+
+def numbered(count):
+    """Scans whose position, and thus the place of their points, is that in the list."""
+    for number in range(count):
+        shift = Affine(np.array([[1.0, 0, number], [0, 1, 0]])).inverse()
+        yield PreparedScan(np.zeros((SIZE, SIZE), np.uint8), "sagittal", shift, "MR")
+
+
+def test_the_network_answers_while_the_next_scans_are_read(monkeypatch):
+    begun, read_on = threading.Event(), threading.Event()
+
+    def scans():
+        for number, scan in enumerate(numbered(3 * BATCH_SIZE + 1)):
+            if number == 2 * BATCH_SIZE:
+                assert begun.wait(60), "nothing was asked although two portions had been read"
+                read_on.set()
+            yield scan
+
+    def answer(network, part, engine, progress):
+        begun.set()
+        assert read_on.wait(60), "nothing is read while the network answers"
+        return answered(np.zeros((len(part.images), len(part.channels), 2)))
+
+    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    found = inference.find_points(weights.find("phantom"), scans(), progress=False)
+    assert [each.xy_native[0, 0] for each in found.points] == list(range(3 * BATCH_SIZE + 1))
+    assert len(found.prepared.images) == 3 * BATCH_SIZE + 1
+
+
+def test_where_the_network_fails_not_all_scans_are_read(monkeypatch):
+    def answer(network, part, engine, progress):
+        raise RunError("the network answers with something that is not a number", file=network)
+
+    def scans():
+        for scan in numbered(100 * BATCH_SIZE):
+            read.append(scan)
+            yield scan
+
+    read = []
+    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    with pytest.raises(RunError, match="not a number"):
+        inference.find_points(weights.find("phantom"), scans(), progress=False)
+    assert len(read) < 10 * BATCH_SIZE
+
+
+def test_no_header_is_read_twice_unless_there_is_a_series(truthful, home, monkeypatch):
+    monkeypatch.setattr("lumbar.study.marking.read_headers", None)
+    images = [home / image for image in sorted(truthful["image"].unique())]
+    assert len(predict(images, PredictionSettings(weights="flat"), progress=False).pictures) == len(images) > 3
 
 
 STEP = np.array([2.0, 30.0])

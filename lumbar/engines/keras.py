@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
@@ -21,8 +22,11 @@ def start(file: Path) -> Network:
     if has_heatmaps:
         model = models.heatmaps(model)
 
+    alone = Lock()  # Keras does not promise that a model may be asked by two threads at once
+
     def answer(images: np.ndarray) -> np.ndarray:
-        found = keras.ops.convert_to_numpy(model.predict_on_batch(images[..., np.newaxis]))
+        with alone:
+            found = keras.ops.convert_to_numpy(model.predict_on_batch(images[..., np.newaxis]))
         return np.moveaxis(found, -1, 1) if has_heatmaps else found
 
     count = model.output_shape[-1 if has_heatmaps else 1]

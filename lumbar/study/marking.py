@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lumbar.core.errors import ScanError
@@ -22,20 +22,19 @@ Slice = tuple[Path, int]
 """A file, and the frame in it, from 0."""
 
 
-def remark_on_slices(slices: Sequence[Slice], points: Sequence[ScanPoints]) -> dict[Slice, str]:
+def remark_on_slices(found: Mapping[Slice, ScanPoints]) -> dict[Slice, str]:
     """Say of each sagittal slice of a series whether it is the mid-sagittal one, chosen as `lumbar.study.locate` does.
 
     Args:
-        slices: Sagittal images; some may be slices of one series.
-        points: The points that a network found in each.
+        found: The points that a network found in the sagittal images of one study; some may be slices of one series.
 
     Returns:
         A remark for each image that belongs to a series of at least `FEWEST` of the slices.
     """
-    if len(slices) < FEWEST:
+    if len(found) < FEWEST:
         return {}
-    found, remarks = dict(zip(slices, points, strict=True)), {}
-    for series in group_into_series(list(_headers(slices))):
+    remarks = {}
+    for series in group_into_series(list(_headers(found))):
         for stack in series.stacks:
             if stack.view != "sagittal" or len(stack.slices) < FEWEST:
                 continue
@@ -48,10 +47,10 @@ def remark_on_slices(slices: Sequence[Slice], points: Sequence[ScanPoints]) -> d
     return remarks
 
 
-def _headers(slices: Sequence[Slice]) -> Iterator[SliceHeader]:
-    """Yield the headers of the slices that say to which series of which study they belong."""
+def _headers(slices: Iterable[Slice]) -> Iterator[SliceHeader]:
+    """Yield the headers of the slices that say to which series they belong."""
     for path, frame in slices:
         with contextlib.suppress(ScanError):  # a PNG, JPEG or volume
             for each in read_headers(path):
-                if each.frame == frame and each.identity["study"] and each.identity["series"]:
+                if each.frame == frame and each.identity["series"]:
                     yield each

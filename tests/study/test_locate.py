@@ -10,6 +10,7 @@ import pandas as pd
 import pydicom
 import pytest
 from PIL import Image
+from pydicom.uid import generate_uid
 
 from lumbar import imaging, inference, weights
 from lumbar.cli.main import main
@@ -20,6 +21,7 @@ from lumbar.inference import UNJUDGED, ScanPoints
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, dicom
 from lumbar.phantom.study import write_study
+from lumbar.prediction import predict
 from lumbar.study import LocateSettings, locate, midline, sagittal
 from lumbar.study.frames import ASSUMED
 from lumbar.study.locating import COLUMNS
@@ -174,6 +176,22 @@ def test_predict_says_which_slice_of_a_series_is_the_middle_one(patient, located
     (middle,) = (each for each in pictures if any("the mid-sagittal slice, " in text for text in each.warnings))
     assert middle.image == str(located.middle.slice.path)
     assert all(NOT_MIDDLE not in each.warnings for each in pictures if each.view == "axial")
+
+
+def test_predict_names_the_middle_of_each_study_in_a_folder(patient, located, tmp_path):
+    """The same slices twice, as two studies."""
+    for file in (patient / "sagittal-t2").glob("*.dcm"):
+        for study in ("one", "two"):
+            header = pydicom.dcmread(file)
+            for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"):
+                setattr(header, keyword, generate_uid(entropy_srcs=[study, header[keyword].value]))
+            header.file_meta.MediaStorageSOPInstanceUID = header.SOPInstanceUID
+            (tmp_path / study).mkdir(exist_ok=True)
+            header.save_as(tmp_path / study / file.name)
+    found = predict([tmp_path], progress=False)
+    middles = [each for each in found.pictures if any("the mid-sagittal slice, " in text for text in each.warnings)]
+    name = located.middle.slice.path.name
+    assert [each.image for each in middles] == [str(tmp_path / study / name) for study in ("one", "two")]
 
 
 def test_the_command_can_list_the_series_without_a_network(patient, tmp_path, capsys, monkeypatch):
