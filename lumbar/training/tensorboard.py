@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-import tensorflow as tf
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from lumbar.core.backend import keras
-from lumbar.core.errors import OutputError
-from lumbar.storage.files import check_writable
+from lumbar.storage.files import describe_os_error
+
+PARTS = ("train", "validation")
 
 
 class TensorBoardLog(keras.callbacks.Callback):
-    """Writes the run's history under the names and folders that Keras's own callback uses.
+    """Writes the run's history under the names and folders that Keras's own callback uses, on any backend.
 
     Keras's callback appends: epochs that a killed training had not flushed are missing from its log, and epochs that
     are trained again appear twice. This one writes the log anew whenever a training goes on.
@@ -37,10 +41,10 @@ class TensorBoardLog(keras.callbacks.Callback):
             OutputError: If the log cannot be written.
         """
         shutil.rmtree(self.folder, ignore_errors=True)
-        with self._describing_errors():
-            self.writers = {
-                part: tf.summary.create_file_writer(str(self.folder / part)) for part in ("train", "validation")
-            }
+        # TensorBoard reads files with such names; where it is open, it goes on with this one from its beginning.
+        self.name = f"events.out.tfevents.{time.time_ns()}.lumbar"
+        for part in PARTS:
+            self._append(part, file_version="brain.Event:2")
         for row in self.history().to_dict("records"):
             self._write(row)
 
@@ -52,33 +56,16 @@ class TensorBoardLog(keras.callbacks.Callback):
         """
         self._write(self.history().iloc[-1].to_dict())
 
-    def on_train_end(self, logs=None) -> None:
-        """Close the log."""
-        for writer in self.writers.values():
-            writer.close()
-
     def _write(self, row: dict[str, float]) -> None:
-        epoch = int(row["epoch"])
-        with self._describing_errors():
-            for name, value in row.items():
-                if name in ("epoch", "seconds"):
-                    continue
+        for name, value in row.items():
+            if name not in ("epoch", "seconds"):
                 part = "validation" if name.startswith("val_") else "train"
-                with self.writers[part].as_default():
-                    tf.summary.scalar(f"epoch_{name.removeprefix('val_')}", value, step=epoch)
-            for writer in self.writers.values():
-                writer.flush()
+                scalar = scalar_pb(f"epoch_{name.removeprefix('val_')}", value)
+                self._append(part, step=int(row["epoch"]), summary=scalar)
 
-    @contextmanager
-    def _describing_errors(self) -> Iterator[None]:
-        """Raise an OutputError in place of TensorFlow's, whose text names C++ functions first."""
-        try:
-            yield
-        except tf.errors.OpError as error:
-            check_writable(self.folder / "tried")  # raises with the operating system's reason, if it is still there
-            raise OutputError(
-                "the TensorBoard log cannot be written",
-                file=self.folder,
-                found=str(error.message).rpartition(";")[2].strip(),
-                remedy="free some space, or train with --no-tensorboard; finished epochs are kept",
-            ) from error
+    def _append(self, part: str, **event: Any) -> None:
+        file = self.folder / part / self.name
+        with describe_os_error(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("ab") as opened:
+                RecordWriter(opened).write(Event(wall_time=time.time(), **event).SerializeToString())

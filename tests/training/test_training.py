@@ -324,3 +324,28 @@ def test_a_network_may_start_from_one_trained_on_equal_file_names_of_another_sou
     copied = replace(small, data=tmp_path / "copy", seed=small.seed + 1)
     with pytest.raises(TableError, match="more than one part"):
         starting_point(trained.name, prepared_parts(copied, progress=False))
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None  # as if it were not installed
+from lumbar.cli.main import main
+flags = ["--epochs", "1", "--width", "2", "--depth", "3", "--data", sys.argv[1]]
+codes = [main(["train", *flags, "--name", "run"]), main(["evaluate", "--run", "run"])]
+sys.exit(max(*codes, main(["tune", "--trials", "1", *flags[:2], *flags[-2:], "--name", "search"])))
+"""
+
+
+@pytest.mark.slow
+def test_where_there_is_no_tensorflow_jax_trains_and_searches(few_patients, tmp_path):
+    """As on Python 3.14, for which there is no TensorFlow."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, str(few_patients)],
+        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "LUMBAR_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    for run in ("run", "search/best"):
+        assert (tmp_path / "runs" / run / "metrics.json").exists()
+        assert list((tmp_path / "runs" / run / "tensorboard" / "validation").glob("*tfevents*"))
