@@ -7,7 +7,7 @@ through all of it, from a prepared image to a flag; `predict_with_probability` s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,11 +17,11 @@ import numpy as np
 from tqdm.auto import tqdm, trange
 
 from lumbar import engines, landmarks, metrics
-from lumbar.compute.processes import AHEAD, keep_ahead
+from lumbar.compute.processes import keep_ahead
 from lumbar.core.constants import ENGINES, NEIGHBOURS, VIEWS
 from lumbar.core.errors import RunError
 from lumbar.decoding import Decoded, decode, without_heatmaps
-from lumbar.decoding.doubts import MISCOUNT_DOUBTFUL, doubtful_count, undecided, uneven_gaps
+from lumbar.decoding.doubts import Count, count_of, undecided, uneven_gaps
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import Scan
 from lumbar.preprocess import Prepared, PreprocessSettings, prepare_scan, unlabelled
@@ -77,40 +77,64 @@ def predict_with_probability(
         WeightsError: If the file is not a network of ours.
         RunError: If the network answers with other landmarks than the images have, or with something not a number.
     """
+    begins = trange(0, len(part.images), BATCH_SIZE, desc="predicting", unit="batch", disable=not progress)
+    few = (part.select(np.arange(begin, min(begin + BATCH_SIZE, len(part.images)))) for begin in begins)
+    return _joined(answers(network, few, engine=engine))
+
+
+def answers(network: Path, parts: Iterable[Prepared], *, engine: str) -> Iterator[NetworkAnswer]:
+    """Yield a saved network's answer for each of several parts, which are at best of `BATCH_SIZE` images.
+
+    The network answers in a thread beside, while the answer before is decoded and the next part is made.
+
+    Raises:
+        WeightsError: See `predict_with_probability`.
+        RunError: See there.
+    """
     started = engines.start(network, engine)
-    names = started.points or part.channels
-    if started.count != len(names) or not set(part.channels) <= set(names) <= {*part.channels, *NEIGHBOURS}:
-        raise RunError(
-            "the network answers with other landmarks than these pictures have",
-            file=network,
-            found=started.count,
-            expected=f"{len(part.channels)}: {', '.join(part.channels)}",
-        )
-    views = np.array([VIEWS.index(view) for view in part.index["view"]])
-    found: list[Decoded] = []
-    for begin in trange(0, len(part.images), BATCH_SIZE, desc="predicting", unit="batch", disable=not progress):
-        batch = slice(begin, begin + BATCH_SIZE)
-        answer = started.answer(part.images[batch] * np.float32(1 / 255))
-        if not np.isfinite(answer).all():
-            raise RunError(
-                "the network answers with something that is not a number",
-                file=network,
-                remedy="its training diverged: train anew with a smaller learning rate",
-            )
-        if started.has_heatmaps:
-            for few in range(0, len(answer), DECODED_AT_ONCE):
-                which = slice(few, few + DECODED_AT_ONCE)
-                found.append(decode(answer[which], views[batch][which], names, may_be_absent=started.may_be_absent))
-        else:
-            found.append(without_heatmaps(answer))
-    points, probability, absent, miscounted = (np.concatenate(each) for each in zip(*found, strict=True))
-    neighbours = np.full((len(points), len(NEIGHBOURS), 2), np.nan)
+    with ThreadPoolExecutor(1) as beside:
+        asked = ((part, beside.submit(started.answer, part.images * np.float32(1 / 255))) for part in parts)
+        for part, answer in keep_ahead(asked, 2):
+            names = started.points or part.channels
+            if started.count != len(names) or not set(part.channels) <= set(names) <= {*part.channels, *NEIGHBOURS}:
+                raise RunError(
+                    "the network answers with other landmarks than these pictures have",
+                    file=network,
+                    found=started.count,
+                    expected=f"{len(part.channels)}: {', '.join(part.channels)}",
+                )
+            if not np.isfinite(answer.result()).all():
+                raise RunError(
+                    "the network answers with something that is not a number",
+                    file=network,
+                    remedy="its training diverged: train anew with a smaller learning rate",
+                )
+            yield _in_order(_decoded(started, answer.result(), part.index["view"], names), names, part.channels)
+
+
+def _decoded(started: engines.Network, answer: np.ndarray, views: Sequence[str], names: tuple[str, ...]) -> Decoded:
+    if not started.has_heatmaps:
+        return without_heatmaps(answer)
+    numbers = np.array([VIEWS.index(view) for view in views])
+    few = [slice(begin, begin + DECODED_AT_ONCE) for begin in range(0, len(answer), DECODED_AT_ONCE)]
+    found = (decode(answer[each], numbers[each], names, may_be_absent=started.may_be_absent) for each in few)
+    return Decoded(*(np.concatenate(each) for each in zip(*found, strict=True)))
+
+
+def _in_order(found: Decoded, names: tuple[str, ...], channels: tuple[str, ...]) -> NetworkAnswer:
+    """Return the points that are asked for, in their order, and the neighbouring discs."""
+    neighbours = np.full((len(found.points), len(NEIGHBOURS), 2), np.nan)
     for place, name in enumerate(NEIGHBOURS):
         if name in names:
             which = names.index(name)
-            neighbours[:, place] = np.where(absent[:, which, None] > 0.5, np.nan, points[:, which])
-    order = [names.index(name) for name in part.channels]
-    return NetworkAnswer(points[:, order], probability[:, order], absent[:, order], miscounted, neighbours)
+            neighbours[:, place] = np.where(found.absent[:, which, None] > 0.5, np.nan, found.points[:, which])
+    order = [names.index(name) for name in channels]
+    points, probability, absent = (each[:, order] for each in found[:3])
+    return NetworkAnswer(points, probability, absent, found.miscounted, neighbours)
+
+
+def _joined(found: Iterable[NetworkAnswer]) -> NetworkAnswer:
+    return NetworkAnswer(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,35 +158,6 @@ class PreparedScan:
         """Prepare a scan as the images were prepared that the network was trained on."""
         image, to_256 = prepare_scan(scan, PreprocessSettings(resize=network.resize))
         return cls(image, view, to_256, scan.identity.get("modality", ""))
-
-
-@dataclass(frozen=True, eq=False)
-class Count:
-    """How sure a network is which disc is which, and where the levels lie if it has miscounted them by one.
-
-    Args:
-        one_higher: Calibrated probability that each level lies one disc higher than was found.
-        one_lower: That each lies one disc lower.
-        higher: (5, 2), the levels one disc higher, native pixels; NaN where the network knows no disc.
-        lower: (5, 2), the same one disc lower.
-    """
-
-    one_higher: float
-    one_lower: float
-    higher: np.ndarray
-    lower: np.ndarray
-
-    def __str__(self) -> str:
-        return count_in_words(self.one_higher, self.one_lower)
-
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        """A sentence if a miscount is likelier than `MISCOUNT_DOUBTFUL`."""
-        if not doubtful_count(np.array([self.one_higher, self.one_lower])):
-            return ()
-        ways = {"higher": self.one_higher, "lower": self.one_lower}
-        likely = [way for way, share in ways.items() if share >= MISCOUNT_DOUBTFUL / 2]
-        return (f"the levels may all lie one disc {' or '.join(likely)}",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,11 +217,19 @@ def find_points(network: Weights, scans: Iterable[PreparedScan], *, progress: bo
         RunError: If the network answers with something not a number.
     """
     channels = landmarks.channels(network.views)
-    scans, answer = _ask(network, tqdm(scans, "predicting", unit="picture", disable=not progress), channels)
-    prepared = _as_one(scans, channels)
+    asked: list[PreparedScan] = []
+
+    def parts() -> Iterator[Prepared]:
+        coming = iter(tqdm(scans, "predicting", unit="picture", disable=not progress))
+        while few := list(islice(coming, BATCH_SIZE)):
+            asked.extend(few)
+            yield _as_one(few, channels)
+
+    answer = _joined(answers(network.file, parts(), engine=network.engine))
+    prepared = _as_one(asked, channels)
     miscounted = network.miscounted(answer.miscounted)
     found = []
-    for number, (scan, here) in enumerate(zip(scans, metrics.belongs(prepared.index["view"], channels), strict=True)):
+    for number, (scan, here) in enumerate(zip(asked, metrics.belongs(prepared.index["view"], channels), strict=True)):
         names = tuple(name for name, belongs in zip(channels, here, strict=True) if belongs)
         probability, absent = answer.probability[number, here], answer.absent[number, here]
         gone = absent > 0.5
@@ -237,7 +240,7 @@ def find_points(network: Weights, scans: Iterable[PreparedScan], *, progress: bo
         uneven, count = (), None
         if names == landmarks.LEVELS:
             uneven = uneven_gaps(points)
-            count = _count(to_native.points(points), to_native.points(answer.neighbours[number]), miscounted[number])
+            count = count_of(to_native.points(points), to_native.points(answer.neighbours[number]), miscounted[number])
         doubts = (*network.unfamiliar(scan.modality), *uneven, *(count.doubts if count else ()))
         found.append(
             ScanPoints(
@@ -254,45 +257,7 @@ def find_points(network: Weights, scans: Iterable[PreparedScan], *, progress: bo
     return Answers(tuple(found), prepared, answer.probability)
 
 
-def _ask(
-    network: Weights, scans: Iterable[PreparedScan], channels: tuple[str, ...]
-) -> tuple[list[PreparedScan], NetworkAnswer]:
-    """Return the scans and a network's answer for them, which it gives while the next ones are being read."""
-    asked: list[PreparedScan] = []
-    with ThreadPoolExecutor(1) as beside:
-
-        def submitted() -> Iterator[Future[NetworkAnswer]]:
-            coming = iter(scans)
-            while portion := list(islice(coming, BATCH_SIZE)):
-                asked.extend(portion)
-                part = _as_one(portion, channels)
-                yield beside.submit(predict_with_probability, network.file, part, engine=network.engine, progress=False)
-
-        answers = [each.result() for each in keep_ahead(submitted(), AHEAD)]
-    return asked, NetworkAnswer(*(np.concatenate(each) for each in zip(*answers, strict=True)))
-
-
 def _as_one(scans: Sequence[PreparedScan], channels: tuple[str, ...]) -> Prepared:
     return unlabelled(
         [each.image for each in scans], [each.view for each in scans], [each.to_256 for each in scans], channels
     )
-
-
-def _count(points: np.ndarray, neighbours: np.ndarray, miscounted: np.ndarray) -> Count | None:
-    """Return how sure a count is; None if the probabilities are not known.
-
-    Args:
-        points: (5, 2), the five levels.
-        neighbours: (2, 2), T12/L1 and S1/S2.
-        miscounted: (2,), calibrated.
-    """
-    if np.isnan(miscounted).any():
-        return None
-    row = np.concatenate([neighbours[:1], points, neighbours[1:]])
-    return Count(*map(float, miscounted), higher=row[:-2], lower=row[2:])
-
-
-def count_in_words(one_higher: float, one_lower: float) -> str:
-    """Return the probabilities of the count as found and of the two that are one off, in words."""
-    as_found = 1 - one_higher - one_lower
-    return f"Count as found {as_found:.0%}, one disc higher {one_higher:.0%}, one disc lower {one_lower:.0%}"

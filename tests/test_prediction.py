@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 
 import lumbar
-from lumbar import imaging, inference, weights
+from lumbar import engines, imaging, inference, weights
 from lumbar.cli.main import main
 from lumbar.core import paths
 from lumbar.core.constants import ROW
 from lumbar.core.errors import RunError, ScanError
 from lumbar.datasets import load
+from lumbar.engines import Network
 from lumbar.exports import COUNT_NOT_CHECKED, json_points
 from lumbar.geometry import SIZE, Affine
 from lumbar.inference import BATCH_SIZE, UNJUDGED, PreparedScan
@@ -29,7 +30,7 @@ from lumbar.runs.settings import TrainingSettings
 from lumbar.training.job import train
 from tests.support import volume_files
 from tests.support.noise import noise
-from tests.support.prepared import answered
+from tests.support.prepared import answered, in_turn
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +59,12 @@ def truthful(home, monkeypatch):
     table = table[table["view"] == "sagittal"]
     by_picture = iter(table.groupby("image", sort=True)[["x", "y"]])
 
-    def answer(network, part, engine, progress):
+    def answer(part):
         true = [points.to_numpy() for _, points in by_picture][: len(part.images)]
         points = np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=True)])
         return answered(points)
 
-    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    monkeypatch.setattr(inference, "answers", in_turn(answer))
     return table
 
 
@@ -249,10 +250,10 @@ def test_levels_that_lie_unevenly_are_flagged_however_sure_the_network_is(home, 
     even = np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]])
     uneven = even - [[0, 0], [0, 0], [0, 28], [0, 0], [0, 0]]
 
-    def answer(network, part, engine, progress):
+    def answer(part):
         return answered(np.stack([even, uneven])[: len(part.images)], 0.99)
 
-    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    monkeypatch.setattr(inference, "answers", in_turn(answer))
     images = [home / f"phantom-2-000{number}" / "sagittal-t2" / "001.dcm" for number in (1, 2)]
     assert main(["predict", *map(str, images), "--weights", "flat", "--out", str(tmp_path / "points.csv")]) == 0
     table = pd.read_csv(tmp_path / "points.csv")
@@ -266,14 +267,14 @@ def test_levels_that_lie_unevenly_are_flagged_however_sure_the_network_is(home, 
 def cut_off(home, monkeypatch):
     """A network that answers of each image that its first two levels are absent, and of the second that all are."""
 
-    def answer(network, part, engine, progress):
+    def answer(part):
         count = len(part.images)
         points = np.tile(np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]]), (count, 1, 1))
         absent = np.tile([0.97, 0.95, 0.02, 0.01, 0.01], (count, 1))
         absent[1:] = 0.99
         return answered(points, 0.99 * (1 - absent), absent)
 
-    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    monkeypatch.setattr(inference, "answers", in_turn(answer))
     return [home / f"phantom-2-000{number}" / "sagittal-t2" / "001.dcm" for number in (1, 2)]
 
 
@@ -316,11 +317,11 @@ def test_a_level_that_an_image_does_not_show_has_no_point_in_any_format(cut_off,
 
 @pytest.mark.parametrize(("absent", "flagged"), [(0.05, False), (0.3, True), (0.8, True), (0.95, False)])
 def test_an_image_is_flagged_where_it_is_not_clear_whether_a_level_is_in_it(home, monkeypatch, absent, flagged):
-    def answer(network, part, engine, progress):
+    def answer(part):
         points = np.column_stack([np.full(5, 120.0), [30, 60, 90, 120, 150]])[None]
         return answered(points, 0.99, [absent, 0.01, 0.01, 0.01, 0.01])
 
-    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    monkeypatch.setattr(inference, "answers", in_turn(answer))
     found = predict([home / "phantom-2-0001" / "sagittal-t2" / "001.dcm"], PredictionSettings(weights="flat"))
     assert found.table["flagged"].tolist() == [flagged] * 5
 
@@ -332,30 +333,31 @@ def numbered(count):
         yield PreparedScan(np.zeros((SIZE, SIZE), np.uint8), "sagittal", shift, "MR")
 
 
-def test_the_network_answers_while_the_next_scans_are_read(monkeypatch):
+def test_the_network_answers_while_the_next_scans_are_read(home, monkeypatch):
     begun, read_on = threading.Event(), threading.Event()
 
     def scans():
         for number, scan in enumerate(numbered(3 * BATCH_SIZE + 1)):
-            if number == 2 * BATCH_SIZE:
-                assert begun.wait(60), "nothing was asked although two portions had been read"
+            if number == BATCH_SIZE:
+                assert begun.wait(60), "nothing was asked although a portion had been read"
                 read_on.set()
             yield scan
 
-    def answer(network, part, engine, progress):
+    def answer(images):
         begun.set()
         assert read_on.wait(60), "nothing is read while the network answers"
-        return answered(np.zeros((len(part.images), len(part.channels), 2)))
+        return np.zeros((len(images), 5, 2))
 
-    monkeypatch.setattr(inference, "predict_with_probability", answer)
-    found = inference.find_points(weights.find("phantom"), scans(), progress=False)
-    assert [each.xy_native[0, 0] for each in found.points] == list(range(3 * BATCH_SIZE + 1))
+    network = Network(answer, count=5, has_heatmaps=False, may_be_absent=False, points=())
+    monkeypatch.setattr(engines, "start", lambda file, engine: network)
+    found = inference.find_points(weights.find("flat"), scans(), progress=False)
+    assert [each.xy_native[0, 0] for each in found.points] == [number - 0.5 for number in range(3 * BATCH_SIZE + 1)]
     assert len(found.prepared.images) == 3 * BATCH_SIZE + 1
 
 
 def test_where_the_network_fails_not_all_scans_are_read(monkeypatch):
-    def answer(network, part, engine, progress):
-        raise RunError("the network answers with something that is not a number", file=network)
+    def answer(part):
+        raise RunError("the network answers with something that is not a number")
 
     def scans():
         for scan in numbered(100 * BATCH_SIZE):
@@ -363,7 +365,7 @@ def test_where_the_network_fails_not_all_scans_are_read(monkeypatch):
             yield scan
 
     read = []
-    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    monkeypatch.setattr(inference, "answers", in_turn(answer))
     with pytest.raises(RunError, match="not a number"):
         inference.find_points(weights.find("phantom"), scans(), progress=False)
     assert len(read) < 10 * BATCH_SIZE
@@ -384,11 +386,11 @@ def counting(home, monkeypatch):
     """A network that knows the discs next to the levels, whose count is calibrated; what it answers can be set."""
     answers = {"miscounted": [0.02, 0.03], "neighbours": ROW_OF_SEVEN[[0, 6]]}
 
-    def answer(network, part, engine, progress):
+    def answer(part):
         found = answered(np.tile(ROW_OF_SEVEN[1:6], (len(part.images), 1, 1)), 0.99, 0.01, answers["miscounted"])
         return found._replace(neighbours=np.tile(answers["neighbours"], (len(part.images), 1, 1)))
 
-    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    monkeypatch.setattr(inference, "answers", in_turn(answer))
     known = replace(weights.find("flat"), count_slope=1.0, count_offset=0.0)
     monkeypatch.setattr(weights, "find", lambda name, engine: known)
     return answers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -75,3 +76,52 @@ def gap_shares(points: Any) -> Any:
         xp.take_along_axis(in_order, xp.minimum(known // 2, gaps.shape[-1] - 1), axis=-1),
     ]
     return gaps / xp.maximum((middle[0] + middle[1]) / 2, 1e-6)
+
+
+@dataclass(frozen=True, eq=False)
+class Count:
+    """How sure a network is which disc is which, and where the levels lie if it has miscounted them by one.
+
+    Args:
+        one_higher: Calibrated probability that each level lies one disc higher than was found.
+        one_lower: That each lies one disc lower.
+        higher: (5, 2), the levels one disc higher, native pixels; NaN where the network knows no disc.
+        lower: (5, 2), the same one disc lower.
+    """
+
+    one_higher: float
+    one_lower: float
+    higher: np.ndarray
+    lower: np.ndarray
+
+    def __str__(self) -> str:
+        return count_in_words(self.one_higher, self.one_lower)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """A sentence if a miscount is likelier than `MISCOUNT_DOUBTFUL`."""
+        if not doubtful_count(np.array([self.one_higher, self.one_lower])):
+            return ()
+        ways = {"higher": self.one_higher, "lower": self.one_lower}
+        likely = [way for way, share in ways.items() if share >= MISCOUNT_DOUBTFUL / 2]
+        return (f"the levels may all lie one disc {' or '.join(likely)}",)
+
+
+def count_of(points: np.ndarray, neighbours: np.ndarray, miscounted: np.ndarray) -> Count | None:
+    """Return how sure a count is; None if the probabilities are not known.
+
+    Args:
+        points: (5, 2), the five levels.
+        neighbours: (2, 2), T12/L1 and S1/S2.
+        miscounted: (2,), calibrated.
+    """
+    if np.isnan(miscounted).any():
+        return None
+    row = np.concatenate([neighbours[:1], points, neighbours[1:]])
+    return Count(*map(float, miscounted), higher=row[:-2], lower=row[2:])
+
+
+def count_in_words(one_higher: float, one_lower: float) -> str:
+    """Return the probabilities of the count as found and of the two that are one off, in words."""
+    as_found = 1 - one_higher - one_lower
+    return f"Count as found {as_found:.0%}, one disc higher {one_higher:.0%}, one disc lower {one_lower:.0%}"

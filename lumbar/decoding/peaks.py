@@ -6,8 +6,6 @@ The functions use nothing but the Python array API standard: NumPy runs them, an
 from __future__ import annotations
 
 import functools
-import operator
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,16 +44,18 @@ def find(maps: Any, size: int, near: float) -> Peaks:
     count, height, width = maps.shape[1:]
     pixel_x, pixel_y = size / width, size / height
     flat = (-1, count, height * width)
-    around = _sums(_sums(maps, 2, axis=2), 2, axis=3)
-    highest = around >= _combined(_combined(around, 2, xp.maximum, -1.0, axis=2), 2, xp.maximum, -1.0, axis=3)
+    rows, columns = (xp.astype(xp.asarray(_windows(length, 2)), maps.dtype) for length in (height, width))
+    around = xp.matmul(xp.matmul(rows, maps), columns)
+    highest = around >= _largest(_largest(around, 2, axis=2), 2, axis=3)
     left = xp.reshape(xp.where(highest, around, -1.0), flat)
     # The centre of mass of the window around each pixel.
-    x = xp.asarray(((np.arange(width) + 0.5) * pixel_x - 0.5).astype(np.float32))
-    y = xp.asarray(((np.arange(height)[:, None] + 0.5) * pixel_y - 0.5).astype(np.float32))
-    columns = _sums(maps, REACH, axis=2)
-    masses = xp.maximum(_sums(columns, REACH, axis=3), 1e-12)
-    xs = xp.reshape(_sums(columns * x, REACH, axis=3) / masses, flat)
-    ys = xp.reshape(_sums(_sums(maps * y, REACH, axis=2), REACH, axis=3) / masses, flat)
+    rows, columns = (xp.astype(xp.asarray(_windows(length, REACH)), maps.dtype) for length in (height, width))
+    x = xp.astype(xp.asarray((np.arange(width)[:, None] + 0.5) * pixel_x - 0.5), maps.dtype)
+    y = xp.astype(xp.asarray((np.arange(height) + 0.5) * pixel_y - 0.5), maps.dtype)
+    along_rows = xp.matmul(maps, columns)
+    masses = xp.maximum(xp.matmul(rows, along_rows), 1e-12)
+    xs = xp.reshape(xp.matmul(rows, xp.matmul(maps, x * columns)) / masses, flat)
+    ys = xp.reshape(xp.matmul(rows * y, along_rows) / masses, flat)
     values = xp.reshape(maps, flat)
     # The windows of the peaks; pixels beyond the edge are empty.
     margins = _margins(_margins(maps, REACH, 0.0, axis=2), REACH, 0.0, axis=3)
@@ -87,16 +87,18 @@ def find(maps: Any, size: int, near: float) -> Peaks:
     return Peaks(xp.stack(place, axis=2), xp.concat(mass, axis=2), xp.concat(share, axis=2))
 
 
-def _sums(maps: Any, reach: int, *, axis: int) -> Any:
-    """Return the sum of the pixels around each pixel along one axis, of what of them lies within the map."""
-    return _combined(maps, reach, operator.add, 0.0, axis=axis)
+def _windows(length: int, reach: int) -> np.ndarray:
+    """Return the matrix that sums the pixels around each one of a line, of what of them lies within it."""
+    pixels = np.arange(length)
+    return (abs(pixels - pixels[:, None]) <= reach).astype(np.float64)
 
 
-def _combined(maps: Any, reach: int, combine: Callable[[Any, Any], Any], beyond: float, *, axis: int) -> Any:
-    """Combine the values around each pixel along one axis, `beyond` standing for those beyond the edge."""
-    whole, length = _margins(maps, reach, beyond, axis=axis), maps.shape[axis]
+def _largest(maps: Any, reach: int, *, axis: int) -> Any:
+    """Return the largest value around each pixel along one axis."""
+    xp = maps.__array_namespace__()
+    whole, length = _margins(maps, reach, -1.0, axis=axis), maps.shape[axis]
     parts = (_part(whole, step, step + length, axis=axis) for step in range(2 * reach + 1))
-    return functools.reduce(combine, parts)
+    return functools.reduce(xp.maximum, parts)
 
 
 def _part(maps: Any, begin: int, end: int, *, axis: int) -> Any:

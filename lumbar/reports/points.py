@@ -13,10 +13,11 @@ from lumbar import imaging
 from lumbar.core.constants import NEIGHBOURS
 from lumbar.core.errors import ScanError, TableError
 from lumbar.datasets.dataset import read_csv
+from lumbar.decoding.doubts import count_in_words
 from lumbar.exports import NOT_FOR_DIAGNOSIS, json_points, judgement, notices_of_points, number
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import BURNED_IN
-from lumbar.inference import UNJUDGED, count_in_words
+from lumbar.inference import UNJUDGED
 from lumbar.landmarks import frames, row_channels
 from lumbar.prediction import Picture, by_picture, is_judged
 from lumbar.preprocess import windowed

@@ -5,10 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from lumbar import inference, orientation
+from lumbar import inference
 from lumbar.geometry import SIZE
 from tests.stress.bad_input import AbsentError, every_case
-from tests.support.prepared import answered
+from tests.support.prepared import answered, in_turn
 
 
 @pytest.fixture(autouse=True)
@@ -17,14 +17,11 @@ def _quick(request, monkeypatch):
     if request.node.callspec.params["case"].real:
         return
 
-    def answer(network, part, engine, progress):
-        shape = len(part.images), len(part.channels)
-        points = np.full((*shape, 2), (SIZE - 1) / 2)
-        return answered(points)
+    def answer(part):
+        return answered(np.full((len(part.images), len(part.channels), 2), (SIZE - 1) / 2))
 
     if request.node.callspec.params["case"].family != "network":
-        for module in (inference, orientation):
-            monkeypatch.setattr(module, "predict_with_probability", answer)
+        monkeypatch.setattr(inference, "answers", in_turn(answer))
 
 
 @pytest.mark.parametrize(

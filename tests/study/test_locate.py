@@ -30,7 +30,7 @@ from lumbar.study.plausibility import find_doubts
 from lumbar.study.reading import read_study
 from lumbar.study.sagittal import Midsagittal
 from tests.support.phantom_studies import write_enhanced
-from tests.support.prepared import answered
+from tests.support.prepared import answered, in_turn
 from tests.support.turned_studies import WAYS, store_turned
 
 PHANTOM = PhantomSettings(seed=5150, slices=11, series=("sagittal-t2", "axial-t2"))
@@ -479,12 +479,12 @@ def test_contradictions_between_series_are_reported():
 def test_a_network_without_confidence_judges_no_level_and_that_is_said(patient, monkeypatch):
     levels = np.stack([np.full(5, 120.0), 60 + 30.0 * np.arange(5)], axis=-1)
 
-    def answer(network, part, engine, progress):
+    def answer(part):
         points = np.full((len(part.images), len(part.channels), 2), 128.0)
         points[:, :5] = levels
         return answered(points, np.nan)
 
-    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    monkeypatch.setattr(inference, "answers", in_turn(answer))
     found = locate([patient], progress=False)
     assert found.table["flagged"].isna().all()
     assert found.notes.count(UNJUDGED) == 1
@@ -500,14 +500,14 @@ def test_a_network_without_confidence_judges_no_level_and_that_is_said(patient, 
 def test_a_level_that_the_sagittal_slice_does_not_show_is_absent(patient, monkeypatch, tmp_path, capsys):
     levels = np.stack([np.full(5, 120.0), 60 + 30.0 * np.arange(5)], axis=-1)
 
-    def answer(network, part, engine, progress):
+    def answer(part):
         points = np.full((len(part.images), len(part.channels), 2), 128.0)
         points[:, :5] = levels
         absent = np.full(points.shape[:2], 0.01)
         absent[:, 4] = 0.99
         return answered(points, np.where(absent > 0.5, 0.01, 0.98), absent)
 
-    monkeypatch.setattr(inference, "predict_with_probability", answer)
+    monkeypatch.setattr(inference, "answers", in_turn(answer))
     words = ["locate", patient, "--out", tmp_path / "levels.csv", "--overlay", tmp_path / "overlay"]
     assert main(list(map(str, words))) == 0
     printed = capsys.readouterr().out

@@ -1,5 +1,7 @@
 """A small prepared set made by hand, for the rooms that come after preprocessing."""
 
+from collections.abc import Callable, Iterator
+
 import cv2
 import numpy as np
 import pandas as pd
@@ -16,6 +18,11 @@ def answered(points, probability=0.9, absent=np.nan, miscounted=np.nan) -> Netwo
     each = (np.broadcast_to(np.asarray(number, float), points.shape[:2]).copy() for number in (probability, absent))
     counted = np.broadcast_to(np.asarray(miscounted, float), (len(points), 2)).copy()
     return NetworkAnswer(points, *each, counted, np.full((len(points), 2, 2), np.nan))
+
+
+def in_turn(answer: Callable[[Prepared], NetworkAnswer]) -> Callable[..., Iterator[NetworkAnswer]]:
+    """Return what may stand for `lumbar.inference.answers`: each part gets this answer, whatever the network."""
+    return lambda network, parts, engine: map(answer, parts)
 
 
 def spots(count: int = 12, *, views: tuple[str, ...] = ("sagittal",), seed: int = 0) -> Prepared:
