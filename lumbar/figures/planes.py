@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lumbar.figures.pictures import show_picture
-from lumbar.figures.style import ORANGE, SKY, VERMILION, Drawing, join_words, styled
+from lumbar.figures.style import ORANGE, SKY, VERMILION, YELLOW, Drawing, join_words, styled
 from lumbar.geometry import Plane
 from lumbar.preprocess import windowed
 
@@ -19,11 +19,12 @@ VIEW_COLOURS = {"sagittal": ORANGE, "coronal": SKY, "axial": VERMILION}
 
 
 @styled
-def planes(scans: Mapping[str, Scan]) -> Drawing:
+def planes(scans: Mapping[str, Scan], point_mm: np.ndarray | None = None) -> Drawing:
     """Show views side by side in true proportions; a dashed line in one shows where the plane of another cuts it.
 
     Args:
         scans: View → scan with a plane in the patient.
+        point_mm: A point to mark in each view, where it falls perpendicularly: (3,), patient mm (LPS).
     """
     figure = Drawing(figsize=(3.6 * len(scans), 4.2))
     for axes, (view, scan) in zip(figure.subplots(1, len(scans), squeeze=False)[0], scans.items(), strict=True):
@@ -34,7 +35,12 @@ def planes(scans: Mapping[str, Scan]) -> Drawing:
             line = cut_line(scan.plane, cutting.plane, columns, rows) if other != view else None
             if line is not None:
                 axes.plot(*line.T, color=VIEW_COLOURS.get(other, "white"), linestyle=(0, (6, 3)), linewidth=1.6)
+        if point_mm is not None:
+            # A ring, lest the mark hide what it marks.
+            axes.scatter(*scan.plane.to_pixels(point_mm), s=160, facecolors="none", edgecolors=YELLOW, linewidths=2)
     figure.alt = f"{join_words(scans)} pictures of one patient; dashed lines show where the other planes cut each."
+    if point_mm is not None:
+        figure.alt = f"{figure.alt[:-1]}, and a ring the same point in all of them."
     return figure
 
 

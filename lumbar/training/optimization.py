@@ -51,4 +51,6 @@ def compiled(
         metrics=[losses.MeanAbsoluteErrorPixels()],
         jit_compile=keras.backend.backend() == "jax",  # on a CPU, TensorFlow's own convolutions take half of XLA's time
     )
+    # If the first step had to create the optimizer's variables, TensorFlow would trace it a second time.
+    model.optimizer.build(model.trainable_variables)
     return model

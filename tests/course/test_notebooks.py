@@ -1,18 +1,22 @@
 """The stored notebooks, their outputs checked by nbval, and their execution by papermill with other parameters."""
 
 import ast
+import importlib.util
 import os
 import re
 import statistics
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import papermill
 import pytest
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 
+from lumbar.core.extras import SOURCE
 from lumbar.course import exercises, runner
 
 NOTEBOOKS = sorted(runner.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
@@ -87,6 +91,22 @@ def test_thin_cells_and_enough_prose(path):
     assert sum(len(re.findall(r"^def ", cell.source, re.MULTILINE)) for cell in functions) <= 2
     words = len(prose(notebook).split())
     assert 900 <= words <= 2000, words
+
+
+@each_notebook
+@pytest.mark.parametrize(("on_colab", "installed"), [(True, False), (True, True), (False, False)])
+def test_the_first_cell_installs_the_course_on_colab_alone(path, on_colab, installed, monkeypatch):
+    first = code_cells(read(path))[0]
+    assert first.metadata["tags"] == ["colab"]
+    assert first.metadata["jupyter"]["source_hidden"], "readers elsewhere need not see it"
+    asked = []
+    shell = SimpleNamespace(run_line_magic=lambda *words: asked.append(words))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: installed or None)
+    if on_colab:
+        monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace())
+    exec(TransformerManager().transform_cell(first.source), {"get_ipython": lambda: shell})
+    wanted = [("pip", f'install --quiet "lumbar[course] @ git+{SOURCE}"')]
+    assert asked == (wanted if on_colab and not installed else [])
 
 
 @each_notebook

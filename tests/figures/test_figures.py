@@ -75,6 +75,7 @@ GROUPS = [
 ]
 SAGITTAL = Plane([0, -100, 150], [0, 1, 0], [0, 0, -1], 0.8, 1.0)
 AXIAL = Plane([-110, -100, 20], [1, 0, 0], [0, 1, 0], 1.0, 1.0)
+POINT = np.array([5.0, -20.0, 22.0])
 
 
 def scan(plane):
@@ -90,6 +91,7 @@ FIGURES = {
     "heatmaps": lambda: figures.heatmaps(PICTURES[0], random.random((64, 64, 5)), points=TRUE[0]),
     "worst cases": lambda: figures.worst_cases(PICTURES, TRUE, ANSWERS, count=3),
     "planes": lambda: figures.planes({"sagittal": scan(SAGITTAL), "axial": scan(AXIAL)}),
+    "one point in several planes": lambda: figures.planes({"sagittal": scan(SAGITTAL), "axial": scan(AXIAL)}, POINT),
     "learning curves": lambda: figures.learning_curves(HISTORY),
     "predicted against true": lambda: figures.predicted_against_true(TRUE, ANSWERS),
     "error curves": lambda: figures.error_curves({"network": RADIAL, "mean": 3 * RADIAL}),
@@ -121,6 +123,13 @@ def test_every_figure_has_a_text_alternative_and_leaves_nothing_behind(name, tmp
     assert [file.name for file in tmp_path.iterdir()] == ["figure.png"]
     assert plt.get_fignums() == []
     assert mpl.rcParams == before
+
+
+def test_a_point_in_several_planes_is_marked_where_it_falls_perpendicularly():
+    figure = FIGURES["one point in several planes"]()
+    (sagittal,), (axial,) = (axes.collections[0].get_offsets() for axes in figure.axes)
+    np.testing.assert_allclose(sagittal, [80 / 0.8, 128])
+    np.testing.assert_allclose(axial, [115, 80])
 
 
 def test_numbers_in_the_text_alternative_are_those_plotted():
