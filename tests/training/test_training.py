@@ -25,6 +25,7 @@ from lumbar.evaluation import EvaluationSettings, evaluate
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.runs.folder import HISTORY, load_settings, read_history, read_split
 from lumbar.runs.settings import TrainingSettings
+from lumbar.training import loop, optimization
 from lumbar.training.data import prepared_parts
 from lumbar.training.job import train
 from lumbar.weights.starting import starting_point
@@ -164,6 +165,21 @@ def test_killed_at_any_moment_it_resumes_to_the_same_end(straight, small):
         assert process.returncode == -signal.SIGKILL, complaint
     assert kills >= 2
     assert_same(straight, run)
+
+
+def test_the_training_step_is_traced_once(small, monkeypatch):
+    """TensorFlow would trace it a second time if it had to create the optimizer's variables."""
+    traced = []
+
+    def counting(*given):
+        model = optimization.compiled(*given)
+        step = model.train_step
+        model.train_step = lambda *data: traced.append(data) or step(*data)
+        return model
+
+    monkeypatch.setattr(loop, "compiled", counting)
+    train(replace(small, epochs=2, name="traced"), progress=False)
+    assert len(traced) == 1
 
 
 def test_the_notes_of_a_data_set_are_printed_when_it_is_used_for_training(small, capsys):
