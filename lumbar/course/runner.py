@@ -9,6 +9,7 @@ from typing import Any
 from lumbar.core import paths
 from lumbar.core.errors import SettingsError
 from lumbar.course.execution import Executed, execute
+from lumbar.course.highlights import Highlight, read_highlight
 from lumbar.course.notebook import read_notebook
 from lumbar.course.parameters import check_parameters, read_mapping
 from lumbar.exports import notices
@@ -36,9 +37,14 @@ class Summary:
         """Whether all notebooks were executed without an error."""
         return all(lesson.complete for lesson in self.lessons)
 
+    def highlights(self) -> list[Highlight]:
+        """Return what each notebook shows for itself."""
+        return [read_highlight(self.out / f"{lesson.name}.ipynb") for lesson in self.lessons]
+
     def __str__(self) -> str:
         rows = [
-            f"  {each.name:<20} {each.state:<6} {each.minutes:5.1f} min  {_headline(each)}" for each in self.lessons
+            f"  {each.name:<20} {each.state:<6} {each.minutes:5.1f} min  {in_words(each, highlight)}"
+            for each, highlight in zip(self.lessons, self.highlights(), strict=True)
         ]
         total = sum(lesson.minutes for lesson in self.lessons)
         return "\n".join(
@@ -156,17 +162,19 @@ def content(summary: Summary) -> dict[str, Any]:
             "complete": each.complete,
             "state": each.state,
             "minutes": each.minutes,
-            "headline": _headline(each),
+            "title": f"{each.name.partition('_')[0]} {highlight.title}" if highlight.title else each.name,
+            "result": in_words(each, highlight),
+            "cover": highlight.cover,
         }
-        for each in summary.lessons
+        for each, highlight in zip(summary.lessons, summary.highlights(), strict=True)
     ]
     return {"notices": notices(synthetic=False), "lessons": rows}
 
 
-def _headline(lesson: Executed) -> str:
-    """Return the error of a notebook, or the numbers that it recorded, in one line."""
-    if lesson.error:
-        return lesson.error
+def in_words(lesson: Executed, highlight: Highlight) -> str:
+    """Return the error of a notebook, its result in words, or else the numbers that it recorded, in one line."""
+    if lesson.error or highlight.result:
+        return lesson.error or highlight.result
     numbers = {name: value for name, value in lesson.recorded.items() if not isinstance(value, bool)}
     return ", ".join(
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in numbers.items()

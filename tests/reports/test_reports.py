@@ -189,16 +189,14 @@ def course(tmp_path_factory):
 def test_the_page_of_the_course_lists_the_notebooks(course):
     page = Page(course.read_text(encoding="utf-8"))
     words = " ".join(page.text.split())
-    assert "01_count done 1.2 double 42, error_px 1.23" in words
-    assert f"{EVIL} FAILED 0.5 cell 3: ValueError: {EVIL}" in words
+    assert "01_count done 1.2 minutes double 42, error_px 1.23" in words
+    assert f"{EVIL} FAILED 0.5 minutes cell 3: ValueError: {EVIL}" in words
     assert not page.all("script")
     links = [urllib.parse.unquote(each["href"]) for each in page.all("a")[1:]]
     assert links == ["01_count.html", f"02_{EVIL}.html"]
-    assert len(page.all("caption")) == len(page.all("table")) == 1
-    assert all("scope" in each for each in page.all("th"))
-    assert {each["aria-labelledby"] for each in page.all("section", "div") if "aria-labelledby" in each} == {
-        "notebooks"
-    }
+    named = [each["aria-labelledby"] for each in page.all("section", "article")]
+    assert named == ["notebooks", "lesson-1", "lesson-2"]
+    assert set(named) <= {attributes.get("id") for _, attributes in page.elements}
 
 
 @pytest.fixture(params=["points", "run"])
