@@ -7,7 +7,7 @@ through all of it, from a prepared image to a flag; `predict_with_probability` s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -83,33 +83,45 @@ def predict_with_probability(
 
 
 def answers(network: Path, parts: Iterable[Prepared], *, engine: str) -> Iterator[NetworkAnswer]:
-    """Yield a saved network's answer for each of several parts, which are at best of `BATCH_SIZE` images.
+    """Yield a saved network's answer for each of several parts, ideally of `BATCH_SIZE` images each.
 
-    The network answers in a thread beside, while the answer before is decoded and the next part is made.
+    The network runs in a second thread, while the previous answer is decoded and the next part is prepared.
 
     Raises:
         WeightsError: See `predict_with_probability`.
         RunError: See there.
     """
     started = engines.start(network, engine)
-    with ThreadPoolExecutor(1) as beside:
-        asked = ((part, beside.submit(started.answer, part.images * np.float32(1 / 255))) for part in parts)
-        for part, answer in keep_ahead(asked, 2):
-            names = started.points or part.channels
-            if started.count != len(names) or not set(part.channels) <= set(names) <= {*part.channels, *NEIGHBOURS}:
-                raise RunError(
-                    "the network answers with other landmarks than these pictures have",
-                    file=network,
-                    found=started.count,
-                    expected=f"{len(part.channels)}: {', '.join(part.channels)}",
-                )
+    other_thread = ThreadPoolExecutor(1)
+
+    def asked() -> Iterator[tuple[Prepared, Future[np.ndarray]]]:
+        for part in parts:
+            _check_landmarks(network, started, part.channels)
+            yield part, other_thread.submit(started.answer, part.images * np.float32(1 / 255))
+
+    try:
+        for part, answer in keep_ahead(asked(), 2):
             if not np.isfinite(answer.result()).all():
                 raise RunError(
                     "the network answers with something that is not a number",
                     file=network,
                     remedy="its training diverged: train anew with a smaller learning rate",
                 )
+            names = started.points or part.channels
             yield _in_order(_decoded(started, answer.result(), part.index["view"], names), names, part.channels)
+    finally:
+        other_thread.shutdown(cancel_futures=True)
+
+
+def _check_landmarks(network: Path, started: engines.Network, channels: tuple[str, ...]) -> None:
+    names = started.points or channels
+    if started.count != len(names) or not set(channels) <= set(names) <= {*channels, *NEIGHBOURS}:
+        raise RunError(
+            "the network answers with other landmarks than these pictures have",
+            file=network,
+            found=started.count,
+            expected=f"{len(channels)}: {', '.join(channels)}",
+        )
 
 
 def _decoded(started: engines.Network, answer: np.ndarray, views: Sequence[str], names: tuple[str, ...]) -> Decoded:
@@ -209,8 +221,8 @@ def find_points(network: Weights, scans: Iterable[PreparedScan], *, progress: bo
 
     Args:
         network: The trained network.
-        scans: N of them, at least one. If they are read one after the other as they are asked for, the network answers
-            meanwhile.
+        scans: N of them, at least one. They may come from a generator that reads them on demand: the network then
+            answers while the next ones are read.
         progress: Show a progress bar.
 
     Raises:

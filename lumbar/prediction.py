@@ -119,7 +119,7 @@ def predict(
     Args:
         paths: DICOM, PNG and JPEG files and volumes, and folders of them, see `lumbar.imaging.folder.list_images`.
         settings: The network, and how to read the files.
-        progress: Show progress bars.
+        progress: Show a progress bar.
 
     Raises:
         RunError: If there is no such network.
@@ -163,15 +163,15 @@ def predict(
     for each, place, points in zip(found, places, answers.points, strict=True):
         if each.about.view == "sagittal" and each.scan.identity.get("study"):
             sagittal_of_study[each.scan.identity["study"]][place] = points
-    which = {}
+    slice_remarks = {}
     for slices in sagittal_of_study.values():
-        which |= remark_on_slices(slices)
+        slice_remarks |= remark_on_slices(slices)
     rows, pictures = [], []
     for each, place, points, turn in zip(found, places, answers.points, turned, strict=True):
         if turn:
             remarks[each.scan.path].append(f"looks {turn} to the network; flagged")
         doubts = [f"{doubt}; flagged" for doubt in points.doubts]
-        here = [*remarks[each.scan.path], *doubts, *([which[place]] if place in which else [])]
+        here = [*remarks[each.scan.path], *doubts, *([slice_remarks[place]] if place in slice_remarks else [])]
         flag = {"flagged": True if turn or each.doubtful else points.flagged}
         rows.extend(row | flag for row in _rows(each, points))
         pictures.append(replace(each.about, warnings=(*each.about.warnings, *here)))

@@ -4,6 +4,7 @@ import json
 import threading
 import warnings
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -57,11 +58,11 @@ def truthful(home, monkeypatch):
     """A network that answers where the table has the points, in place of one that had been trained for long."""
     table = load(home).table
     table = table[table["view"] == "sagittal"]
-    by_picture = iter(table.groupby("image", sort=True)[["x", "y"]])
+    by_picture = (points.to_numpy() for _, points in table.groupby("image", sort=True)[["x", "y"]])
 
     def answer(part):
-        true = [points.to_numpy() for _, points in by_picture][: len(part.images)]
-        points = np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=True)])
+        true = islice(by_picture, len(part.images))
+        points = np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=False)])
         return answered(points)
 
     monkeypatch.setattr(inference, "answers", in_turn(answer))
@@ -327,7 +328,7 @@ def test_an_image_is_flagged_where_it_is_not_clear_whether_a_level_is_in_it(home
 
 
 def numbered(count):
-    """Scans whose position, and thus the place of their points, is that in the list."""
+    """Yield scans, each shifted by its number, so that the place of its points tells which one it is."""
     for number in range(count):
         shift = Affine(np.array([[1.0, 0, number], [0, 1, 0]])).inverse()
         yield PreparedScan(np.zeros((SIZE, SIZE), np.uint8), "sagittal", shift, "MR")
@@ -355,20 +356,44 @@ def test_the_network_answers_while_the_next_scans_are_read(home, monkeypatch):
     assert len(found.prepared.images) == 3 * BATCH_SIZE + 1
 
 
-def test_where_the_network_fails_not_all_scans_are_read(monkeypatch):
-    def answer(part):
-        raise RunError("the network answers with something that is not a number")
-
+def test_where_the_network_fails_not_all_scans_are_read(home, monkeypatch):
     def scans():
         for scan in numbered(100 * BATCH_SIZE):
             read.append(scan)
             yield scan
 
     read = []
-    monkeypatch.setattr(inference, "answers", in_turn(answer))
+    diverged = Network(
+        lambda images: np.full((len(images), 5, 2), np.nan), count=5, has_heatmaps=False, may_be_absent=False, points=()
+    )
+    monkeypatch.setattr(engines, "start", lambda file, engine: diverged)
     with pytest.raises(RunError, match="not a number"):
-        inference.find_points(weights.find("phantom"), scans(), progress=False)
-    assert len(read) < 10 * BATCH_SIZE
+        inference.find_points(weights.find("flat"), scans(), progress=False)
+    assert len(read) <= 3 * BATCH_SIZE
+
+
+def test_points_stay_with_their_files_over_batches_and_refused_files(home, tmp_path, monkeypatch):
+    (source,) = (home / "phantom-2-0001" / "sagittal-t2").iterdir()
+    names = [f"{number:02d}.dcm" for number in range(2 * BATCH_SIZE + 3)]
+    damaged = {"03.dcm", names[BATCH_SIZE], names[-2]}
+    for number, name in enumerate(names):
+        header = pydicom.dcmread(source)
+        header.Rows, header.Columns = 200 + number, header.Columns  # the place of the middle tells the file
+        header.PixelData = np.resize(pydicom.dcmread(source).pixel_array, (header.Rows, header.Columns)).tobytes()
+        header.save_as(tmp_path / name)
+        if name in damaged:
+            (tmp_path / name).write_bytes(b"no scan")
+
+    def answer(part):
+        return answered(np.full((len(part.images), len(part.channels), 2), 127.5))
+
+    monkeypatch.setattr(inference, "answers", in_turn(answer))
+    found = predict([tmp_path / name for name in names], PredictionSettings(weights="flat"), progress=False)
+    assert {Path(error.file).name for error in found.refused} == damaged
+    for image, points in found.table.groupby("image"):
+        middle = (200 + int(Path(image).stem) - 1) / 2
+        np.testing.assert_allclose(points["y"], middle)
+    assert found.table["image"].nunique() == len(names) - len(damaged)
 
 
 def test_no_header_is_read_twice_unless_there_is_a_series(truthful, home, monkeypatch):

@@ -44,8 +44,8 @@ def find(maps: Any, size: int, near: float) -> Peaks:
     count, height, width = maps.shape[1:]
     pixel_x, pixel_y = size / width, size / height
     flat = (-1, count, height * width)
-    rows, columns = (xp.astype(xp.asarray(_windows(length, 2)), maps.dtype) for length in (height, width))
-    around = xp.matmul(xp.matmul(rows, maps), columns)
+    near_rows, near_columns = (xp.astype(xp.asarray(_windows(length, 2)), maps.dtype) for length in (height, width))
+    around = xp.matmul(xp.matmul(near_rows, maps), near_columns)
     highest = around >= _largest(_largest(around, 2, axis=2), 2, axis=3)
     left = xp.reshape(xp.where(highest, around, -1.0), flat)
     # The centre of mass of the window around each pixel.
@@ -88,7 +88,7 @@ def find(maps: Any, size: int, near: float) -> Peaks:
 
 
 def _windows(length: int, reach: int) -> np.ndarray:
-    """Return the matrix that sums the pixels around each one of a line, of what of them lies within it."""
+    """Return the (length, length) matrix of 0 and 1 that adds up, for each pixel of a line, those within reach."""
     pixels = np.arange(length)
     return (abs(pixels - pixels[:, None]) <= reach).astype(np.float64)
 
