@@ -62,7 +62,7 @@ def truthful(home, monkeypatch):
 
     def answer(part):
         true = islice(by_picture, len(part.images))
-        points = np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=False)])
+        points = np.stack([Affine(m).inverse().points(xy) for m, xy in zip(part.to_native, true, strict=True)])
         return answered(points)
 
     monkeypatch.setattr(inference, "answers", in_turn(answer))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,15 @@ class Summary:
         """Whether all notebooks were executed without an error."""
         return all(lesson.complete for lesson in self.lessons)
 
+    @cached_property
     def highlights(self) -> list[Highlight]:
-        """Return what each notebook shows for itself."""
+        """What each notebook shows for itself."""
         return [read_highlight(self.out / f"{lesson.name}.ipynb") for lesson in self.lessons]
 
     def __str__(self) -> str:
         rows = [
             f"  {each.name:<20} {each.state:<6} {each.minutes:5.1f} min  {in_words(each, highlight)}"
-            for each, highlight in zip(self.lessons, self.highlights(), strict=True)
+            for each, highlight in zip(self.lessons, self.highlights, strict=True)
         ]
         total = sum(lesson.minutes for lesson in self.lessons)
         return "\n".join(
@@ -166,7 +168,7 @@ def content(summary: Summary) -> dict[str, Any]:
             "result": in_words(each, highlight),
             "cover": highlight.cover,
         }
-        for each, highlight in zip(summary.lessons, summary.highlights(), strict=True)
+        for each, highlight in zip(summary.lessons, summary.highlights, strict=True)
     ]
     return {"notices": notices(synthetic=False), "lessons": rows}
 

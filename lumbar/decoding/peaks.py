@@ -44,12 +44,12 @@ def find(maps: Any, size: int, near: float) -> Peaks:
     count, height, width = maps.shape[1:]
     pixel_x, pixel_y = size / width, size / height
     flat = (-1, count, height * width)
-    near_rows, near_columns = (xp.astype(xp.asarray(_windows(length, 2)), maps.dtype) for length in (height, width))
+    near_rows, near_columns = _windows(maps, 2)
     around = xp.matmul(xp.matmul(near_rows, maps), near_columns)
     highest = around >= _largest(_largest(around, 2, axis=2), 2, axis=3)
     left = xp.reshape(xp.where(highest, around, -1.0), flat)
     # The centre of mass of the window around each pixel.
-    rows, columns = (xp.astype(xp.asarray(_windows(length, REACH)), maps.dtype) for length in (height, width))
+    rows, columns = _windows(maps, REACH)
     x = xp.astype(xp.asarray((np.arange(width)[:, None] + 0.5) * pixel_x - 0.5), maps.dtype)
     y = xp.astype(xp.asarray((np.arange(height) + 0.5) * pixel_y - 0.5), maps.dtype)
     along_rows = xp.matmul(maps, columns)
@@ -87,10 +87,14 @@ def find(maps: Any, size: int, near: float) -> Peaks:
     return Peaks(xp.stack(place, axis=2), xp.concat(mass, axis=2), xp.concat(share, axis=2))
 
 
-def _windows(length: int, reach: int) -> np.ndarray:
-    """Return the (length, length) matrix of 0 and 1 that adds up, for each pixel of a line, those within reach."""
-    pixels = np.arange(length)
-    return (abs(pixels - pixels[:, None]) <= reach).astype(np.float64)
+def _windows(maps: Any, reach: int) -> list[Any]:
+    """Return matrices of 0 and 1, (h, h) and (w, w), that add up the pixels within reach of each one.
+
+    The first is multiplied from the left and adds along columns, the second from the right and along rows.
+    """
+    xp = maps.__array_namespace__()
+    away = (abs(np.subtract.outer(np.arange(length), np.arange(length))) for length in maps.shape[2:])
+    return [xp.astype(xp.asarray((each <= reach).astype(np.float64)), maps.dtype) for each in away]
 
 
 def _largest(maps: Any, reach: int, *, axis: int) -> Any:
