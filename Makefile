@@ -33,7 +33,7 @@ format: $(VENV)/installed  ## format code and notebooks with ruff
 	$(RUN) -m ruff format .
 
 notebooks: $(VENV)/installed  ## execute the notebooks in place, as they are committed
-	$(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	LUMBAR_HEADLESS=1 $(RUN) -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 
 PLANES = --model heatmap --activation gelu --views sagittal coronal axial
 MAKE_PATIENTS = $(RUN) -m lumbar phantom

@@ -11,7 +11,42 @@ from lumbar.core.constants import VERSION
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lumbar.annotation import Annotation
+
 __version__ = VERSION
+
+
+def annotate(
+    source: str | os.PathLike | Sequence[str | os.PathLike] | pd.DataFrame,
+    *,
+    rater: str | None = None,
+    ghosts: bool = True,
+    start: bool = True,
+    fresh: bool = False,
+) -> Annotation:
+    """Mark the disc levels by hand in a notebook, or correct the points of a network; flagged images come first.
+
+    The result shows an editor on the last line of a cell. `table` holds the points so far, in native pixels, and
+    `save(FOLDER)` writes a data set that `lumbar check` and `train --data` read. Work that is not saved survives a
+    crash or a new kernel: the same call restores it.
+
+    Args:
+        source: A table of points, as `predict` returns it or ``lumbar predict --out`` writes it (CSV or JSON); a data
+            set with a landmark table; or images: a file, a folder, or several of these.
+        rater: Name of the person who marks; by default the login name.
+        ghosts: Whether the editor shows the points that were known before, as rings.
+        start: Whether to begin with the points that are known; otherwise with none.
+        fresh: Whether to begin anew instead of restoring unsaved work, which is set aside.
+
+    Raises:
+        ScanError: If there is no image to annotate.
+        TableError: If a table is not a table of points.
+        DatasetError: If a data set cannot be read.
+        SettingsError: If the extra `course` is not installed.
+    """
+    from lumbar.annotation import annotate as open_session
+
+    return open_session(source, rater=rater, ghosts=ghosts, start=start, fresh=fresh)
 
 
 def predict(

@@ -40,5 +40,9 @@ RESIZE = ("stretch", "letterbox")
 ENGINES = ("onnx", "keras")
 """What can run a trained network, see `lumbar.engines`; the first one does unless another is chosen."""
 
+HEADLESS = "LUMBAR_HEADLESS"
+"""Environment variable that is set where notebooks are executed without a browser; static pictures then stand in the
+place of what a person could move."""
+
 DEFAULT_WEIGHTS = "phantom+mr"
 """Name of the released network that is used unless another is chosen."""

@@ -8,7 +8,7 @@ from lumbar.core.errors import SettingsError
 
 PACKAGES = {
     "train": ("keras", "keras_tuner", "tensorboard"),
-    "course": ("keras", "ipywidgets", "jupyterlab", "nbconvert", "papermill"),
+    "course": ("anywidget", "keras", "ipywidgets", "jupyterlab", "nbconvert", "papermill"),
     "dask": ("distributed",),
     "dicom-sr": ("highdicom",),
     "graph": ("ndonnx",),

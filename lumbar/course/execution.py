@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lumbar.core.constants import HEADLESS
 from lumbar.core.paths import REPOSITORY
 from lumbar.course.notebook import KERNEL
 from lumbar.storage.files import atomic_write
@@ -95,7 +96,7 @@ def execute(
                 language=KERNEL["language"],
                 progress_bar=progress,
                 folder=str(folder),
-                environment=_with_this_package(os.environ if environment is None else environment),
+                environment=_surroundings(os.environ if environment is None else environment),
             )
         except papermill.PapermillExecutionError as failure:
             error = " ".join(f"cell {failure.exec_count}: {failure.ename}: {failure.evalue}".split()).rstrip(":")
@@ -108,10 +109,10 @@ def execute(
     return Executed(source.stem, not error, minutes, recorded(notebook), error)
 
 
-def _with_this_package(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which a process in any folder imports this very package, installed or not."""
+def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a notebook's process: it imports this very package, and nobody watches it."""
     paths = [str(REPOSITORY), environment.get("PYTHONPATH")]
-    return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return {**environment, HEADLESS: "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _literal(path: Path) -> str:

@@ -4,10 +4,11 @@
 `json_points`            JSON with all details, for programs and for the report page
 `markups`                markups of 3D Slicer, one file per image
 `coco`                   COCO keypoints, one file
+`csv_points`             reads the CSV table that ``predict --out`` writes
 `structured_report`      DICOM Structured Reports, one file per image (needs the package highdicom)
 ======================== =================================================================================
 
-Each module writes a `lumbar.prediction.Predictions`. Only the structured report identifies the patient, because it
+The others write a `lumbar.prediction.Predictions`. Only the structured report identifies the patient, because it
 becomes part of the patient's record. All files are written atomically.
 """
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lumbar
+from lumbar.core.constants import VERSION
 from lumbar.exports import judgement, notices_of_points, number
 from lumbar.landmarks import LEVELS, channels, row_channels
 from lumbar.prediction import Picture, Predictions, by_picture
@@ -53,7 +53,7 @@ def content(found: Predictions, folder: Path) -> dict[str, Any]:
             "description": " ".join(
                 [f"Points found by the network {found.network}.", *notices_of_points(found.synthetic)]
             ),
-            "version": f"lumbar {lumbar.__version__}",
+            "version": f"lumbar {VERSION}",
         },
         "licenses": [],
         "images": [

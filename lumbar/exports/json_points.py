@@ -38,7 +38,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lumbar
+from lumbar.core.constants import VERSION
 from lumbar.core.errors import ScanError, TableError
 from lumbar.exports import judgement, notices_of_points, number
 from lumbar.prediction import COLUMNS, Picture, Predictions, by_picture
@@ -47,7 +47,7 @@ from lumbar.storage.files import describe_os_error, write_json
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT, VERSION = "lumbar points", 1
+FORMAT, FORMAT_VERSION = "lumbar points", 1
 
 NUMBERS = ("x", "y", "x_mm", "y_mm", "z_mm", "confidence")
 """The numbers of a point, as in the table of points."""
@@ -91,8 +91,8 @@ def content(found: Predictions) -> dict[str, Any]:
     tables = [points for _, _, points in by_picture(found.table)]
     return {
         "format": FORMAT,
-        "version": VERSION,
-        "software": {"name": "lumbar", "version": lumbar.__version__},
+        "version": FORMAT_VERSION,
+        "software": {"name": "lumbar", "version": VERSION},
         "network": {"name": found.network, "synthetic_patients_only": found.synthetic},
         "notices": notices_of_points(found.synthetic),
         "units": UNITS,
@@ -115,7 +115,7 @@ def read(file: Path) -> Predictions:
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
-        if (content["format"], content["version"]) != (FORMAT, VERSION):
+        if (content["format"], content["version"]) != (FORMAT, FORMAT_VERSION):
             raise ValueError(f"{content['format']}, version {content['version']}")
         return _predictions(content)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -123,7 +123,7 @@ def read(file: Path) -> Predictions:
             "this is not a file of points",
             file=file,
             found=f"{type(error).__name__}: {error}",
-            expected=f"{FORMAT}, version {VERSION}",
+            expected=f"{FORMAT}, version {FORMAT_VERSION}",
             remedy="write the file again: python -m lumbar predict … --json FILE",
         ) from error
 

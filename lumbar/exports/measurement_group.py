@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import lumbar
+from lumbar.core.constants import VERSION
 from lumbar.exports import notices_of_points, number
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def measurement_group(
         finding_type=finding,
         finding_sites=[FindingSite(anatomic_location=finding, laterality=side)],
         algorithm_id=AlgorithmIdentification(
-            name=_ascii(found.network), version=lumbar.__version__, parameters=notices_of_points(found.synthetic)
+            name=_ascii(found.network), version=VERSION, parameters=notices_of_points(found.synthetic)
         ),
         measurements=None
         if certainty is None

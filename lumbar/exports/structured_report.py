@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import lumbar
 from lumbar.core import extras
+from lumbar.core.constants import VERSION
 from lumbar.core.errors import LumbarError, ScanError
 from lumbar.exports import Written
 from lumbar.exports.measurement_group import measurement_group
@@ -131,7 +131,7 @@ def document(
     from pydicom.uid import generate_uid
 
     device = DeviceObserverIdentifyingAttributes(
-        uid=_device_uid(found.network), name="lumbar", model_name=f"lumbar {lumbar.__version__}"
+        uid=_device_uid(found.network), name="lumbar", model_name=f"lumbar {VERSION}"
     )
     observer = ObserverContext(observer_type=codes.DCM.Device, observer_identifying_attributes=device)
     with _without_patient_data(source):
@@ -149,7 +149,7 @@ def document(
             instance_number=instance_number,
             manufacturer="lumbar",
             manufacturer_model_name="lumbar",
-            software_versions=lumbar.__version__,
+            software_versions=VERSION,
             series_description=DESCRIPTION,
         )
 
@@ -217,4 +217,4 @@ def _procedure(source: Dataset) -> Any:
 
 def _device_uid(network: str) -> str:
     """Return a UID that depends on the version of the package and the network only: a decimal UUID (PS3.5, B.2)."""
-    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, f'lumbar/{lumbar.__version__}/{network}').int}"
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, f'lumbar/{VERSION}/{network}').int}"

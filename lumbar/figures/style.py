@@ -38,6 +38,17 @@ CHANNEL_COLOURS = dict(zip((*LEVELS, *SIDES), (SKY, ORANGE, GREEN, PURPLE, VERMI
 CHANNEL_MARKERS = dict(zip((*LEVELS, *SIDES), "osD^v<>", strict=True))
 """Landmark → shape of its mark, for readers who see no colours."""
 
+OUTLINES = {
+    "o": "M-5.5 0a5.5 5.5 0 1 0 11 0a5.5 5.5 0 1 0-11 0z",
+    "s": "M-5-5h10v10h-10z",
+    "D": "M0-6.5 6.5 0 0 6.5-6.5 0z",
+    "^": "M0-6.5 6 5h-12z",
+    "v": "M0 6.5 6-5h-12z",
+    "<": "M-6.5 0 5-6v12z",
+    ">": "M6.5 0-5-6v12z",
+}
+"""Shape of a mark → its outline as an SVG path centred at (0, 0), for pages."""
+
 PART_COLOURS = dict(zip(PARTS, (BLUE, ORANGE, GREEN), strict=True))
 
 STYLE: dict[str, Any] = {
@@ -93,10 +104,15 @@ class Drawing(Figure):
         # Not _repr_mimebundle_: the formatter that %matplotlib inline registers for figures would override it.
         from IPython.display import display
 
+        data, metadata = self.as_output()
+        display(data, raw=True, metadata=metadata)
+
+    def as_output(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the figure as data of a notebook's output, by MIME type, and the metadata with its text."""
         buffer = io.BytesIO()
         super().savefig(buffer, format="png", dpi=STYLE["figure.dpi"], metadata=self._described)
         data = {"image/png": buffer.getvalue(), "text/plain": f"[Figure: {self.alt}]"}
-        display(data, raw=True, metadata={"image/png": {"alt": self.alt}})
+        return data, {"image/png": {"alt": self.alt}}
 
     def savefig(self, fname: Any, **options: Any) -> None:
         """Save the figure as matplotlib does, but write a file as a whole or not at all, and describe a PNG.
@@ -147,6 +163,11 @@ def colour(channel: str) -> str:
 def marker(channel: str) -> str:
     """Return the shape of a landmark's mark, as a matplotlib marker; a disc for an unknown one."""
     return CHANNEL_MARKERS.get(channel, "o")
+
+
+def outline(channel: str) -> str:
+    """Return the outline of a landmark's mark, as an SVG path centred at (0, 0)."""
+    return OUTLINES[marker(channel)]
 
 
 def format_number(value: float) -> str:

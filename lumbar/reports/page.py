@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-import lumbar
+from lumbar.core.constants import VERSION
 from lumbar.storage.files import atomic_write, describe_os_error
 
 JPEG_QUALITY = 82
@@ -60,7 +60,7 @@ def write(file: Path, template: str, content: dict[str, Any]) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    footer = {"version": lumbar.__version__, "today": datetime.now().astimezone().date().isoformat()}
+    footer = {"version": VERSION, "today": datetime.now().astimezone().date().isoformat()}
     text = environment.get_template(template).render(footer | content)
     with describe_os_error(file):
         file.parent.mkdir(parents=True, exist_ok=True)

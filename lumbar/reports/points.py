@@ -11,10 +11,9 @@ import pandas as pd
 
 from lumbar import imaging
 from lumbar.core.constants import NEIGHBOURS
-from lumbar.core.errors import ScanError, TableError
-from lumbar.datasets.dataset import read_csv
+from lumbar.core.errors import ScanError
 from lumbar.decoding.doubts import count_in_words
-from lumbar.exports import NOT_FOR_DIAGNOSIS, json_points, judgement, notices_of_points, number
+from lumbar.exports import NOT_FOR_DIAGNOSIS, csv_points, json_points, judgement, notices_of_points, number
 from lumbar.geometry import Affine
 from lumbar.imaging.scan import BURNED_IN
 from lumbar.inference import UNJUDGED
@@ -36,17 +35,6 @@ UNKNOWN_NETWORK = (
 """Notice for a CSV table, which does not name its network."""
 NAME_WIDTH, NAME_HEIGHT = 60, 14
 """Space that the name of a point takes, in pixels of the image on the page."""
-
-SHAPES = {
-    "o": "M-5.5 0a5.5 5.5 0 1 0 11 0a5.5 5.5 0 1 0-11 0z",
-    "s": "M-5-5h10v10h-10z",
-    "D": "M0-6.5 6.5 0 0 6.5-6.5 0z",
-    "^": "M0-6.5 6 5h-12z",
-    "v": "M0 6.5 6-5h-12z",
-    "<": "M-6.5 0 5-6v12z",
-    ">": "M6.5 0-5-6v12z",
-}
-"""The markers of Matplotlib that the figures use, as SVG paths centred at (0, 0)."""
 
 
 @dataclass(frozen=True)
@@ -137,26 +125,14 @@ def _read(file: Path) -> tuple[pd.DataFrame, dict[str, Picture], dict[str, Any]]
         facts = {"network": found.network, "notices": notices_of_points(found.synthetic), "left_out": left_out}
         return found.table, {picture.image: picture for picture in found.pictures}, facts
     facts = {"network": None, "notices": [UNKNOWN_NETWORK, NOT_FOR_DIAGNOSIS], "left_out": []}
-    return _read_table(file), {}, facts
-
-
-def _read_table(file: Path) -> pd.DataFrame:
-    table = read_csv(file, text=("image", "view", "level", "side", "flagged"), numbers=json_points.NUMBERS)
-    for name in json_points.LATER:
-        table[name] = pd.to_numeric(table[name], errors="coerce") if name in table else np.nan
-    try:
-        table = table.astype(dict.fromkeys(json_points.NUMBERS, float))
-    except ValueError as error:
-        raise TableError("a coordinate is not a number", file=file, found=error) from error
-    flagged = table["flagged"].str.strip().str.lower()
-    return table.assign(flagged=(flagged == "true").astype("boolean").mask(flagged.fillna("") == ""))
+    return csv_points.read(file), {}, facts
 
 
 def _card(name: str, image: str, points: pd.DataFrame, known: Picture | None, folder: Path, shown: bool) -> Card:
     remarks, picture, marks = [], None, []
     if shown:
         try:
-            scan = _scan(image, frames(points)[0], folder)
+            scan = imaging.read(csv_points.path_of(image, folder), frame=frames(points)[0])
         except ScanError as error:
             remarks.append(f"The picture cannot be shown: {error.problem}.")
         else:
@@ -170,16 +146,6 @@ def _card(name: str, image: str, points: pd.DataFrame, known: Picture | None, fo
     remarks += _remarks(known)
     flagged, view = judgement(points["flagged"]), str(points["view"].iloc[0])
     return Card(name, image, view, flagged, _count(points), remarks, _rows(points), picture, marks)
-
-
-def _scan(image: str, frame: int | None, folder: Path) -> Scan:
-    """Return the scan at the path in the table, or else at that path relative to the folder of the table.
-
-    Raises:
-        ScanError: If there is no file at either path, or it cannot be read.
-    """
-    path = Path(image)
-    return imaging.read(path if path.is_file() else folder / path, frame=frame)
 
 
 def _known(scan: Scan, image: str, points: pd.DataFrame) -> Picture:
@@ -204,7 +170,7 @@ def _remarks(known: Picture | None) -> list[str]:
 
 def _plot(scan: Scan, points: pd.DataFrame) -> tuple[Embedded, list[Mark]]:
     """Return the image in true proportions on a square of `SIDE` pixels, and its points on that square."""
-    from lumbar.figures.style import colour, marker
+    from lumbar.figures.style import OUTLINES, colour, outline
 
     height, width = scan.pixels.shape
     spacing = {"pixel_width": scan.pixel_width or 1, "pixel_height": scan.pixel_height or 1}
@@ -214,8 +180,8 @@ def _plot(scan: Scan, points: pd.DataFrame) -> tuple[Embedded, list[Mark]]:
     alt = f"{points['view'].iloc[0]} picture with the points {there}; the table gives their coordinates"
     above, below = points[["x_higher", "y_higher"]].to_numpy()[:1], points[["x_lower", "y_lower"]].to_numpy()[-1:]
     positions = to_page.points(np.concatenate([points[["x", "y"]].to_numpy(), above, below]))
-    looks = [(name, colour(name), SHAPES[marker(name)], False) for name in names]
-    looks += [(name, "none", SHAPES["o"], True) for name in NEIGHBOURS]
+    looks = [(name, colour(name), outline(name), False) for name in names]
+    looks += [(name, "none", OUTLINES["o"], True) for name in NEIGHBOURS]
     marks = [
         Mark(name, round(x, 2), round(y, 2), fill, shape, _crowded(x, y, positions), neighbour)
         for (name, fill, shape, neighbour), (x, y) in zip(looks, positions, strict=True)

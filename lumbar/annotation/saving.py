@@ -1,0 +1,148 @@
+"""Write finished annotations to a folder that is a data set of its own: copies of the images, and a landmark table."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lumbar.core.constants import VOLUMES
+from lumbar.core.digests import digest_of_file
+from lumbar.core.errors import OutputError
+from lumbar.datasets import units
+from lumbar.datasets.dataset import read_csv
+from lumbar.exports import DECIMALS
+from lumbar.storage.files import atomic_write, describe_os_error, write_table
+from lumbar.storage.locks import exclusive_lock
+
+TABLE = "points.csv"
+"""Name of the landmark table in the folder."""
+
+SIZE = ("width", "height", "pixel_width", "pixel_height")
+"""Columns of a landmark table on the native image."""
+
+IMAGES, PREVIOUS = "images", "previous"
+"""Folders of the copied images, and of the table as it was before each change."""
+
+COLUMNS = ("image", "patient", "view", "level", "side", "x", "y", units.COLUMN, *SIZE, "frame", "absent")
+FURTHER = ("rater", "marked_at", "x_before", "y_before", "moved_px")
+"""Columns of the table: those of a landmark table, and those of the annotation. x_before and y_before hold the point
+that was known before, and moved_px is the distance from there, native pixels."""
+
+TEXT = ("image", "patient", "view", "level", "side", units.COLUMN, "rater", "marked_at")
+NUMBERS = tuple(column for column in (*COLUMNS, *FURTHER) if column not in TEXT)
+
+
+@dataclass(frozen=True, repr=False)
+class Saved:
+    """The outcome of saving.
+
+    Args:
+        folder: The folder.
+        images: Number of images written.
+        points: Number of points in them.
+        moved: Number of points that differ from what was known before, or were not known.
+        unfinished: Number of images of the session that are not done, and so were not written.
+    """
+
+    folder: Path
+    images: int
+    points: int
+    moved: int
+    unfinished: int
+
+    def __repr__(self) -> str:
+        left = f"; {self.unfinished} image(s) not written, because they are not done" if self.unfinished else ""
+        return (
+            f"{self.images} image(s) with {self.points} points saved to {self.folder}, "
+            f"{self.moved} of them new or moved{left}"
+        )
+
+
+def save(table: pd.DataFrame, folder: Path, *, replace: bool) -> Saved:
+    """Write the finished images of a session and their points.
+
+    Args:
+        table: See `lumbar.annotation.Annotation.table`, with the columns `SIZE` as well.
+        folder: The folder.
+        replace: Whether to replace points of other raters.
+
+    Raises:
+        OutputError: If no image is finished, another rater has marked the same images, or the folder cannot be written.
+        DatasetError: If the folder's table is damaged.
+        RunError: If another process is at work in the folder.
+    """
+    done = table[table["done"]]
+    unfinished = len(_images(table)) - len(_images(done))
+    if done.empty:
+        raise OutputError(
+            "no image is finished, so there is nothing to save",
+            found=f"{unfinished} image(s) that are not done",
+            remedy='press "Done" (or Enter) on each image whose points you have checked',
+        )
+    with exclusive_lock(folder):
+        copies = {path: _name_of_copy(Path(path)) for path in done["image"].unique()}
+        rows = _with_standard_columns(done.assign(image=done["image"].map(copies)))
+        kept = _rows_that_stay(folder, rows, replace)
+        for path, name in copies.items():
+            _copy(Path(path), folder / name)
+        write_table(folder / TABLE, pd.concat([*kept, rows], ignore_index=True))
+    moved = rows["x"].notna() & ~rows["moved_px"].eq(0)
+    return Saved(folder, len(_images(done)), int(rows["x"].notna().sum()), int(moved.sum()), unfinished)
+
+
+def _images(table: pd.DataFrame) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(table[["image", "frame"]].drop_duplicates())
+
+
+def _with_standard_columns(done: pd.DataFrame) -> pd.DataFrame:
+    rounded = done.assign(**done[["x", "y", "x_before", "y_before"]].round(DECIMALS), absent=done["absent"].astype(int))
+    moved = np.hypot(rounded["x"] - rounded["x_before"], rounded["y"] - rounded["y_before"]).round(DECIMALS)
+    named = done["patient"].where(done["patient"] != "", done["image"].map(lambda image: Path(image).stem))
+    return rounded.assign(moved_px=moved, patient=named, **{units.COLUMN: units.PIXELS})[
+        [*COLUMNS, *FURTHER]
+    ].reset_index(drop=True)
+
+
+def _rows_that_stay(folder: Path, rows: pd.DataFrame, replace: bool) -> list[pd.DataFrame]:
+    """Return the rows in the folder that stay, and keep the table as it was; no table if there is none yet."""
+    file = folder / TABLE
+    if not file.exists():
+        return []
+    there = read_csv(file, text=TEXT, numbers=NUMBERS)
+    again = _key(there).isin(_key(rows))
+    others = there[again & ~there["rater"].isin(rows["rater"])]
+    if len(others) and not replace:
+        raise OutputError(
+            "another rater has marked some of these images in this folder",
+            file=file,
+            found=f"{len(_images(others))} image(s) marked by {', '.join(sorted(set(others['rater'])))}",
+            remedy="save to a folder of your own, or give replace=True (their points are kept in previous/)",
+        )
+    _copy(file, folder / PREVIOUS / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}_{TABLE}")
+    return [there[~again]] if not again.all() else []
+
+
+def _key(rows: pd.DataFrame) -> pd.Series:
+    return rows["image"] + " " + rows["frame"].astype("Int64").fillna(-1).astype(str)
+
+
+def _name_of_copy(path: Path) -> str:
+    """Return the path of the copy in the folder: the same content gets the same name, whatever it was called."""
+    with describe_os_error(path):
+        digest = digest_of_file(path, 8)
+    ending = next((ending for ending in VOLUMES if path.name.lower().endswith(ending)), path.suffix)
+    return f"{IMAGES}/{path.name[: len(path.name) - len(ending)][:60]}-{digest}{ending}"
+
+
+def _copy(path: Path, copy: Path) -> None:
+    if copy.exists():
+        return
+    with describe_os_error(copy):
+        copy.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(copy) as temporary:
+        shutil.copyfile(path, temporary)

@@ -1,0 +1,246 @@
+"""A session: somebody marks points on images, and every point is kept in native pixels, with the rater and the time."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from lumbar.annotation.cases import Case, Points, Source, find_cases
+from lumbar.annotation.drafts import Draft
+from lumbar.annotation.marks import Marks
+from lumbar.annotation.saving import Saved, save
+from lumbar.annotation.slices import ShownSlice, Slice, is_searched, slices_around
+from lumbar.core.constants import HEADLESS
+from lumbar.core.errors import ScanError
+from lumbar.core.extras import require
+
+if TYPE_CHECKING:
+    from lumbar.annotation.editor import PointEditor
+    from lumbar.figures.style import Drawing
+
+STATIC_PICTURES = 8
+"""Largest number of images in the static picture."""
+
+
+class Annotation:
+    """Points on several images, which one rater marks or corrects.
+
+    On the last line of a notebook cell it shows the editor. Where notebooks are executed without a browser, it shows a
+    static picture.
+
+    Args:
+        cases: The images, in the order in which they are shown.
+        rater: Name of the person who marks.
+        ghosts: Whether the editor can show the points that were known before, with the alternatives.
+        start: Whether to begin with the points that are known; otherwise with none.
+        draft: Where the unfinished work is kept; None keeps it in memory only.
+
+    Attributes:
+        marks: What has been marked so far, one entry per case.
+        notice: What the rater should know at the beginning, in a sentence; "" if there is nothing.
+    """
+
+    def __init__(
+        self, cases: Sequence[Case], *, rater: str, ghosts: bool = True, start: bool = True, draft: Draft | None = None
+    ):
+        self.cases = tuple(cases)
+        self.rater = rater
+        self.ghosts = ghosts
+        self.marks = [Marks(each.known if start else {}, each.place) for each in self.cases]
+        self.notice = ""
+        self._draft = draft
+        self._around: dict[int, tuple[list[Slice], int]] = {}
+        self._shown: dict[Slice, ShownSlice] = {}
+        if draft is not None:
+            self.marks, self.notice = draft.restored(self.marks)
+
+    # -- what the editor shows and changes ----------------------------------------------------------------------------
+    @cached_property
+    def editor(self) -> PointEditor:
+        """The widget. It is made when it is first needed."""
+        require("course", "mark points in a notebook")
+        from lumbar.annotation.editor import PointEditor
+
+        return PointEditor(self)
+
+    def around(self, position: int) -> tuple[list[Slice], int]:
+        """Return the slices to leaf through around a case, and its own position among them.
+
+        For a single DICOM file, the headers of its folder are read the first time.
+
+        Args:
+            position: Position of the case.
+
+        Raises:
+            ScanError: If a file is damaged.
+        """
+        if position not in self._around:
+            self._around[position] = slices_around(self.cases[position].place)
+        return self._around[position]
+
+    def is_around_known(self, position: int) -> bool:
+        """Return whether `around` answers at once."""
+        return position in self._around or not is_searched(self.cases[position].place)
+
+    def shown(self, place: Slice) -> ShownSlice:
+        """Return a slice as the editor shows it; the last ones are kept.
+
+        Raises:
+            ScanError: If it cannot be read.
+        """
+        if place not in self._shown:
+            if len(self._shown) >= 2 * STATIC_PICTURES:
+                self._shown.pop(next(iter(self._shown)))
+            self._shown[place] = ShownSlice.read(place)
+        return self._shown[place]
+
+    def change(self, position: int, points: Points, place: Slice, *, done: bool) -> None:
+        """Take over what the rater has changed in one image.
+
+        Args:
+            position: Position of the case.
+            points: All points of the image.
+            place: The slice on which they lie.
+            done: Whether the image is finished.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self.marks[position] = self.marks[position].changed(points, place, done=done, at=now)
+        if self._draft is not None:
+            self._draft.keep(self.marks)
+
+    # -- what comes of it ---------------------------------------------------------------------------------------------
+    @property
+    def table(self) -> pd.DataFrame:
+        """The points so far: one row per point of each image, also those that are not marked yet.
+
+        Columns: image (path of the file), patient ("" if nobody states it), view, level, side, x, y (native pixels; NaN
+        without a point), frame, absent (whether the image does not show the level), rater, marked_at (when the rater
+        last changed the point, or else confirmed it, ISO 8601 in UTC; "" if neither), x_before, y_before (the point
+        that was known before; NaN without one), done.
+        """
+        rows = [
+            row for case, marks in zip(self.cases, self.marks, strict=True) for row in _rows(case, marks, self.rater)
+        ]
+        return pd.DataFrame(rows).astype({"frame": "Int64"})
+
+    def save(self, folder: str | os.PathLike, *, replace: bool = False) -> Saved:
+        """Write the finished images and their points to a folder that `lumbar check` and `train --data` read.
+
+        The folder gets copies of the images and the table ``points.csv``. Images that it already has are updated;
+        the table as it was is kept in ``previous/``. The original files stay as they are. Note that DICOM files may
+        name the patient, and so do their copies.
+
+        Args:
+            folder: The folder; it is created if it does not exist.
+            replace: Whether to replace points of other raters.
+
+        Raises:
+            OutputError: If no image is finished, another rater has marked the same images, or the folder cannot be
+                written.
+            RunError: If another process is at work in the folder.
+        """
+        known = [self._from_file(*each) for each in zip(self.cases, self.marks, strict=True)]
+        of_rows = [about for about, case in zip(known, self.cases, strict=True) for _ in case.names]
+        table = self.table
+        return save(table.assign(**pd.DataFrame(of_rows, index=table.index)), Path(folder), replace=replace)
+
+    def _from_file(self, case: Case, marks: Marks) -> dict[str, Any]:
+        """Return patient and size of an image that is done, as its file states them."""
+        if not marks.done:
+            return {}
+        shown = self.shown(marks.place)
+        return {"patient": case.patient or shown.patient, **shown.native}
+
+    def figure(self) -> Drawing:
+        """Plot the first images, as the editor shows them, with their points."""
+        from lumbar.figures.pictures import pictures_with_points
+        from lumbar.preprocess import windowed
+
+        pixels, points, titles = [], [], []
+        names = self.cases[0].names
+        for case, marks in zip(self.cases, self.marks, strict=True):
+            if len(pixels) == STATIC_PICTURES or case.names != names:
+                continue
+            try:
+                shown = self.shown(marks.place)
+            except ScanError:
+                continue
+            if shown.may_be_stored:
+                pixels.append(windowed(shown.pixels))
+                points.append(shown.to_shown.points([marks.points.get(name) or (np.nan, np.nan) for name in names]))
+                titles.append(case.path.name)
+        if not pixels:
+            raise ScanError("none of the images can be shown", file=self.cases[0].path)
+        marked = np.array(points) if np.isfinite(points).any() else None
+        return pictures_with_points(pixels, marked, channels=names, titles=titles)
+
+    def __repr__(self) -> str:
+        done = sum(each.done for each in self.marks)
+        return f"Annotation: {len(self.cases)} image(s), {done} done, rater {self.rater}"
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        data, metadata = self.figure().as_output()
+        if not os.environ.get(HEADLESS):
+            # Pages made of the notebook later cannot show the editor; they find the picture in the same output.
+            data = {**self.editor.as_output(), **data}
+        display(data, raw=True, metadata=metadata)
+
+
+def _rows(case: Case, marks: Marks, rater: str) -> list[dict[str, Any]]:
+    rows = []
+    for name in case.names:
+        x, y = marks.points.get(name) or (np.nan, np.nan)
+        x_before, y_before = case.known.get(name) or (np.nan, np.nan)
+        axial = case.view == "axial"
+        rows.append(
+            {
+                "image": str(marks.place.path),
+                "patient": case.patient,
+                "view": case.view,
+                "level": case.level if axial else name,
+                "side": name if axial else "",
+                "x": x,
+                "y": y,
+                "frame": marks.place.frame,
+                "absent": name in marks.points and marks.points[name] is None,
+                "rater": rater,
+                "marked_at": marks.times.get(name, ""),
+                "x_before": x_before,
+                "y_before": y_before,
+                "done": marks.done,
+            }
+        )
+    return rows
+
+
+def annotate(
+    source: Source, *, rater: str | None = None, ghosts: bool = True, start: bool = True, fresh: bool = False
+) -> Annotation:
+    """Open a session; see `lumbar.annotate`."""
+    require("course", "mark points in a notebook")
+    cases, refused = find_cases(source)
+    for error in refused:
+        warnings.warn(f"left out: {error}", stacklevel=3)
+    rater = _login_name() if rater is None else rater
+    draft = None if os.environ.get(HEADLESS) else Draft.of(cases, rater)
+    if draft is not None and fresh:
+        draft.discard()
+    return Annotation(cases, rater=rater, ghosts=ghosts, start=start, draft=draft)
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the system does not know who is at work, as in some containers
+        return "rater"
