@@ -18,7 +18,7 @@ each_room = pytest.mark.parametrize("room", range(1, ROOMS + 1))
 
 @pytest.fixture(scope="module")
 def game(tmp_path_factory):
-    return EscapeRoom(tmp_path_factory.mktemp("escape") / "rooms", SEED)
+    return EscapeRoom(tmp_path_factory.mktemp("escape"), SEED)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def digests(game):
 
 
 def test_the_same_seed_gives_the_same_bytes(game, tmp_path):
-    again = EscapeRoom(tmp_path / "again", SEED)
+    again = EscapeRoom(tmp_path, SEED)
     assert list(digests(again).values()) == list(digests(game).values())
     assert [len(game.files(room)) for room in range(1, ROOMS + 1)] == [1, 1, 1, 1, 1, 2, 1, 5, 1, 17]
     assert {path.name for path in game.folder.iterdir()} == {f"room-{n:02d}" for n in range(1, ROOMS + 1)} | {TRUTH}
@@ -42,7 +42,7 @@ def test_the_same_seed_gives_the_same_bytes(game, tmp_path):
 
 def test_rooms_that_are_there_are_left_as_they_are(game):
     before = {file: file.stat().st_mtime_ns for file in game.folder.rglob("*")}
-    write_rooms(game.folder, SEED)
+    assert write_rooms(game.folder.parent, SEED) == game.folder
     assert {file: file.stat().st_mtime_ns for file in game.folder.rglob("*")} == before
 
 
@@ -131,7 +131,7 @@ def test_an_answer_counts_in_any_reasonable_form(game, room, answer):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, 4, 11])
 def test_other_patients_make_riddles_just_as_well(seed, tmp_path):
-    game = EscapeRoom(tmp_path / "rooms", seed)
+    game = EscapeRoom(tmp_path, seed)
     for room in range(1, ROOMS + 1):
         riddle = game.riddle(room)
         assert riddle.feedback(riddle.answer) == ""
@@ -154,7 +154,10 @@ def test_only_the_right_answer_opens_a_door(game, capsys, monkeypatch):
     game.check(2, "PhotometricInterpretation")
     said = capsys.readouterr().out
     assert "Key 2 of 10: O\n" in said
-    assert 'lumbar predict: mended: "stored with black as the highest value (MONOCHROME1); inverted"' in said
+    assert (
+        'lumbar predict --weights phantom: mended: "stored with black as the highest value (MONOCHROME1); inverted"'
+        in said
+    )
     assert [figure.alt.count("put right") for figure in shown] == [1]
 
 
@@ -195,6 +198,16 @@ def test_the_package_reads_mends_warns_and_refuses(game):
     naive = said.dropna(subset="naive_off_mm")
     assert naive.index.tolist() == [1, 2, 3, 4, 5, 7]
     assert naive["naive_off_mm"].idxmax() == 4
+
+
+def test_shown_upside_down_the_network_finds_the_discs_and_names_them_from_the_wrong_end(game):
+    (file,) = game.files(4)
+    wrong, _ = pictures.picture_pair([file], 4)
+    truth = pd.read_csv(game.folder / TRUTH).query("view == 'sagittal'")
+    from_below = truth.assign(level=truth["level"].to_numpy()[::-1])
+    off_mm, flagged = verdicts.naive_answer(file, wrong.pixels, "sagittal", from_below)
+    assert off_mm < 2
+    assert flagged
 
 
 def test_a_point_beside_the_slice_counts_within_it(game):

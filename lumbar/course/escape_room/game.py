@@ -26,12 +26,15 @@ class EscapeRoom:
     """Ten rooms with odd files; each gives a key for the right answer. The files are only ever read.
 
     Args:
-        folder: Folder of the rooms; written if it does not exist.
+        out: Folder that will hold the folder of the rooms, which is written on first use.
         seed: Seed of the synthetic patients in them.
+
+    Attributes:
+        folder: The folder of the rooms.
     """
 
-    def __init__(self, folder: Path, seed: int):
-        self.folder = odd_files.write_rooms(folder, seed)
+    def __init__(self, out: Path, seed: int):
+        self.folder = odd_files.write_rooms(out, seed)
 
     def files(self, room: int) -> list[Path]:
         """Return the files of a room, sorted by name.

@@ -20,13 +20,14 @@ from pydicom.uid import EnhancedMRImageStorage
 
 from lumbar.phantom import PhantomSettings, write_study
 from lumbar.phantom.dicom import BITS, uid
+from lumbar.phantom.recipe import VERSION as PHANTOM_VERSION
 from lumbar.storage.files import atomic_folder, write_table
 
 ROOMS = 10
 """Number of rooms."""
 
 VERSION = 1
-"""Raised whenever the same seed gives other files than before."""
+"""Raised whenever the same patients give other files than before."""
 
 TRUTH = "truth.csv"
 """Table beside the rooms: the patient's points in the mid-sagittal and the coronal slice, patient mm (LPS)."""
@@ -36,8 +37,8 @@ _MIDDLE = _SLICES // 2  # even, so that every second slice is one of them, and t
 _HIGHEST = 2**BITS - 1
 
 
-def write_rooms(folder: Path, seed: int) -> Path:
-    """Write the ten rooms; a folder that exists already is left as it is.
+def write_rooms(out: Path, seed: int) -> Path:
+    """Write the ten rooms; rooms that this version has written for this seed are left as they are.
 
     ::
 
@@ -45,12 +46,13 @@ def write_rooms(folder: Path, seed: int) -> Path:
         folder/truth.csv            see `TRUTH`
 
     Args:
-        folder: Folder to write.
+        out: Folder that will hold the folder of the rooms.
         seed: Seed of the two synthetic patients.
 
     Returns:
-        The folder.
+        The folder of the rooms.
     """
+    folder = out / f"seed-{seed}-version-{PHANTOM_VERSION}.{VERSION}"
     if folder.is_dir():
         return folder
     settings = {"seed": seed, "slices": _SLICES, "anomalies": False, "stir_share": 0.0}
@@ -76,7 +78,7 @@ def files_of(folder: Path, room: int) -> list[Path]:
     """Return the files of a room, sorted by name.
 
     Args:
-        folder: See `write_rooms`.
+        folder: The folder of the rooms, see `write_rooms`.
         room: Number of the room, from 1.
     """
     return sorted((folder / f"room-{room:02d}").glob("*.dcm"))

@@ -29,7 +29,7 @@ class Verdict:
 
     Args:
         command: "predict" or "locate".
-        outcome: "read", "mended", "warned" or "refused".
+        outcome: "read", "mended", "flagged", "warned" or "refused".
         words: What it says, in its own words; "" if it says nothing.
         off_mm: Mean distance between its points and the true ones, mm, for "predict" within the slice; NaN if it is
             refused.
@@ -42,7 +42,7 @@ class Verdict:
 
     def __str__(self) -> str:
         said = f'{self.outcome}: "{self.words}"' if self.words else f"{self.outcome}, without a word"
-        return f"python -m lumbar {self.command}: {said}"
+        return f"python -m lumbar {self.command} --weights {WEIGHTS}: {said}"
 
 
 def verdict(files: Sequence[Path], room: int, truth: pd.DataFrame) -> Verdict:
@@ -62,8 +62,8 @@ def _predicted(files: Sequence[Path], truth: pd.DataFrame) -> Verdict:
         return Verdict("predict", "refused", found.refused[0].problem)
     points = found.table[found.table["image"] == str(files[-1])]
     words = "; ".join(found.remarks)
-    plane = imaging.read(files[-1]).plane
-    return Verdict("predict", "mended" if words else "read", words, _off_mm(points, truth, plane))
+    outcome = "flagged" if points["flagged"].any() else "mended" if words else "read"
+    return Verdict("predict", outcome, words, _off_mm(points, truth, imaging.read(files[-1]).plane))
 
 
 def _located(files: Sequence[Path], truth: pd.DataFrame) -> Verdict:
