@@ -242,7 +242,7 @@ def _too_narrow(datasets: list[Dataset]) -> tuple[Picture, Picture]:
         Picture(axial, f"a slice every {step:g} mm", f"{seen}, {words}", across / step)
         for step, words in (
             (float(datasets[0].SliceThickness), "far too narrow"),
-            (round(true_step(datasets), 2), "twice as wide"),
+            (round(true_step(datasets), 2), "more than twice as wide"),
         )
     )
 
