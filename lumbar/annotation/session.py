@@ -167,7 +167,7 @@ class Annotation:
 
         pixels, points, titles = [], [], []
         names = self.cases[0].names
-        for case, marks in zip(self.cases, self.marks, strict=True):
+        for position, (case, marks) in enumerate(zip(self.cases, self.marks, strict=True), start=1):
             if len(pixels) == STATIC_PICTURES or case.names != names:
                 continue
             try:
@@ -177,15 +177,18 @@ class Annotation:
             if shown.may_be_stored:
                 pixels.append(windowed(shown.pixels))
                 points.append(shown.to_shown.points([marks.points.get(name) or (np.nan, np.nan) for name in names]))
-                titles.append(case.path.name)
+                titles.append(f"image {position}")
         if not pixels:
             raise ScanError("none of the images can be shown", file=self.cases[0].path)
         marked = np.array(points) if np.isfinite(points).any() else None
-        return pictures_with_points(pixels, marked, channels=names, titles=titles)
+        return pictures_with_points(pixels, marked, channels=names, titles=titles, heading=self._progress)
+
+    @property
+    def _progress(self) -> str:
+        return f"{self.rater}: {sum(each.done for each in self.marks)} of {len(self.marks)} images done"
 
     def __repr__(self) -> str:
-        done = sum(each.done for each in self.marks)
-        return f"Annotation: {len(self.cases)} image(s), {done} done, rater {self.rater}"
+        return f"Annotation by {self._progress}"
 
     def _ipython_display_(self) -> None:
         from IPython.display import display

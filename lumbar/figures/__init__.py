@@ -4,10 +4,12 @@ A figure on the last line of a notebook cell shows itself; ``figures.display(fig
 cell.
 """
 
+from lumbar.figures.anatomy import anatomy
 from lumbar.figures.data import intensities, landmark_cloud, one_picture, split_overview
 from lumbar.figures.network import networks_compared, parameters_by_layer, receptive_fields
 from lumbar.figures.pictures import augmentations, heatmaps, pictures_with_points, worst_cases
 from lumbar.figures.planes import planes
+from lumbar.figures.raters import compare_raters
 from lumbar.figures.results import (
     coverage,
     error_curves,
@@ -22,7 +24,9 @@ from lumbar.figures.sweep import sweep_results
 
 __all__ = [
     "Drawing",
+    "anatomy",
     "augmentations",
+    "compare_raters",
     "coverage",
     "display",
     "error_curves",

@@ -18,6 +18,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from lumbar.core.constants import HEADLESS
 from lumbar.course import runner
 from tests.course.test_notebooks import broken_claims
 
@@ -104,7 +105,7 @@ def caught_by(mutant: Mutant) -> str:
             notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": str(source.parent)}}
         )
         try:
-            client.execute(env=os.environ | {"LUMBAR_HOME": home})
+            client.execute(env=os.environ | {"LUMBAR_HOME": home, HEADLESS: "1"})
         except CellExecutionError as error:
             return f"a cell fails: {error.ename}"
     return "; ".join(broken_claims(source.stem, notebook))
