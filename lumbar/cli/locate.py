@@ -28,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--overlay", type=Path, metavar="FOLDER", help="also plot the points on the sagittal and axial slices (PNG)"
     )
     parser.add_argument(
+        "--disc-labels",
+        type=Path,
+        metavar="FOLDER",
+        help="also write the levels as disc labels of the Spinal Cord Toolbox: a NIfTI file on the grid of the "
+        "sagittal series (_label-discs_dlabel.nii.gz), with a JSON file",
+    )
+    parser.add_argument(
         "--series-only", action="store_true", help="only list the series with their positions, and warn of anomalies"
     )
     add_flags(parser, LocateSettings)
@@ -43,6 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
         study = read_study(arguments.paths, study=settings.study, common_frame=settings.common_frame)
         print(study)
         return _report_left_out(study.refused, study.unread)
+    if arguments.disc_labels:
+        from lumbar.exports.disc_labels import check_installed
+
+        check_installed()
     check_writable(arguments.out)
     found = locate(arguments.paths, settings)
     write_table(arguments.out, found.table.round(4))
@@ -55,10 +66,20 @@ def run(arguments: argparse.Namespace) -> int:
         check_writable(figure := arguments.overlay / "levels.png")
         levels(found.table).savefig(figure)
         print(f"The slices with their points: {figure}")
+    skipped: tuple[ScanError, ...] = ()
+    if arguments.disc_labels:
+        from lumbar.exports import disc_labels
+
+        written = disc_labels.write_series(found, arguments.disc_labels)
+        skipped = written.skipped
+        for file in written.files:
+            print(f"The disc labels: {file}")
     if found.table["flagged"].any():
         print("Some levels are flagged: check their points before you use them")
     print(*notices_of_points(found.synthetic))
-    return _report_left_out(found.refused, found.study.unread)
+    for error in skipped:
+        print(f"skipped: {error}", file=sys.stderr)
+    return max(_report_left_out(found.refused, found.study.unread), int(bool(skipped)))
 
 
 def _report_left_out(refused: Sequence[ScanError], unread: Sequence[Unread]) -> int:

@@ -42,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="DICOM Structured Reports, one per image; they contain the name of the patient if the image file does",
     )
+    formats.add_argument(
+        "--disc-labels",
+        type=Path,
+        metavar="FOLDER",
+        help="disc labels of the Spinal Cord Toolbox, one NIfTI file (_label-discs_dlabel.nii.gz) per volume, on its "
+        "grid, with a JSON file; of DICOM series: `locate`",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,6 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.structured_report:
         from lumbar.exports.structured_report import check_installed
+
+        check_installed()
+    if arguments.disc_labels:
+        from lumbar.exports.disc_labels import check_installed
 
         check_installed()
     for file in filter(None, (arguments.out, arguments.json, arguments.coco)):
@@ -83,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _other_formats(found: Predictions, arguments: argparse.Namespace) -> Iterator[Written]:
     """Write the other requested formats, print where they are, and yield the results of those with a file per image."""
-    from lumbar.exports import coco, json_points, markups, structured_report
+    from lumbar.exports import coco, disc_labels, json_points, markups, structured_report
 
     if arguments.overlay:
         from lumbar.figures.overlay import overlay
@@ -95,6 +106,7 @@ def _other_formats(found: Predictions, arguments: argparse.Namespace) -> Iterato
     for what, module, folder in (
         ("markups", markups, arguments.markups),
         ("structured reports", structured_report, arguments.structured_report),
+        ("disc labels", disc_labels, arguments.disc_labels),
     ):
         if folder:
             written = module.write(found, folder)

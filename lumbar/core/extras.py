@@ -15,6 +15,7 @@ PACKAGES = {
     "fetch": ("kagglehub", "pooch"),
     "jax": ("jax",),
     "mlflow": ("mlflow",),
+    "nifti": ("nibabel",),
     "openvino": ("openvino",),
 }
 """Extra → the packages by which it is recognised; pyproject.toml states what it installs."""

@@ -16,6 +16,7 @@ TotalSpineSeg 20260429.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,9 @@ VERSION = 1
 
 DISCS = (21, 22, 23, 24, 25)
 """Labels of the discs, in the order of `lumbar.landmarks.LEVELS`."""
+
+GENERATOR = "lumbar"
+"""Name under ``GeneratedBy`` in the JSON file beside labels that this package has found in a volume."""
 
 FURTHEST_MM = 5.0
 """Largest distance of a label's voxels from their centre, mm; larger labels are segmentations, not points."""
@@ -71,7 +75,30 @@ def read(root: Path) -> Dataset:
         contrast=[match[1] if match else "" for match in found],
         landmark="posterior disc margin",
     )
+    if own := sum(is_generated(pair.labels) for pair in pairs):
+        notes = (*notes, f"{own} of {len(pairs)} label files hold answers of this package's networks, not annotations")
     return Dataset(root.name, root, table, notes)
+
+
+def sidecar_of(labels: Path) -> Path:
+    """Return the JSON file beside a label file, which need not exist."""
+    return labels.with_name(labels.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
+def is_generated(labels: Path) -> bool:
+    """Return whether this package alone has made the labels of a file: no one has corrected them since.
+
+    The JSON file beside the labels says so. Tools for correction, such as those of the Spinal Cord Toolbox, add
+    themselves to ``GeneratedBy`` there.
+
+    Args:
+        labels: The label file; it need not exist.
+    """
+    try:
+        made_by = json.loads(sidecar_of(labels).read_text(encoding="utf-8"))["GeneratedBy"]
+        return bool(made_by) and all(each["Name"] == GENERATOR for each in made_by)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def find(pair: Pair) -> VolumePoints:

@@ -4,12 +4,14 @@
 `json_points`            JSON with all details, for programs and for the report page
 `markups`                markups of 3D Slicer, one file per image
 `coco`                   COCO keypoints, one file
-`csv_points`             reads the CSV table that ``predict --out`` writes
 `structured_report`      DICOM Structured Reports, one file per image (needs the package highdicom)
+`disc_labels`            NIfTI labels of the Spinal Cord Toolbox, one file per volume (needs the package nibabel)
+`csv_points`             reads the CSV table that ``predict --out`` writes
 ======================== =================================================================================
 
-The others write a `lumbar.prediction.Predictions`. Only the structured report identifies the patient, because it
-becomes part of the patient's record. All files are written atomically.
+Each other module writes a `lumbar.prediction.Predictions`; `disc_labels` also writes a `lumbar.study.Located`. Only the
+structured report identifies the patient, because it becomes part of the patient's record. All files are written
+atomically.
 """
 
 from __future__ import annotations

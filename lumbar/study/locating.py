@@ -55,7 +55,8 @@ class Located:
         middle: The mid-sagittal slice with its points.
         notes: What a reader should know in addition to the table, in plain sentences.
         refused: Why files could not be read, one error each.
-        synthetic: Whether the network was trained on synthetic patients only.
+        network: Name of the network that answered.
+        synthetic: Whether it was trained on synthetic patients only.
     """
 
     table: pd.DataFrame
@@ -63,6 +64,7 @@ class Located:
     middle: Midsagittal
     notes: tuple[str, ...]
     refused: tuple[ScanError, ...]
+    network: str
     synthetic: bool
 
     def __str__(self) -> str:
@@ -116,7 +118,8 @@ def locate(
     foreign = [series.name for series, stack in pairs if stack.frame_of_reference != middle.stack.frame_of_reference]
     for name in dict.fromkeys(foreign):
         notes.append(f"No point is mapped to {name}: its frame of reference differs from that of the sagittal slice.")
-    return Located(table, study, middle, tuple(notes), (*study.refused, *refused), network.synthetic)
+    about = {"network": Path(settings.weights).resolve().name, "synthetic": network.synthetic}
+    return Located(table, study, middle, tuple(notes), (*study.refused, *refused), **about)
 
 
 def _familiar(stacks: list[tuple[Series, Stack]], network: Weights, settings: LocateSettings) -> list:

@@ -28,6 +28,20 @@ _APART_MM = 0.1
 """Distance from which two statements of one position differ, mm; that of rounding is a thousandth of a mm."""
 _ORTHOGONAL = 5e-5
 """Largest cosine between two axes of an sform that ITK takes for orthogonal."""
+_LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
+"""Factors from DICOM's patient mm to those of NIfTI, whose x increases to the patient's Right and y to the Anterior."""
+
+
+def affine_of(origin: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Return the affine map that NIfTI states for a grid, float64, shape (4, 4), from its voxels to mm, RAS.
+
+    Args:
+        origin: Centre of the first voxel, shape (3,), mm, LPS.
+        steps: Vectors from a voxel to the next one along each axis of the file, the rows of a (3, 3) array, mm, LPS.
+    """
+    affine = np.eye(4)
+    affine[:3] = np.column_stack([np.transpose(steps), origin]) * _LPS_TO_RAS[:, None]
+    return affine
 
 
 def read_nifti(path: Path) -> Header:
@@ -69,7 +83,7 @@ def _nifti_fields(path, packed, order, dim, datatype, pixdim, offset, scale, uni
     if not np.allclose(np.linalg.norm(affine[:, :3], axis=0), spacing, rtol=0.01, atol=0) or not min(spacing) > 0:
         raise unplaced(path, "pixdim", spacing.tolist(), "three positive numbers, those of the sform if there is one")
     remarks = () if min(codes) <= 0 else _differing_forms(sform, qform, dim[1:4], scanner=codes[1] == 1)
-    affine = affine * [[-1], [-1], [1]]  # NIfTI's x increases to the right, its y to the front
+    affine = affine * _LPS_TO_RAS[:, None]  # the same factors lead back
     plain = scale[0] == 0 or not np.isfinite(scale).all() or scale == (1, 0)
     return Header(
         path,

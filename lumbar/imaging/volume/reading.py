@@ -72,6 +72,12 @@ class Grid:
         """Convert voxel positions [slice, row, column], shape (..., 3), not only integers, to patient mm (LPS)."""
         return np.asarray(voxels, dtype=np.float64) @ self.steps + self.origin
 
+    def to_file(self, voxels: np.ndarray) -> np.ndarray:
+        """Convert voxel positions [slice, row, column], shape (..., 3), to positions along the axes of the file."""
+        against = np.array(self.reversed)
+        voxels = np.where(against, np.array(self.shape) - 1 - np.asarray(voxels), voxels)
+        return np.take(voxels, np.argsort(self.axes), axis=-1)
+
     @property
     def pixel_width(self) -> float:
         """Distance between neighbouring columns, mm."""

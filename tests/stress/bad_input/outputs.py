@@ -10,12 +10,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from lumbar.core import paths
 from lumbar.core.constants import LEVELS
-from tests.stress.bad_input import REFUSED, AbsentError, Answer, Case, Words
+from tests.stress.bad_input import NAMED, REFUSED, AbsentError, Answer, Case, Words
 from tests.stress.bad_input.scans import predict
 from tests.stress.bad_input.tables import changed
 from tests.support.dicom_files import dicom
+from tests.support.volume_files import write
 
 _NETWORK = """
 import numpy as np
@@ -90,6 +93,29 @@ def into_a_read_only_folder(folder: Path) -> Words:
     return ["predict", dicom(folder / "a.dcm"), "--out", closed / "points.csv"]
 
 
+def volume(folder: Path) -> Path:
+    voxels = np.random.default_rng(0).integers(0, 900, (7, 60, 50)).astype(np.int16)
+    return write(folder / "t2.nii.gz", voxels, (0, 0, 0), [[4, 0, 0], [0, 0, -1], [0, 1, 0]])
+
+
+def disc_labels(source: Callable[[Path], Path], *, made_by: str | None = None) -> Callable[[Path], Words]:
+    """Predict, and write disc labels; `made_by` is the content of a JSON file that is there beside labels."""
+
+    def build(folder: Path) -> Words:
+        labels = folder / "labels"
+        if made_by is not None:
+            labels.mkdir()
+            (labels / "t2_label-discs_dlabel.nii.gz").write_bytes(BY_HAND)
+            (labels / "t2_label-discs_dlabel.json").write_text(made_by)
+        return predict(source(folder), folder=folder, flags=["--disc-labels", labels])
+
+    return build
+
+
+def labels_by_hand_are_kept(folder: Path) -> None:
+    assert (folder / "labels" / "t2_label-discs_dlabel.nii.gz").read_bytes() == BY_HAND
+
+
 def left_nothing(folder: Path) -> None:
     assert not list(folder.rglob("*points.csv")), "no partial table is left"
 
@@ -98,6 +124,7 @@ def train(folder: Path) -> Words:
     return [*changed(verb="train")(folder), "--width", "4", "--depth", "3", "--name", "run"]
 
 
+BY_HAND = b"what someone has marked by hand"
 WRITTEN = "the result cannot be written"
 
 CASES = [
@@ -158,6 +185,38 @@ CASES = [
         1,
         left_nothing,
         on_a_small_disk(4),
+    ),
+    Case(
+        "output",
+        "disc labels of an image that is not a volume",
+        disc_labels(lambda folder: dicom(folder / "a.dcm")),
+        NAMED,
+        "skipped: no disc labels: the image is not a volume(.|\n)*locate",
+        1,
+    ),
+    Case(
+        "output",
+        "disc labels of two levels in one voxel",
+        disc_labels(volume),
+        NAMED,
+        "skipped: no disc labels: two levels lie in the same voxel",
+        1,
+    ),
+    *(
+        Case(
+            "output",
+            f"disc labels in the place of labels by hand, whose JSON file {how}",
+            disc_labels(volume, made_by=made_by),
+            NAMED,
+            "skipped: no disc labels: there are labels that this package has not written",
+            1,
+            labels_by_hand_are_kept,
+        )
+        for how, made_by in (
+            ("says so", '{"GeneratedBy": [{"Name": "lumbar"}, {"Name": "Manual"}]}'),
+            ("says otherwise", '{"GeneratedBy": [{"Name": "lumbar"}]}'),
+            ("is damaged", "["),
+        )
     ),
     Case(
         "output",
