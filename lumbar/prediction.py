@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from lumbar import imaging, weights
 from lumbar.core.constants import LEVELS, VIEWS
 from lumbar.core.errors import ScanError
+from lumbar.datasets.quality import read as read_quality
 from lumbar.imaging import Scan, identity
 from lumbar.imaging.folder import Unread, list_images
 from lumbar.inference import PreparedScan, ScanPoints, find_points
@@ -82,6 +83,7 @@ class Predictions:
         network: Name of the network that answered.
         synthetic: Whether it was trained on synthetic patients only.
         unread: Files in the folders that are not read, by kind.
+        not_passed: Files that are not read because they did not pass a quality control.
     """
 
     table: pd.DataFrame
@@ -90,6 +92,7 @@ class Predictions:
     network: str
     synthetic: bool
     unread: tuple[Unread, ...] = ()
+    not_passed: tuple[Path, ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -123,7 +126,8 @@ def predict(
 
     Raises:
         RunError: If there is no such network.
-        ScanError: If there is no file that may be an image.
+        ScanError: If there is no file that may be an image, or none passed the quality control.
+        DatasetError, TableError: If the file of its judgements holds something else.
     """
     network = weights.find(settings.weights, settings.engine)
     listing = list_images(paths)
@@ -134,12 +138,14 @@ def predict(
             found="; ".join(map(str, listing.unread)) or "an empty folder",
             expected="DICOM, PNG, JPEG, .mha or .nii",
         )
+    images, not_passed = _judged(listing.images, settings.quality)
     about = {"network": Path(settings.weights).resolve().name, "synthetic": network.synthetic, "unread": listing.unread}
+    about["not_passed"] = not_passed
     found: list[_Read] = []
     refused: list[ScanError] = []
 
     def prepared() -> Iterator[PreparedScan]:
-        for file in tqdm(listing.images, "predicting", unit="picture", disable=not progress):
+        for file in tqdm(images, "predicting", unit="picture", disable=not progress):
             try:
                 _check_link(file, paths)
                 found.append(_read(file, settings, network))
@@ -199,6 +205,21 @@ def by_picture(table: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     for number, (image, points) in enumerate(table.groupby("image", sort=False), start=1):
         # File systems take names of 255 bytes; an ending has to fit in too.
         yield f"{number:04d}_{Path(image).stem[:60]}", image, points
+
+
+def _judged(images: tuple[Path, ...], quality: Path | None) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Return the images that passed a quality control, all if there was none, and the others."""
+    if quality is None:
+        return images, ()
+    passed = dict.fromkeys(read_quality(quality).passing(images))
+    if not passed:
+        raise ScanError(
+            "none of the images passed the quality control",
+            file=quality,
+            found=f"{len(images)} images, the first {images[0]}",
+            remedy="give the same files as when the judged points were found, from the same working folder",
+        )
+    return tuple(passed), tuple(file for file in images if file not in passed)
 
 
 def _check_link(file: Path, paths: Sequence[str | Path]) -> None:

@@ -25,7 +25,7 @@ VERBS = {
     "predict": "find the disc levels in images",
     "locate": "find the disc levels of a whole study, in patient coordinates and in the axial slices that show them",
     "export": "write a network for another runtime: ONNX, OpenVINO, LiteRT, TensorFlow's SavedModel",
-    "report": "write an HTML report on a run, or on points found in images",
+    "report": "write an HTML report on a run, or on points found in images, with buttons to judge each image",
     "crossvalidate": "train a network for each fold of the patients, and measure it on patients that it has not seen",
     "tune": "search for better settings with Keras Tuner, then train and evaluate a network with the best ones",
     "sweep": "execute a notebook for each combination of its parameters in a grid, and compare the results",

@@ -66,9 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
         check_installed()
     for file in filter(None, (arguments.out, arguments.json, arguments.coco)):
         check_writable(file)
-    found = predict(arguments.paths, from_flags(PredictionSettings, arguments))
+    settings = from_flags(PredictionSettings, arguments)
+    found = predict(arguments.paths, settings)
     write_table(arguments.out, found.table.round(4))
     print(f"{found.table['image'].nunique()} pictures, {len(found.table)} points: {arguments.out}")
+    if settings.quality:
+        print(f"{len(found.not_passed)} pictures were not read: they did not pass in {settings.quality}")
     skipped = [error for written in _other_formats(found, arguments) for error in written.skipped]
     if found.assumed:
         print(f"{len(found.assumed)} of them do not state their plane and were treated as sagittal; see --view")

@@ -1,4 +1,4 @@
-"""``python -m lumbar report``: write a report as an HTML page."""
+"""``python -m lumbar report``: write a report as an HTML page, on which a person can judge the points of each image."""
 
 from __future__ import annotations
 

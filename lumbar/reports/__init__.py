@@ -1,4 +1,7 @@
-"""Write reports as single HTML pages: images are embedded, there are no scripts, and nothing is loaded from elsewhere.
+"""Write reports as single HTML pages: images are embedded, and nothing is loaded from elsewhere or sent anywhere.
+
+The page of points has one script, ``templates/quality.js``, by which a person judges each image; the policy of the page
+names its digest and allows no other. The other pages have none.
 
 `lumbar.reports.points` reports the points that a network found in images, `lumbar.reports.run` a trained network.
 """

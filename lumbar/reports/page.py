@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,6 +36,27 @@ class Embedded:
     width: int
     height: int
     alt: str
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script of this package that is part of a page.
+
+    Args:
+        text: The script.
+    """
+
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """The source expression of the page's Content-Security-Policy that allows this script and no other."""
+        return f"sha256-{base64.b64encode(hashlib.sha256(self.text.encode()).digest()).decode()}"
+
+
+def read_script(name: str) -> Script:
+    """Return a script of ``lumbar/reports/templates``."""
+    return Script((Path(__file__).with_name("templates") / name).read_text(encoding="utf-8"))
 
 
 def write(file: Path, template: str, content: dict[str, Any]) -> Path:

@@ -11,7 +11,9 @@ import pandas as pd
 
 from lumbar import imaging
 from lumbar.core.constants import NEIGHBOURS
+from lumbar.core.digests import digest_of_values
 from lumbar.core.errors import ScanError
+from lumbar.datasets.quality import FAIL, PASS, UNSURE
 from lumbar.decoding.doubts import count_in_words
 from lumbar.exports import NOT_FOR_DIAGNOSIS, csv_points, json_points, judgement, notices_of_points, number
 from lumbar.geometry import Affine
@@ -20,7 +22,7 @@ from lumbar.inference import UNJUDGED
 from lumbar.landmarks import frames, row_channels
 from lumbar.prediction import Picture, by_picture, is_judged
 from lumbar.preprocess import windowed
-from lumbar.reports.page import Embedded, embed_pixels
+from lumbar.reports.page import Embedded, embed_pixels, read_script
 
 if TYPE_CHECKING:
     from lumbar.imaging import Scan
@@ -114,7 +116,16 @@ def content(file: Path, pictures: int) -> dict[str, Any]:
         "has_neighbours": any(mark.neighbour for card in cards for mark in card.marks),
         "has_mm": any(point["mm"] for card in cards for point in card.points),
         "side": SIDE,
+        "qualities": (PASS, FAIL, UNSURE),
+        "report": _key(table),
+        "script": read_script("quality.js"),
     }
+
+
+def _key(table: pd.DataFrame) -> str:
+    """Return a key of the images and their points: a browser keeps the judgements of other points apart."""
+    rows = table[["image", "x", "y"]].itertuples(index=False)
+    return digest_of_values([[row.image, number(row.x), number(row.y)] for row in rows])
 
 
 def _read(file: Path) -> tuple[pd.DataFrame, dict[str, Picture], dict[str, Any]]:

@@ -163,6 +163,11 @@ class PredictionSettings:
         at_least=0,
     )
     any_modality: bool = setting(False, ANY_MODALITY_HELP)
+    quality: Path | None = setting(
+        None,
+        "judgements saved on the page of `report`: read only images that passed (CSV), or that did not fail (YAML of "
+        "the Spinal Cord Toolbox)",
+    )
     engine: str = setting(ENGINES[0], ENGINE_HELP, choices=ENGINES)
 
 

@@ -62,6 +62,8 @@ def test_a_command_names_the_extra_that_it_needs(tmp_path, verb, extra):
     [
         (("fetch", "spider"), "fetch"),
         (("predict", "people", "--structured-report", "reports"), "dicom-sr"),
+        (("predict", "people", "--disc-labels", "labels"), "nifti"),
+        (("locate", "people", "--disc-labels", "labels"), "nifti"),
         (("predict", "people", "--engine", "keras"), "train"),
         (("export", "--to", "pixels-to-points"), "graph"),
         (("prepare", "people", "--scheduler", "127.0.0.1:1"), "dask"),

@@ -12,6 +12,7 @@ from PIL import Image
 from lumbar import datasets
 from lumbar.landmarks import LEVELS
 from tests.stress.bad_input import NAMED, READ, REFUSED, REPAIRED, Case, Words
+from tests.stress.bad_input.scans import predict
 from tests.support.dicom_files import dicom
 from tests.support.noise import noise
 
@@ -57,6 +58,34 @@ def changed(
         return ["check", data] if verb == "check" else ["train", "--data", data, "--epochs", "1"]
 
     return build
+
+
+def judged(name: str, text: str) -> Callable[[Path], Words]:
+    """Predict one file that a file of judgements may leave out."""
+
+    def build(folder: Path) -> Words:
+        (folder / name).write_text(text, encoding="utf-8")
+        return predict(dicom(folder / "a.dcm"), folder=folder, flags=["--quality", folder / name])
+
+    return build
+
+
+def no_points(folder: Path) -> None:
+    assert not (folder / "points.csv").exists()
+
+
+JUDGEMENTS = {
+    "without the column quality": ("qc.csv", "image,note\na.dcm,\n", "lacks columns"),
+    "with another word": ("qc.csv", "image,quality,note\na.dcm,good,\n", "this is not a judgement"),
+    "that contradict each other": ("qc.csv", "image,quality,note\na,pass,\na,fail,\n", "two judgements"),
+    "of other pictures": ("qc.csv", "image,quality,note\nb.dcm,pass,\n", "none of the images passed"),
+    "of which all failed": ("qc.yml", "FILES_LABEL:\n- a.dcm\n", "none of the images passed"),
+    "in damaged YAML": ("qc.yml", "FILES_LABEL: [", "not a list of images that failed"),
+    "in YAML of something else": ("qc.yml", "a: 1", "not a list of images that failed"),
+    "in YAML that names a Python object": ("qc.yml", "!!python/name:os.system", "not a list of images that failed"),
+    "in an empty table": ("qc.csv", "", "the table is empty"),
+}
+"""Kind → the name of the file, its text, and what the command says."""
 
 
 def cell(row: int, column: str, value: str) -> Callable[[Table], None]:
@@ -423,6 +452,11 @@ CASES = [
         NAMED,
         "the picture is not there",
         1,
+    ),
+    # -- judgements of a quality control
+    *(
+        Case("table", f"judgements {kind}", judged(name, text), REFUSED, says, 1, no_points)
+        for kind, (name, text, says) in JUDGEMENTS.items()
     ),
     Case(
         "table",
