@@ -7,7 +7,7 @@ There are two files, both saved by the page of ``python -m lumbar report``:
 - the ``qc_fail.yml`` of the Spinal Cord Toolbox's own report, which names the images whose labels failed, under
   ``FILES_LABEL``. The toolbox's scripts for manual correction read it.
 
-Source: ``spinalcordtoolbox/reports/assets/index.html`` of release 7.3.
+Source: ``spinalcordtoolbox/reports/assets/index.html``, 7.4.dev0 of August 2026.
 """
 
 from __future__ import annotations

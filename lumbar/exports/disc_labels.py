@@ -22,9 +22,9 @@ one object, ``lumbar``, with what BIDS has no field for::
 Labels that someone has made or corrected are never replaced: files are only written over if their ``GeneratedBy`` names
 this package alone, and if the labels are still where ``levels`` says.
 
-Sources: the toolbox's "Point labeling conventions" and ``spinalcordtoolbox.types.Centerline``, release 7.3; BIDS 1.11,
-"Common data types and metadata" and "BIDS URI". BIDS defines Manual for segmentations and GeneratedBy for data sets;
-the toolbox's manual-correction scripts write GeneratedBy into such files.
+Sources: the toolbox's "Point labeling conventions" and ``spinalcordtoolbox.types.Centerline``, 7.4.dev0; "Common data
+types and metadata" and "BIDS URI" of BIDS 1.11.2-dev. BIDS defines Manual for segmentations and GeneratedBy for data
+sets; the toolbox's manual-correction scripts write GeneratedBy into such files.
 """
 
 from __future__ import annotations

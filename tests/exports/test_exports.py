@@ -415,6 +415,7 @@ def test_no_other_output_contains_the_patients_name(found, study, tmp_path, caps
         tmp_path / "overlay",
     ]
     words += ["--json", tmp_path / "points.json", "--coco", tmp_path / "coco.json", "--markups", tmp_path / "markups"]
+    words += ["--disc-labels", tmp_path / "labels"]
     main([str(word) for word in [*words, "--structured-report", tmp_path / "reports"]])
     write_page(tmp_path / "points.json", tmp_path / "page.html")
     printed = capsys.readouterr()

@@ -34,7 +34,6 @@
 
   function show(card) {
     const { quality, note } = judged.get(card.dataset.image);
-    card.dataset.quality = quality;
     for (const button of card.querySelectorAll(".judge button")) {
       button.setAttribute("aria-pressed", String(button.value === quality));
     }
