@@ -20,6 +20,7 @@ def annotate(
     source: str | os.PathLike | Sequence[str | os.PathLike] | pd.DataFrame,
     *,
     rater: str | None = None,
+    quality: str | os.PathLike | None = None,
     ghosts: bool = True,
     start: bool = True,
     fresh: bool = False,
@@ -34,6 +35,8 @@ def annotate(
         source: A table of points, as `predict` returns it or ``lumbar predict --out`` writes it (CSV or JSON); a data
             set with a landmark table; or images: a file, a folder, or several of these.
         rater: Name of the person who marks; by default the login name.
+        quality: Judgements saved on the page of `lumbar report` (CSV or YAML): only images that failed, or of which
+            somebody was unsure, are shown.
         ghosts: Whether the editor shows the points that were known before, as rings.
         start: Whether to begin with the points that are known; otherwise with none.
         fresh: Whether to begin anew instead of restoring unsaved work, which is set aside.
@@ -46,7 +49,7 @@ def annotate(
     """
     from lumbar.annotation import annotate as open_session
 
-    return open_session(source, rater=rater, ghosts=ghosts, start=start, fresh=fresh)
+    return open_session(source, rater=rater, quality=quality, ghosts=ghosts, start=start, fresh=fresh)
 
 
 def predict(

@@ -15,6 +15,7 @@ from lumbar.annotation.slices import Slice, count_frames
 from lumbar.core.constants import LEVELS, SIDES, VIEWS
 from lumbar.core.errors import DatasetError, ScanError, TableError
 from lumbar.datasets.loading import find_reader, load
+from lumbar.datasets.quality import read as read_quality
 from lumbar.exports import csv_points, json_points, judgement
 from lumbar.imaging.folder import list_images
 from lumbar.imaging.header import read_header
@@ -66,7 +67,7 @@ class Case:
         return Slice(self.path, self.frame)
 
 
-def find_cases(source: Source) -> tuple[list[Case], list[ScanError]]:
+def find_cases(source: Source, quality: Path | None = None) -> tuple[list[Case], list[ScanError]]:
     """Find the images to annotate, those that need it most first.
 
     Flagged images come first, then the others, each by their lowest confidence; images of which nothing is known keep
@@ -75,6 +76,8 @@ def find_cases(source: Source) -> tuple[list[Case], list[ScanError]]:
     Args:
         source: A table of points, as `lumbar predict` writes it (CSV or JSON) or `lumbar.predict` returns it; a data
             set with a landmark table; or an image, a folder of images, or several of these.
+        quality: Judgements of a quality control; only the images that failed, or of which somebody was unsure, become
+            cases.
 
     Returns:
         The cases, and why images were left out, one error each.
@@ -92,6 +95,11 @@ def find_cases(source: Source) -> tuple[list[Case], list[ScanError]]:
         found = list(_of_files([source] if isinstance(source, str | os.PathLike) else source))
     cases = [each for each in found if isinstance(each, Case)]
     refused = [each for each in found if isinstance(each, ScanError)]
+    if quality is not None:
+        failing = set(read_quality(quality).failing([case.path for case in cases]))
+        cases = [case for case in cases if case.path in failing]
+        if not cases:
+            raise ScanError("none of the images failed the quality control", file=quality)
     if not cases:
         raise refused[0] if refused else ScanError("there is no image to annotate", file=_in_words(source))
     return sorted(cases, key=_urgency), refused

@@ -228,11 +228,17 @@ def _rows(case: Case, marks: Marks, rater: str) -> list[dict[str, Any]]:
 
 
 def annotate(
-    source: Source, *, rater: str | None = None, ghosts: bool = True, start: bool = True, fresh: bool = False
+    source: Source,
+    *,
+    rater: str | None = None,
+    quality: str | os.PathLike | None = None,
+    ghosts: bool = True,
+    start: bool = True,
+    fresh: bool = False,
 ) -> Annotation:
     """Open a session; see `lumbar.annotate`."""
     require("course", "mark points in a notebook")
-    cases, refused = find_cases(source)
+    cases, refused = find_cases(source, None if quality is None else Path(quality))
     for error in refused:
         warnings.warn(f"left out: {error}", stacklevel=3)
     rater = _login_name() if rater is None else rater

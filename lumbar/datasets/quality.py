@@ -61,6 +61,16 @@ class Quality:
         bare = {image for image in self.judged if Path(image).name == image}
         return [image for image in images if image.resolve() not in named and image.name not in bare]
 
+    def failing(self, images: Sequence[Path]) -> list[Path]:
+        """Return the images that failed or of which somebody was unsure.
+
+        Args:
+            images: Image files, see `passing`.
+        """
+        named = {Path(image).resolve(): quality for image, quality in self.judged.items()}
+        bare = {image for image in self.judged if self.failures_only and Path(image).name == image}
+        return [image for image in images if named.get(image.resolve()) in (FAIL, UNSURE) or image.name in bare]
+
 
 def read(file: Path) -> Quality:
     """Read judgements.

@@ -9,7 +9,7 @@
 `csv_points`             reads the CSV table that ``predict --out`` writes
 ======================== =================================================================================
 
-Each of the others writes a `lumbar.prediction.Predictions`; `disc_labels` also writes a `lumbar.study.Located`. Only the
+The others write a `lumbar.prediction.Predictions`; `disc_labels` also writes a `lumbar.study.Located`. Only the
 structured report identifies the patient, because it becomes part of the patient's record. All files are written
 atomically.
 """

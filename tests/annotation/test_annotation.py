@@ -148,6 +148,20 @@ def test_an_axial_image_needs_a_level(pictures, tmp_path):
         lumbar.annotate(tmp_path / "axial")
 
 
+def test_a_quality_control_chooses_what_is_annotated(pictures, tmp_path):
+    judged = ["pass", "fail", "unsure", ""]
+    rows = [f"{file},{quality},\n" for file, quality in zip(pictures, judged, strict=True)]
+    (tmp_path / "quality.csv").write_text("image,quality,note\n" + "".join(rows))
+    session = lumbar.annotate(table_of(pictures), quality=tmp_path / "quality.csv")
+    assert {case.path.name for case in session.cases} == {"1.png", "2.png"}
+    (tmp_path / "qc_fail.yml").write_text("FILES_LABEL:\n    - 3.png\n")
+    session = lumbar.annotate(table_of(pictures), quality=tmp_path / "qc_fail.yml")
+    assert [case.path.name for case in session.cases] == ["3.png"]
+    (tmp_path / "quality.csv").write_text(f"image,quality,note\n{pictures[0]},pass,\n")
+    with pytest.raises(ScanError, match="none of the images failed"):
+        lumbar.annotate(table_of(pictures), quality=tmp_path / "quality.csv")
+
+
 # -- what is shown ----------------------------------------------------------------------------------------------------
 def sagittal(count: int):
     first = centred(np.array([-10.0, 0, 0]), np.array([0, 1.0, 0]), np.array([0, 0, -1.0]), 1.0, 1.0)

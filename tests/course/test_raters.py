@@ -1,0 +1,61 @@
+"""The stand-in of lesson 00: it helps out only where nobody marked anything, and scatters as it says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lumbar
+from lumbar.core.constants import LEVELS
+from lumbar.course.raters import SCATTER_MM, STAND_IN, marked_or_simulated
+from lumbar.datasets import load
+from lumbar.figures import compare_raters
+
+
+@pytest.fixture
+def truth(few_patients, tmp_path, monkeypatch) -> pd.DataFrame:
+    monkeypatch.setenv("LUMBAR_HOME", str(tmp_path))
+    table = load(few_patients).table
+    return table.assign(image=[str(few_patients / image) for image in table["image"]])
+
+
+@pytest.fixture
+def session(truth):
+    return lumbar.annotate(truth, rater="a reader", start=False, ghosts=False)
+
+
+def away_mm(points: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
+    both = points.merge(truth, on=["image", "level"], suffixes=("", "_true"))
+    return (both[["x", "y"]].to_numpy() - both[["x_true", "y_true"]].to_numpy()) * both[
+        ["pixel_width", "pixel_height"]
+    ].to_numpy()
+
+
+def test_the_stand_in_scatters_in_millimetres_and_is_the_same_each_time(session, truth):
+    points = marked_or_simulated(session, truth, seed=1)
+    assert set(points["rater"]) == {STAND_IN}
+    assert len(points) == len(truth)
+    assert away_mm(points, truth).std() == pytest.approx(SCATTER_MM, rel=0.2)
+    pd.testing.assert_frame_equal(points, marked_or_simulated(session, truth, seed=1))
+
+
+def test_a_miscounted_image_lies_one_disc_too_high_and_the_others_do_not(session, truth):
+    points = marked_or_simulated(session, truth, seed=1, miscounted=2)
+    image = session.cases[2].image
+    true = truth[truth["image"] == image].set_index("level")[["x", "y"]]
+    found = points[points["image"] == image].set_index("level")[["x", "y"]]
+    np.testing.assert_allclose(found.loc[list(LEVELS[1:])], true.loc[list(LEVELS[:-1])], atol=10)
+    assert np.abs(away_mm(points[points["image"] != image], truth)).max() < 5 * SCATTER_MM
+
+
+def test_what_a_reader_has_finished_is_used_alone(session, truth):
+    session.change(1, {"L1/L2": (3.0, 4.0)}, session.marks[1].place, done=True)
+    points = marked_or_simulated(session, truth, seed=1)
+    assert set(points["rater"]) == {"a reader"}
+    assert set(points["image"]) == {session.cases[1].image}
+    assert points["x"].notna().sum() == 1
+
+
+def test_the_figure_states_the_medians_of_all_raters():
+    levels = pd.Index(LEVELS * 2, name="level")
+    errors = {"one": pd.Series(np.full(10, 2.0), levels), "other": pd.Series(np.full(10, 40.0), levels)}
+    assert compare_raters(errors, reference={"one level": 30.0}).alt.endswith("medians in mm: one 2, other 40.")
