@@ -68,8 +68,10 @@ def judged(part: Prepared, answer: NetworkAnswer) -> pd.DataFrame:
     An answer is wrong if it puts a level more than half a gap from the true point, where it belongs to another level or
     to none, gives a point to a level that the image does not show, or calls a level absent that the image shows.
 
+    Half a gap is half of the image's median one; where no two neighbouring levels are known, no point is too far off.
+
     Args:
-        part: N images as `cut_off` returns them.
+        part: N images as `cut_off` returns them, or others; a level without a point counts as outside the image.
         answer: What the network answers for them.
 
     Returns:
@@ -82,7 +84,8 @@ def judged(part: Prepared, answer: NetworkAnswer) -> pd.DataFrame:
     absent, probability = answer.absent[:, levels], answer.probability[:, levels]
     shown = ((true >= -0.5) & (true <= SIZE - 0.5)).all(axis=-1)
     gone = absent > 0.5
-    gap = np.median(np.linalg.norm(np.diff(true, axis=1), axis=-1), axis=1)
+    gaps = np.linalg.norm(np.diff(true, axis=1), axis=-1)
+    gap = np.array([np.median(each[np.isfinite(each)]) if np.isfinite(each).any() else np.inf for each in gaps])
     off = np.linalg.norm(found - true, axis=-1) > gap[:, None] / 2
     return pd.DataFrame(
         {

@@ -7,13 +7,16 @@ cell.
 from lumbar.figures.anatomy import anatomy
 from lumbar.figures.data import intensities, landmark_cloud, one_picture, split_overview
 from lumbar.figures.network import networks_compared, parameters_by_layer, receptive_fields
+from lumbar.figures.occlusion import occlusion_maps
 from lumbar.figures.pictures import augmentations, heatmaps, pictures_with_points, worst_cases
 from lumbar.figures.planes import planes
 from lumbar.figures.raters import compare_raters
 from lumbar.figures.results import (
     coverage,
+    doubts_by_group,
     error_curves,
     errors_by_level,
+    flag_price,
     learning_curves,
     predicted_against_true,
     reliability,
@@ -29,13 +32,16 @@ __all__ = [
     "compare_raters",
     "coverage",
     "display",
+    "doubts_by_group",
     "error_curves",
     "errors_by_level",
+    "flag_price",
     "heatmaps",
     "intensities",
     "landmark_cloud",
     "learning_curves",
     "networks_compared",
+    "occlusion_maps",
     "one_picture",
     "parameters_by_layer",
     "pictures_with_points",

@@ -9,9 +9,12 @@ import pandas as pd
 import seaborn as sns
 
 from lumbar.figures.style import (
+    BLACK,
     BLUE,
+    GREEN,
     GREY,
     ORANGE,
+    PURPLE,
     VERMILION,
     Drawing,
     channel_names,
@@ -261,4 +264,68 @@ def coverage(most_confident_first: Mapping[str, np.ndarray], *, miss_px: float =
     misses.set(xlabel="pictures answered, surest first, %", ylabel=f"points more than {miss_px:g} px off, %")
     misses.legend()
     figure.alt = f"Mean error and share of misses over the share of pictures answered. {'; '.join(words)}."
+    return figure
+
+
+@styled
+def doubts_by_group(doubt: np.ndarray, group: np.ndarray, limit: float, *, xlabel: str, ylabel: str) -> Drawing:
+    """Plot one doubt per image over the group that the image belongs to, and the limit above which it is flagged.
+
+    Args:
+        doubt: (N,), from 0 to 1.
+        group: (N,), anything that can be sorted.
+        limit: Flagged is what lies above.
+        xlabel: What the groups are.
+        ylabel: What is doubted.
+    """
+    names, codes = np.unique(group, return_inverse=True)
+    figure = Drawing(figsize=(7, 3.2))
+    axes = figure.subplots()
+    sideways = np.random.default_rng(0).uniform(-0.2, 0.2, len(codes))  # lest the points hide each other
+    axes.scatter(codes + sideways, doubt, s=14, alpha=0.6)
+    axes.axhline(limit, color=GREY, linestyle="--", label="flagged above this line")
+    axes.set_xticks(range(len(names)), names)
+    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(0, 1.3 * max(limit, np.max(doubt))))
+    axes.legend(loc="upper right")
+    words = [
+        f"{name}: median {format_number(np.median(of))}, {np.sum(of > limit)} of {len(of)} above the limit"
+        for name, of in ((name, np.asarray(doubt)[codes == code]) for code, name in enumerate(names))
+    ]
+    figure.alt = f"Strips of dots, {ylabel} by {xlabel}; {'; '.join(words)}."
+    return figure
+
+
+@styled
+def flag_price(
+    curves: Mapping[str, pd.DataFrame], flags: Mapping[str, pd.Series], wrong: float, *, unit: str = "pictures"
+) -> Drawing:
+    """Plot which share of the wrong answers is found over the share that is flagged, with 95 % intervals.
+
+    A line shows what flags at random would find, and another what an oracle that knows the wrong answers would.
+
+    Args:
+        curves: By what the answers were sorted → the table that `lumbar.experiments.flags.price` returns.
+        flags: Name of a single flag → its row in such a table.
+        wrong: Share of all answers that are wrong, 0 to 1.
+        unit: What is flagged.
+    """
+    figure = Drawing(figsize=(7, 4.4))
+    axes = figure.subplots()
+    axes.plot([0, 100 * wrong, 100], [0, 100, 100], color=BLACK, linewidth=1.2, linestyle=":", label="oracle")
+    axes.plot([0, 100], [0, 100], color=GREY, linewidth=1.2, linestyle="--", label="at random")
+    words = []
+    for (name, table), hue in zip(curves.items(), (BLUE, ORANGE, GREEN, PURPLE), strict=False):
+        axes.plot(100 * table["flagged"], 100 * table["found"], color=hue, label=name)
+        band = (100 * table[column] for column in ("found_low", "found_high"))
+        axes.fill_between(100 * table["flagged"], *band, color=hue, alpha=0.15, linewidth=0)
+        tenth = table.iloc[max(round(0.1 * len(table)) - 1, 0)]
+        words.append(f"{name}: a tenth flagged finds {100 * tenth['found']:.0f} %")
+    for name, row in flags.items():
+        bars = 100 * np.abs(row[["found_low", "found_high"]].to_numpy(float)[:, None] - row["found"])
+        look = {"marker": "*", "markersize": 14, "color": VERMILION, "markeredgecolor": "black", "linestyle": "none"}
+        axes.errorbar(100 * row["flagged"], 100 * row["found"], bars, label=name, zorder=3, **look)
+        words.append(f"{name} flags {100 * row['flagged']:.0f} % and finds {100 * row['found']:.0f} %")
+    axes.set(xlabel=f"{unit} flagged, %", ylabel="wrong answers found, %", xlim=(0, 100), ylim=(0, 103))
+    axes.legend(loc="lower right")
+    figure.alt = f"Share of the wrong answers found over the share of {unit} flagged. {'; '.join(words)}."
     return figure

@@ -80,6 +80,18 @@ def ideal(signal: dict[Tissue, float], other: float = 0.0) -> Contrast:
     return Contrast("ideal", values, nothing, nothing, nothing)
 
 
+def like_ct() -> Contrast:
+    """Return a contrast in which a tissue is the brighter the denser it is, as in CT, without texture or noise.
+
+    The signal is the CT number in Hounsfield units plus 1000, so that air is 0. The densities are rounded, and all soft
+    tissues are one: enough to look like CT, and no simulation of it.
+    """
+    return ideal(
+        {Tissue.AIR: 0, Tissue.GAS: 100, Tissue.FAT: 900, Tissue.MARROW: 1200, Tissue.CORTEX: 1900, Tissue.CSF: 1010},
+        other=1050,
+    )
+
+
 def draw_contrast(name: str, rng: np.random.Generator) -> Contrast:
     """Sample a contrast.
 

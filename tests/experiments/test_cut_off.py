@@ -72,6 +72,19 @@ def test_an_answer_is_wrong_if_it_misleads(part, cut, shifted, absent, wrong):
     assert found["wrong"].tolist() == [wrong] * 2
 
 
+def test_a_level_without_a_point_counts_as_outside_the_image(part):
+    shown = part.select([0, 0])
+    shown.points[:, 1:] = np.nan
+    expected = np.where(np.arange(5) < 1, 0.01, 0.99)
+    assert not cut_off.judged(shown, answer(COLUMN, expected))["wrong"].any()
+    assert cut_off.judged(shown, answer(COLUMN, 1 - expected))["wrong"].all()
+    assert cut_off.judged(shown, answer(COLUMN))["wrong"].all()
+    shown.points[:, 1] = COLUMN[1]
+    two = np.where(np.arange(5) < 2, 0.01, 0.99)
+    assert not cut_off.judged(shown, answer(COLUMN, two))["wrong"].any()
+    assert cut_off.judged(shown, answer(np.add(COLUMN, [0, 20]), two))["wrong"].all(), "more than half a gap off"
+
+
 def test_what_speaks_for_a_flag(part):
     shown = part.select([0, 0])
     sure = cut_off.judged(shown, answer(COLUMN, 0.02, 0.8))

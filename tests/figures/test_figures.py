@@ -73,6 +73,12 @@ GROUPS = [
     {"count": 90, "predicted": 0.01, "observed": 0.04, "low": 0.02, "high": 0.11},
     {"count": 10, "predicted": 0.6, "observed": 0.3, "low": 0.11, "high": 0.6},
 ]
+PRICES = {
+    name: pd.DataFrame(
+        {"flagged": np.arange(1, 11) / 10, "found": found, "found_low": 0.8 * found, "found_high": np.sqrt(found)}
+    )
+    for name, found in (("by doubt", np.arange(1, 11) / 10), ("by lot", (np.arange(1, 11) / 10) ** 2))
+}
 SAGITTAL = Plane([0, -100, 150], [0, 1, 0], [0, 0, -1], 0.8, 1.0)
 AXIAL = Plane([-110, -100, 20], [1, 0, 0], [0, 1, 0], 1.0, 1.0)
 POINT = np.array([5.0, -20.0, 22.0])
@@ -89,6 +95,9 @@ FIGURES = {
     "one picture": lambda: figures.one_picture(PICTURES[0], TRUE[0]),
     "augmentations": lambda: figures.augmentations(PICTURES[0], TRUE[0], PICTURES[1:4], TRUE[1:4]),
     "heatmaps": lambda: figures.heatmaps(PICTURES[0], random.random((64, 64, 5)), points=TRUE[0]),
+    "occlusion": lambda: figures.occlusion_maps(
+        PICTURES[:2], random.random((2, 8, 8)), ANSWERS[:2, 1], size=32, most=0.5, label="lost", titles=["a", "b"]
+    ),
     "worst cases": lambda: figures.worst_cases(PICTURES, TRUE, ANSWERS, count=3),
     "planes": lambda: figures.planes({"sagittal": scan(SAGITTAL), "axial": scan(AXIAL)}),
     "one point in several planes": lambda: figures.planes({"sagittal": scan(SAGITTAL), "axial": scan(AXIAL)}, POINT),
@@ -98,6 +107,10 @@ FIGURES = {
     "errors by level": lambda: figures.errors_by_level(RADIAL),
     "coverage": lambda: figures.coverage({"network": np.sort(RADIAL, axis=0)}),
     "reliability": lambda: figures.reliability({"count one off": {"before": GROUPS, "after": GROUPS[:1]}}),
+    "doubts": lambda: figures.doubts_by_group(
+        random.random(9), np.repeat([4, 5, 6], 3), 0.5, xlabel="lumbar vertebrae", ylabel="doubt"
+    ),
+    "price of a flag": lambda: figures.flag_price(PRICES, {"the flag": PRICES["by doubt"].iloc[3]}, 0.2),
     "split": lambda: figures.split_overview(TABLE, PARTS),
     "cloud": lambda: figures.landmark_cloud(TRUE, background=PICTURES[0]),
     "intensities": lambda: figures.intensities({"before": PICTURES[0], "after": PICTURES[1] / 255}),
@@ -140,6 +153,17 @@ def test_numbers_in_the_text_alternative_are_those_plotted():
     assert "2 trials" in FIGURES["search"]().alt, "a failed trial has no score to show"
     assert "heatmap" in FIGURES["search"]().alt
     assert "patients 7 for train, 2 for validation, 1 for test; pictures 21, 6, 3" in FIGURES["split"]().alt
+
+
+def test_the_price_of_a_flag_and_the_highest_loss_are_said_in_words():
+    assert "by lot: a tenth flagged finds 1 %; the flag flags 40 % and finds 40 %." in FIGURES["price of a flag"]().alt
+    maps = np.zeros((2, 4, 4))
+    maps[1, 2, 2] = 0.25
+    look = {"size": [16, 32], "most": 0.5, "label": "lost", "titles": ["first", "second"]}
+    assert figures.occlusion_maps(PICTURES[:2], maps, ANSWERS[:2, 1], **look).alt.endswith("first: 0; second: 0.25.")
+    doubt, groups = np.array([0.1, 0.6, 0.7, 0.2]), np.array(["four", "five", "five", "four"])
+    strips = figures.doubts_by_group(doubt, groups, 0.5, xlabel="kind", ylabel="doubt")
+    assert "five: median 0.65, 2 of 2 above the limit; four: median 0.15, 0 of 2 above the limit." in strips.alt
 
 
 def test_what_is_not_finite_does_not_move_the_means_of_a_sweep():

@@ -7,7 +7,7 @@ import pytest
 from lumbar.geometry import Plane
 from lumbar.landmarks import VIEWS
 from lumbar.phantom.anatomy import MARGIN_INSIDE_MM, draw_patient
-from lumbar.phantom.contrast import CONTRASTS, draw_contrast, ideal
+from lumbar.phantom.contrast import CONTRASTS, draw_contrast, ideal, like_ct
 from lumbar.phantom.render import render
 from lumbar.phantom.tissue import Tissue
 
@@ -147,3 +147,10 @@ def test_fat_is_nulled_by_stir_and_fluid_dark_in_t1():
         assert t1[Tissue.CSF] < 0.5 * t1[Tissue.FAT]
         assert t2[Tissue.CSF] > 2 * t2[Tissue.MUSCLE]
         assert t2[Tissue.NUCLEUS] > 2 * t2[Tissue.ANNULUS]
+
+
+def test_like_ct_bone_is_bright_and_air_is_black():
+    signal = like_ct().signal
+    order = (Tissue.AIR, Tissue.GAS, Tissue.FAT, Tissue.CSF, Tissue.ANNULUS, Tissue.MARROW, Tissue.CORTEX)
+    assert signal[Tissue.AIR] == 0
+    assert list(signal[list(order)]) == sorted(signal[list(order)])
