@@ -43,6 +43,14 @@ class PhantomSettings:
         added=True,
     )
 
+    implants: float = setting(
+        0.0,
+        "share of patients with metal cages between two discs, which leave black holes in the image, 0 to 1",
+        at_least=0,
+        at_most=1,
+        added=True,
+    )
+
     neighbours: bool = setting(
         False, "whether the table also lists T12/L1 and S1/S2, for networks that count the levels by them", added=True
     )

@@ -13,6 +13,7 @@ from lumbar.landmarks import LEVELS, REQUIRED, SIDES
 from lumbar.phantom import dicom, planning
 from lumbar.phantom.anatomy import Patient
 from lumbar.phantom.contrast import draw_contrast
+from lumbar.phantom.implants import Implants, with_holes
 from lumbar.phantom.planning import Cut
 from lumbar.phantom.recipe import SERIES, VERSION, PhantomSettings, patient_name, stream
 from lumbar.phantom.render import render
@@ -31,7 +32,12 @@ def columns(settings: PhantomSettings) -> tuple[str, ...]:
 
 
 def write_series(
-    folder: Path, settings: PhantomSettings, number: int, series: str, patient: Patient
+    folder: Path,
+    settings: PhantomSettings,
+    number: int,
+    series: str,
+    patient: Patient,
+    implants: Implants | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Write one series and yield its rows of the table.
 
@@ -41,6 +47,7 @@ def write_series(
         number: Number of the patient in the set, from 1.
         series: One of `SERIES`.
         patient: The patient to scan.
+        implants: The patient's implants; None without any.
 
     Yields:
         One row per point, with a value for each of `columns`.
@@ -55,16 +62,19 @@ def write_series(
     header |= {"SeriesInstanceUID": dicom.uid(study, series), "SeriesNumber": order, "SeriesDescription": description}
     (folder / series).mkdir()
     known = {"neighbours": settings.neighbours, "absent": settings.field_of_view > 0}
+    findings = (*patient.findings, *([implants.finding] if implants else []))
     for instance, cut in enumerate(_cuts(view, patient, rng, settings), start=1):
         image, noise = f"{series}/{instance:03d}.dcm", stream(settings.seed, number, order, instance)
         rendered = render(patient, cut.plane, cut.width, cut.height, contrast, noise, thickness=cut.thickness)
+        if implants is not None:
+            rendered = with_holes(rendered, cut.plane, implants)
         pixels = np.clip(np.rint(rendered * gain), 0, 2**dicom.BITS - 1).astype(np.uint16)
         own = {"SOPInstanceUID": dicom.uid(study, series, instance), "InstanceNumber": instance}
         dicom.write_slice(folder / image, pixels, cut, header | own)
         common = {
             **{"image": image, "patient": header["PatientID"], "source": "phantom"},
             **{"view": view, "contrast": contrast_name, "study": study, "series": description, "instance": instance},
-            **{"lumbar_vertebrae": patient.lumbar_vertebrae, "findings": "; ".join(patient.findings)},
+            **{"lumbar_vertebrae": patient.lumbar_vertebrae, "findings": "; ".join(findings)},
         }
         for row in points(cut, view, patient, **known):
             yield common | row

@@ -27,6 +27,7 @@ from lumbar.core.errors import DatasetError
 from lumbar.core.schema import first_released_names
 from lumbar.datasets.phantom_study import RECIPE, TABLE
 from lumbar.phantom.anatomy import draw_patient
+from lumbar.phantom.implants import draw_implants
 from lumbar.phantom.recipe import VERSION, PhantomSettings, patient_name, stream
 from lumbar.phantom.series import columns, write_series
 from lumbar.storage.claims import claim_folder
@@ -86,8 +87,14 @@ def write_study(out: str | Path, settings: PhantomSettings | None = None, number
     if folder.is_dir():
         return folder
     patient = draw_patient(stream(settings.seed, number, 0), anomalies=settings.anomalies, worn=settings.worn)
+    metal = stream(settings.seed, number, 0, 1)
+    implants = draw_implants(patient, metal) if metal.random() < settings.implants else None
     with atomic_folder(folder) as begun:
-        rows = [row for series in settings.series for row in write_series(begun, settings, number, series, patient)]
+        rows = [
+            row
+            for series in settings.series
+            for row in write_series(begun, settings, number, series, patient, implants)
+        ]
         table = pd.DataFrame(rows, columns=list(columns(settings)))
         table = table.round(dict.fromkeys(("x", "y", "x_mm", "y_mm", "z_mm"), 4))
         table.to_csv(begun / TABLE, index=False, lineterminator="\n")
