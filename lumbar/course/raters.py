@@ -28,7 +28,8 @@ def marked_or_simulated(
 
     Args:
         session: The session.
-        truth: Landmark table of the same images, with the true points and pixel_width and pixel_height (mm).
+        truth: Landmark table of the same images, with the true points, and with width and height (native pixels) and
+            pixel_width and pixel_height (mm).
         seed: Seed of the stand-in's scatter.
         miscounted: Position of an image in the session on which the stand-in counts one disc too high; its L1/L2 then
             lies one step above the true one.
@@ -43,10 +44,39 @@ def marked_or_simulated(
     chance = np.random.default_rng(seed)
     rows = []
     for position, case in enumerate(session.cases):
-        here = truth[truth["image"] == case.image].set_index("level").loc[list(LEVELS)]
-        points = here[["x", "y"]].to_numpy(float)
-        if position == miscounted:
-            points = np.concatenate([points[:1] - (points[1] - points[0]), points[:-1]])
-        points = points + chance.normal(0, SCATTER_MM, points.shape) / here[["pixel_width", "pixel_height"]].to_numpy()
-        rows += [(STAND_IN, case.image, level, *xy) for level, xy in zip(LEVELS, points.tolist(), strict=True)]
+        points = _simulated(truth, case.image, chance, miscounted=position == miscounted)
+        rows += [(STAND_IN, case.image, level, *xy) for level, xy in points.items()]
     return pd.DataFrame(rows, columns=columns)
+
+
+def correct_flagged(session: Annotation, truth: pd.DataFrame, *, seed: int) -> str:
+    """Let the stand-in correct the flagged images of a session, unless the reader has finished some image.
+
+    Args:
+        session: The session; the images that the stand-in corrects are done afterwards.
+        truth: See `marked_or_simulated`.
+        seed: Seed of the stand-in's scatter.
+
+    Returns:
+        Who corrected them, in words.
+    """
+    if session.table["done"].any():
+        return "you"
+    chance = np.random.default_rng(seed)
+    for position, case in enumerate(session.cases):
+        if case.flagged:
+            session.change(position, _simulated(truth, case.image, chance), session.marks[position].place, done=True)
+    return f"a {STAND_IN}"
+
+
+def _simulated(
+    truth: pd.DataFrame, image: str, chance: np.random.Generator, *, miscounted: bool = False
+) -> dict[str, tuple[float, float]]:
+    """Return the stand-in's points of an image, level → (x, y), native pixels; none lies outside the image."""
+    here = truth[truth["image"] == image].set_index("level").loc[list(LEVELS)]
+    points = here[["x", "y"]].to_numpy(float)
+    if miscounted:
+        points = np.concatenate([points[:1] - (points[1] - points[0]), points[:-1]])
+    points = points + chance.normal(0, SCATTER_MM, points.shape) / here[["pixel_width", "pixel_height"]].to_numpy()
+    inside = np.clip(points, 0, here[["width", "height"]].to_numpy() - 1)
+    return {level: (float(x), float(y)) for level, (x, y) in zip(LEVELS, inside, strict=True)}

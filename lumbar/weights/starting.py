@@ -89,7 +89,7 @@ def start_from(model: keras.Model, start: StartingPoint) -> None:
             file=start.network.file,
             found=_describe(trained),
             expected=_describe(model),
-            remedy="train with the same --model, --depth, --width, --activation, --batch-norm, --absent and --views",
+            remedy=f"train with {_flags(start.network, trained)}, and with the same --depth, --width and --batch-norm",
         )
     model.set_weights(weights)
 
@@ -136,6 +136,15 @@ def check_unchanged(start: StartingPoint, recorded: str | None, run: Path) -> No
 def _architecture(model: keras.Model) -> tuple[list[tuple[int, ...]], list[str]]:
     """Return what two networks must share for the weights of one to mean the same in the other."""
     return [array.shape for array in model.get_weights()], _activations(model)
+
+
+def _flags(network: Weights, model: keras.Model) -> str:
+    """Return the flags of ``train`` that make a network like a trained one, as far as these are known."""
+    from lumbar.models import knows_absent
+
+    activation = next((name for name in _activations(model) if name != "linear"), "relu")
+    absent = " --absent" if knows_absent(model) else ""
+    return f"--model {model.name} --activation {activation} --views {' '.join(network.views)}{absent}"
 
 
 def _describe(model: keras.Model) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 import lumbar
 from lumbar.core.constants import LEVELS
-from lumbar.course.raters import SCATTER_MM, STAND_IN, marked_or_simulated
+from lumbar.course.raters import SCATTER_MM, STAND_IN, correct_flagged, marked_or_simulated
 from lumbar.datasets import load
 from lumbar.figures import compare_raters
 
@@ -59,3 +59,17 @@ def test_the_figure_states_the_medians_of_all_raters():
     levels = pd.Index(LEVELS * 2, name="level")
     errors = {"one": pd.Series(np.full(10, 2.0), levels), "other": pd.Series(np.full(10, 40.0), levels)}
     assert compare_raters(errors, reference={"one level": 30.0}).alt.endswith("medians in mm: one 2, other 40.")
+
+
+def test_the_stand_in_corrects_the_flagged_images_alone_and_only_if_nobody_did(truth):
+    flagged = truth["image"].isin(truth["image"].unique()[:3])
+    found = truth.assign(flagged=flagged, confidence=0.5, x=truth["x"] + 20)
+    session = lumbar.annotate(found, rater="a reader")
+    assert correct_flagged(session, truth, seed=1) == "a stand-in"
+    table = session.table
+    assert table.loc[table["done"], "image"].nunique() == 3
+    assert np.abs(away_mm(table[table["done"]], truth)).max() < 5 * SCATTER_MM
+    again = lumbar.annotate(found, rater="another", fresh=True)
+    again.change(0, {"L1/L2": (1.0, 2.0)}, again.marks[0].place, done=True)
+    assert correct_flagged(again, truth, seed=1) == "you"
+    assert again.table["done"].sum() == 5

@@ -59,3 +59,9 @@ def test_a_network_of_the_same_points_starts_from_a_released_one():
     start_from(model, released)
     theirs = safe_loading.load(released.network.file).get_weights()
     assert all(np.array_equal(ours, old) for ours, old in zip(model.get_weights(), theirs, strict=True))
+
+
+def test_the_refusal_names_the_flags_that_a_released_network_needs():
+    wanted = "--model heatmap --activation gelu --views sagittal coronal axial --absent"
+    with pytest.raises(RunError, match=wanted):
+        start_from(models.build("baseline", 5), StartingPoint(weights.find("phantom+mr"), ""))
