@@ -1,7 +1,7 @@
 """What predictors that never see an image get on public labels: ``python -m benchmarks.public_labels TABLE.csv``.
 
 The table is `coords_pretrain.csv` of Kaggle's "Lumbar Coordinate Pretraining Dataset". The command writes
-``lumbar/course/measured/public_labels.csv``, which lesson 05 shows: the mean absolute error per axis of the documented
+``lumbar/course/measured/public_labels.csv``, which lesson 12 shows: the mean absolute error per axis of the documented
 project, "about 0.49" without a unit, beside what knows nothing.
 """
 
@@ -46,7 +46,7 @@ def measured(labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Write the table that lesson 05 shows."""
+    """Write the table that lesson 12 shows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.public_labels", description=main.__doc__)
     parser.add_argument("labels", type=Path, help="coords_pretrain.csv")
     parser.add_argument("--out", type=Path, default=paths.MEASURED / "public_labels.csv", help="table to write")

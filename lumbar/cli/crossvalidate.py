@@ -23,5 +23,5 @@ def run(arguments: argparse.Namespace) -> int:
         from_flags(CrossvalidationSettings, arguments), from_flags(TrainingSettings, argparse.Namespace(**training))
     )
     print(found)
-    print(f"\nThe networks of the folds and points.csv are in {found.folder}")
+    print(f"\nThe networks of the folds, points.csv and suspicious_labels.csv are in {found.folder}")
     return 0

@@ -20,6 +20,7 @@ from lumbar.decoding import NEAR_PIXELS
 from lumbar.decoding.doubts import doubtful_count
 from lumbar.evaluation import points_table
 from lumbar.experiments import cut_off
+from lumbar.experiments.label_audit import suspicious_labels
 from lumbar.inference import NetworkAnswer, predict_with_probability
 from lumbar.landmarks import image_names, row_channels
 from lumbar.preprocess import Prepared, concatenate
@@ -49,7 +50,8 @@ class Crossvalidation:
     """The results of a cross-validation; printed, they are a table.
 
     Args:
-        folder: The folder of metrics.json, points.csv, coverage.png, one worst_cases_NETWORK.png and one
+        folder: The folder of metrics.json, points.csv, suspicious_labels.csv (see
+            `lumbar.experiments.label_audit.suspicious_labels`), coverage.png, one worst_cases_NETWORK.png and one
             reliability_NETWORK.png per network, and one run folder per fold and seed.
         metrics: The content of metrics.json.
         points: The content of points.csv: one row per point and network, with the probability that the heatmap gave.
@@ -117,6 +119,9 @@ def crossvalidate(
     results = {"networks": networks, "training": to_dict(training)}
     write_table(folder / "points.csv", points.round(4))
     write_json(folder / "metrics.json", results)
+    suspicious = {name: suspicious_labels(table) for name, table in points.groupby("network", sort=False)}
+    suspicious = pd.concat(suspicious, names=["network", "place"]).reset_index("network")
+    write_table(folder / "suspicious_labels.csv", suspicious.round(2))
     _plot(folder, points, concatenate(parts), networks)
     if settings.publish is not None:
         write_table(settings.publish, _anonymous(points, results["networks"]))

@@ -12,6 +12,7 @@ from lumbar.figures.pictures import augmentations, heatmaps, pictures_with_point
 from lumbar.figures.planes import planes
 from lumbar.figures.raters import compare_raters
 from lumbar.figures.results import (
+    audit,
     coverage,
     doubts_by_group,
     error_curves,
@@ -28,6 +29,7 @@ from lumbar.figures.sweep import sweep_results
 __all__ = [
     "Drawing",
     "anatomy",
+    "audit",
     "augmentations",
     "compare_raters",
     "coverage",

@@ -329,3 +329,31 @@ def flag_price(
     axes.legend(loc="lower right")
     figure.alt = f"Share of the wrong answers found over the share of {unit} flagged. {'; '.join(words)}."
     return figure
+
+
+@styled
+def audit(is_wrong: np.ndarray) -> Drawing:
+    """Plot what looking at the most suspicious labels finds, over the number of labels looked at.
+
+    Args:
+        is_wrong: Boolean, (n,): whether each label is really wrong, the most suspicious first; at least one is.
+    """
+    looked_at, found = np.arange(1, len(is_wrong) + 1), np.cumsum(is_wrong)
+    wrong = found[-1]
+    panels = {
+        "precision: wrong ones of those looked at": (found / looked_at, np.full(len(found), wrong / len(found))),
+        "recall: wrong ones that were looked at": (found / wrong, looked_at / len(found)),
+    }
+    figure = Drawing(figsize=(9, 3.4))
+    for axes, (title, (share, chance)) in zip(figure.subplots(1, 2), panels.items(), strict=True):
+        axes.plot(looked_at, 100 * share, label="most suspicious first")
+        axes.plot(looked_at, 100 * chance, color=GREY, linestyle="--", label="in random order")
+        axes.axvline(wrong, color=BLACK, linewidth=0.8, linestyle=":", label="as many as are wrong")
+        axes.set(xlabel="looked at", ylabel=f"{title.partition(':')[0]}, %", ylim=(0, 103), title=title)
+    axes.legend(loc="lower right")
+    last = int(np.flatnonzero(is_wrong)[-1]) + 1
+    figure.alt = (
+        f"Precision and recall of an audit: of the {wrong} most suspicious of {len(found)} labels, {found[wrong - 1]} "
+        f"are wrong; the last of the {wrong} wrong ones is found at place {last}."
+    )
+    return figure

@@ -232,7 +232,7 @@ def test_a_notebook_is_found_by_its_path_or_the_beginning_of_its_name(notebook):
         with pytest.raises(SettingsError, match="not a notebook"):
             runner.find(str(notebook.with_name("other.ipynb")))
     assert runner.find("04") == runner.NOTEBOOKS / "04_train.ipynb"
-    for name, problem in {"0": "several", "12": "no such notebook"}.items():
+    for name, problem in {"0": "several", "99": "no such notebook"}.items():
         with pytest.raises(SettingsError, match=problem):
             runner.find(name)
 

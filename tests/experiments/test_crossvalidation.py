@@ -67,6 +67,15 @@ def test_the_published_table_names_no_patient(found, small, tmp_path):
         assert (off.abs() == 1).sum() == len(numbers["miscounted"])
 
 
+def test_the_labels_that_fit_least_are_listed_first(found):
+    table = pd.read_csv(found.folder / "suspicious_labels.csv")
+    assert table.groupby("network")["image"].nunique().to_dict() == {"this training": 16, "other": 16}
+    for name, rows in table.groupby("network"):
+        assert rows["radial_px"].is_monotonic_decreasing
+        points = found.points[found.points["network"] == name]
+        assert rows["radial_px"].iloc[0] == pytest.approx(points.groupby("image")["radial_px"].mean().max(), abs=0.006)
+
+
 def test_it_plots_coverage_and_the_worst_cases(found):
     plotted = {file.name for file in found.folder.glob("*.png")}
     names = ("this_training", "other")

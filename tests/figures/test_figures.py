@@ -111,6 +111,7 @@ FIGURES = {
         random.random(9), np.repeat([4, 5, 6], 3), 0.5, xlabel="lumbar vertebrae", ylabel="doubt"
     ),
     "price of a flag": lambda: figures.flag_price(PRICES, {"the flag": PRICES["by doubt"].iloc[3]}, 0.2),
+    "audit": lambda: figures.audit(np.array([True, False, True, False])),
     "split": lambda: figures.split_overview(TABLE, PARTS),
     "cloud": lambda: figures.landmark_cloud(TRUE, background=PICTURES[0]),
     "intensities": lambda: figures.intensities({"before": PICTURES[0], "after": PICTURES[1] / 255}),
@@ -164,6 +165,12 @@ def test_the_price_of_a_flag_and_the_highest_loss_are_said_in_words():
     doubt, groups = np.array([0.1, 0.6, 0.7, 0.2]), np.array(["four", "five", "five", "four"])
     strips = figures.doubts_by_group(doubt, groups, 0.5, xlabel="kind", ylabel="doubt")
     assert "five: median 0.65, 2 of 2 above the limit; four: median 0.15, 0 of 2 above the limit." in strips.alt
+
+
+def test_an_audit_tells_how_many_are_found_and_where_the_last_one_is():
+    alternative = figures.audit(np.array([True, False, False, True, False])).alt
+    assert "of the 2 most suspicious of 5 labels, 1 are wrong" in alternative
+    assert "at place 4" in alternative
 
 
 def test_what_is_not_finite_does_not_move_the_means_of_a_sweep():
