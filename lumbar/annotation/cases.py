@@ -12,8 +12,9 @@ import pandas as pd
 
 from lumbar import imaging
 from lumbar.annotation.slices import Slice, count_frames
-from lumbar.core.constants import LEVELS, SIDES, VIEWS
+from lumbar.core.constants import LEVELS, NEIGHBOURS, SIDES, VIEWS
 from lumbar.core.errors import DatasetError, ScanError, TableError
+from lumbar.datasets.dataset import with_standard_words
 from lumbar.datasets.loading import find_reader, load
 from lumbar.datasets.quality import read as read_quality
 from lumbar.exports import csv_points, json_points, judgement
@@ -93,8 +94,7 @@ def find_cases(source: Source, quality: Path | None = None) -> tuple[list[Case],
         found = list(_of_table(*table))
     else:
         found = list(_of_files([source] if isinstance(source, str | os.PathLike) else source))
-    cases = [each for each in found if isinstance(each, Case)]
-    refused = [each for each in found if isinstance(each, ScanError)]
+    cases, refused = _each_once(found)
     if quality is not None:
         failing = set(read_quality(quality).failing([case.path for case in cases]))
         cases = [case for case in cases if case.path in failing]
@@ -103,6 +103,21 @@ def find_cases(source: Source, quality: Path | None = None) -> tuple[list[Case],
     if not cases:
         raise refused[0] if refused else ScanError("there is no image to annotate", file=_in_words(source))
     return sorted(cases, key=_urgency), refused
+
+
+def _each_once(found: Sequence[Case | ScanError]) -> tuple[list[Case], list[ScanError]]:
+    """Return the cases, and the errors; an image that has another name as well is a case only once."""
+    cases, refused, seen = [], [], {}
+    for each in found:
+        if isinstance(each, ScanError):
+            refused.append(each)
+            continue
+        first = seen.setdefault((each.path.resolve(), each.frame, each.level), each)
+        if first is each:
+            cases.append(each)
+        else:
+            refused.append(ScanError(f"the same image as {first.image}, which is annotated once", file=each.image))
+    return cases, refused
 
 
 def _urgency(case: Case) -> tuple[bool, float]:
@@ -123,7 +138,8 @@ def _table_at(place: Path) -> tuple[pd.DataFrame, Path] | None:
         return csv_points.read(place), place.parent
     if place.suffix.lower() == ".csv" or _is_dataset(place):
         dataset = load(place)
-        return dataset.table, dataset.root
+        table = dataset.table.assign(image=[str(dataset.path(each)) for each in dataset.table["image"]])
+        return table, dataset.root
     return None
 
 
@@ -143,22 +159,46 @@ def _of_table(table: pd.DataFrame, folder: Path) -> Iterator[Case | ScanError]:
             expected="the columns image, view, level, side, x, y",
             remedy="take the table that lumbar.predict returns, or one that `lumbar predict --out FILE.csv` writes",
         )
-    table = table.assign(_frame=pd.array(frames(table), dtype="Int64"))
-    for (image, _), rows in table.groupby(["image", "_frame"], sort=False, dropna=False):
-        path = csv_points.path_of(image, folder)
+    text = {name: table[name].fillna("").astype(str) for name in ("image", "view", "level", "side")}
+    table, _ = with_standard_words(table.assign(**text))
+    table = table[~table["level"].isin(NEIGHBOURS)]
+    _refuse_unknown(table)
+    axial_level = table["level"].where(table["view"] == "axial", "")
+    table = table.assign(_frame=pd.array(frames(table), dtype="Int64"), _level=axial_level)
+    for (image, _, _), rows in table.groupby(["image", "_frame", "_level"], sort=False, dropna=False):
+        path = csv_points.path_of(image, folder).absolute()
         if not path.is_file():
             remedy = "put the image back, or give the table in the folder that its paths start from"
             yield ScanError("the image of these points is gone", file=path, remedy=remedy)
+        elif rows["view"].iloc[0] == "axial" and not rows["_level"].iloc[0]:
+            yield _without_level(path)
         else:
-            yield _case(str(image), path, rows)
+            yield _case(image, path, rows)
 
 
-def _case(image: str, path: Path, rows: pd.DataFrame) -> Case | ScanError:
-    view = str(rows["view"].iloc[0])
-    level = str(rows["level"].iloc[0]) if view == "axial" else ""
+def _refuse_unknown(table: pd.DataFrame) -> None:
+    """Refuse rows that would be lost: of unknown planes and points, and of points that are there twice."""
+    axial = table["view"] == "axial"
+    frame = pd.Series(frames(table), table.index, dtype="Int64")
+    checks = [
+        ("view", ~table["view"].isin(VIEWS), ", ".join(VIEWS)),
+        ("level", ~axial & ~table["level"].isin(LEVELS), ", ".join(LEVELS)),
+        ("side", axial & ~table["side"].isin(SIDES), ", ".join(SIDES)),
+        ("level", table.assign(f=frame).duplicated(["image", "f", "level", "side"], keep=False), "each point once"),
+    ]
+    for field_name, wrong, expected in checks:
+        if wrong.any():
+            row = table[wrong].iloc[0]
+            found = f"{row[field_name]!r} of {row['image']}"
+            raise TableError("the table has rows that cannot be used", field=field_name, found=found, expected=expected)
+
+
+def _case(image: str, path: Path, rows: pd.DataFrame) -> Case:
+    view = rows["view"].iloc[0]
     names = row_channels(rows)
     absent = rows["absent"].astype(float).gt(0.5) if "absent" in rows else pd.Series(False, rows.index)
     frame = rows["_frame"].iloc[0]
+    patient = rows["patient"].iloc[0] if "patient" in rows else ""
     return Case(
         image,
         path,
@@ -170,8 +210,8 @@ def _case(image: str, path: Path, rows: pd.DataFrame) -> Case | ScanError:
         higher=_points(names, rows, "x_higher", "y_higher"),
         lower=_points(names, rows, "x_lower", "y_lower"),
         flagged=judgement(rows["flagged"]) if "flagged" in rows else None,
-        level=level,
-        patient=str(rows["patient"].iloc[0]) if "patient" in rows else "",
+        level=rows["_level"].iloc[0],
+        patient="" if pd.isna(patient) else str(patient),
     )
 
 
@@ -195,7 +235,7 @@ def _numbers(names: pd.Series, rows: pd.DataFrame, column: str) -> dict[str, flo
 
 
 def _of_files(paths: Sequence[str | os.PathLike]) -> Iterator[Case | ScanError]:
-    for path in list_images([os.fspath(path) for path in paths]).images:
+    for path in list_images([os.fspath(Path(path).absolute()) for path in paths]).images:
         try:
             yield _of_file(path)
         except ScanError as error:
@@ -211,9 +251,13 @@ def _of_file(path: Path) -> Case:
         return Case(str(path), path, count // 2, VIEWS[0], LEVELS)
     view = read_header(path).view or VIEWS[0]
     if view == "axial":
-        raise ScanError(
-            "an axial image does not tell its level, so its points would have no name",
-            file=path,
-            remedy="annotate a table that states the level of each axial image",
-        )
+        raise _without_level(path)
     return Case(str(path), path, None, view, LEVELS)
+
+
+def _without_level(path: Path) -> ScanError:
+    return ScanError(
+        "an axial image does not tell its level, so its points would have no name",
+        file=path,
+        remedy="annotate a table that states the level of each axial image",
+    )

@@ -5,6 +5,8 @@
 
 const NEAR = 14; // CSS pixels: a press this close to a point takes it
 const STILL = 4; // CSS pixels: a press that moves less is a click
+const TURN = 60; // how far a wheel turns for one slice
+const REMEMBERED = 40; // slices that stay in the browser
 const PATIENCE = 5000; // ms without an answer from Python before the editor says so
 const ABSENT = "absent";
 
@@ -52,6 +54,9 @@ function drawn(tag, attributes = {}, ...children) {
 const mapped = (matrix, [x, y]) => matrix.map(([a, b, c]) => a * x + b * y + c);
 const clamped = (value, low, high) => Math.min(Math.max(value, low), high);
 
+/** Undo and redo of each model: several views of one session share them. */
+const HISTORIES = new WeakMap();
+
 class Editor {
   constructor(model, host) {
     this.model = model;
@@ -60,8 +65,9 @@ class Editor {
     this.selected = null;
     this.ghost = this.case.ghosts.known ? 0 : -1; // which of GHOSTS is shown
     this.slices = new Map(); // "case:offset" → what Python sent
-    this.past = [];
-    this.future = [];
+    const key = model.get("cases"); // each view gets a model object of its own, but the same list
+    if (!HISTORIES.has(key)) HISTORIES.set(key, { past: [], future: [] });
+    ({ past: this.past, future: this.future } = HISTORIES.get(key));
     this.build(host);
     this.listeners = [
       ["change:marks", () => this.show()],
@@ -87,6 +93,7 @@ class Editor {
   get case() { return this.cases[this.at]; }
   get names() { return this.case.looks.map((look) => look.name); }
   get marks() { return this.model.get("marks")[this.at]; }
+  get around() { return this.model.get("around")[this.at]; }
   get slice() { return this.slices.get(`${this.at}:${this.offset}`); }
 
   firstToDo(from) {
@@ -102,7 +109,13 @@ class Editor {
 
   // -- the page -------------------------------------------------------------------------------------------------------
   build(host) {
-    const button = (label, act, title) => element("button", { type: "button", title, onclick: act }, label);
+    const button = (label, act, title, others = {}) => {
+      const onclick = ({ detail }) => {
+        act();
+        if (detail) this.root.focus({ preventScroll: true }); // after a click, Enter means "done" again
+      };
+      return element("button", { type: "button", title, ...others, onclick }, label);
+    };
     this.heading = element("div", { class: "heading" });
     this.canvas = element("canvas", { "aria-hidden": "true" });
     this.overlay = drawn("svg", { "aria-hidden": "true" });
@@ -121,7 +134,7 @@ class Editor {
       button("Not in the image", () => this.declareAbsent(), "A"),
       this.ghostButton,
       button("Show all", () => this.fit(), "0"),
-      element("button", { type: "button", class: "done", title: "Enter", onclick: () => this.finish() }, "Done, next"),
+      button("Done, next", () => this.finish(), "Enter", { class: "done" }),
     );
     const rows = KEYS.map(([key, meaning]) => element("tr", {}, element("th", { scope: "row" }, key), element("td", {}, meaning)));
     const help = element("details", {}, element("summary", {}, "Mouse and keys"), element("table", {}, ...rows));
@@ -154,6 +167,7 @@ class Editor {
     this.selected = this.unmarked() ?? this.names[0];
     this.window = null;
     this.held = null;
+    this.warned = null;
     this.fit();
   }
 
@@ -170,6 +184,7 @@ class Editor {
   ask() {
     const key = `${this.at}:${this.offset}`;
     if (this.slices.has(key)) return;
+    if (this.slices.size >= REMEMBERED) this.slices.delete(this.slices.keys().next().value);
     this.slices.set(key, {}); // asked for
     this.tell({ kind: "slice", case: this.at, offset: this.offset });
   }
@@ -200,6 +215,11 @@ class Editor {
     return mapped(this.slice.toNative, shown).map((value) => Math.round(value * 100) / 100);
   }
 
+  isOnImage([x, y]) {
+    const { scale, x: left, y: top } = this.view, { width, height, pixelWidth, pixelHeight } = this.slice;
+    return x >= left && y >= top && x <= left + width * pixelWidth * scale && y <= top + height * pixelHeight * scale;
+  }
+
   onStage(event) {
     const box = this.stage.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
@@ -210,8 +230,9 @@ class Editor {
     const before = this.model.get("marks");
     const marks = structuredClone(before);
     edit(marks[this.at]);
+    if (!Object.keys(marks[this.at].points).length) marks[this.at].done = false;
     this.past.push({ marks: before, at: this.at });
-    this.future = [];
+    this.future.length = 0;
     this.send(marks);
   }
 
@@ -258,6 +279,7 @@ class Editor {
   nudge(dx, dy) {
     const here = this.marks.points[this.selected];
     if (!Array.isArray(here) || !this.slice?.pixels) return;
+    if (this.offset !== this.marks.offset) return this.say("The point lies on another slice.");
     const [x, y] = mapped(this.slice.toShown, here);
     const shown = [clamped(x + dx, -0.5, this.slice.width - 0.5), clamped(y + dy, -0.5, this.slice.height - 0.5)];
     this.place(mapped(this.slice.toNative, shown).map((value) => Math.round(value * 100) / 100), { stay: true });
@@ -277,7 +299,12 @@ class Editor {
 
   finish() {
     if (!this.slice?.pixels) return this.say("An image that cannot be seen cannot be done.");
-    this.change((marks) => { marks.done = true; });
+    const open = this.names.filter((name) => !(name in this.marks.points));
+    if (open.length && this.warned !== this.at) {
+      this.warned = this.at; // the second time it is meant
+      return this.say(`${open.join(", ")}: neither marked nor said to be outside the image. Press Enter again to finish all the same.`);
+    }
+    if (!this.marks.done) this.change((marks) => { marks.done = true; });
     const next = this.firstToDo(this.at);
     if (next === undefined) this.say("All images are done.");
     else this.open(next);
@@ -333,16 +360,20 @@ class Editor {
     this.held = null;
     if (!held) return;
     if (held.kind === "point" && held.native) this.place(held.native, { stay: true });
-    else if (held.kind === "pan" && !held.moved && event.button === 0) this.place(this.toNative(held.from));
+    else if (held.kind === "pan" && !held.moved && event.button === 0 && this.isOnImage(held.from)) this.place(this.toNative(held.from));
     else this.show();
   }
 
   wheel(event) {
     if (!this.root.contains(document.activeElement) || !this.view) return; // the page scrolls until the editor is used
     event.preventDefault();
-    const around = this.model.get("around")[this.at];
-    if (!event.ctrlKey && (around === null || around[0] + around[1] > 0)) this.leaf(Math.sign(event.deltaY));
-    else this.zoom(Math.exp(-event.deltaY / 400), this.onStage(event));
+    const around = this.around;
+    if (event.ctrlKey || around?.slices.length === 1) return this.zoom(Math.exp(-event.deltaY / 400), this.onStage(event));
+    this.turned = (this.turned ?? 0) + event.deltaY; // a trackpad sends many small turns
+    if (Math.abs(this.turned) >= TURN) {
+      this.leaf(Math.sign(this.turned));
+      this.turned = 0;
+    }
   }
 
   zoom(factor, [x, y] = [this.stage.clientWidth / 2, this.stage.clientHeight / 2]) {
@@ -354,12 +385,12 @@ class Editor {
   }
 
   leaf(step) {
-    const around = this.model.get("around")[this.at];
-    if (around === null) {
+    const around = this.around;
+    if (!around) {
       this.tell({ kind: "around", case: this.at });
       return this.say("Looking for the other slices of this series …");
     }
-    const offset = clamped(this.offset + step, -around[0], around[1]);
+    const offset = clamped(this.offset + step, -around.own, around.slices.length - around.own - 1);
     if (offset === this.offset) return;
     this.offset = offset;
     this.show();
@@ -387,6 +418,7 @@ class Editor {
     const number = Number(event.key);
     const act = this.names[number - 1] ? () => { this.selected = this.names[number - 1]; this.show(); } : acts[event.key] ?? acts[event.key.toLowerCase()];
     if (!act || ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() !== "z")) return;
+    if (event.altKey && !event.key.startsWith("Arrow")) return;
     act();
     event.preventDefault();
     event.stopPropagation();
@@ -402,14 +434,14 @@ class Editor {
     this.showHeading();
     this.showPalette();
     this.showStage();
-    this.say(this.model.get("notice") || this.advice());
+    this.say([this.model.get("notice"), this.advice()].filter(Boolean).join("\n"));
   }
 
   advice() {
     if (this.slice?.problem) return this.slice.problem;
     if (!this.slice?.pixels) return "Reading the image …";
-    const around = this.model.get("around")[this.at];
-    const which = around && around[0] + around[1] ? `Slice ${around[0] + this.offset + 1} of ${around[0] + around[1] + 1}. ` : "";
+    const around = this.around;
+    const which = around?.slices.length > 1 ? `Slice ${around.own + this.offset + 1} of ${around.slices.length}. ` : "";
     const elsewhere = this.offset !== this.marks.offset && Object.keys(this.marks.points).length;
     if (elsewhere) return `${which}The points lie on another slice; placing one here moves all of them to this slice.`;
     const here = this.marks.points[this.selected];
@@ -425,7 +457,10 @@ class Editor {
       element("strong", { title: this.case.image }, `${this.at + 1} of ${marks.length}: ${name}`),
       element("span", {}, [this.case.view, this.case.level].filter(Boolean).join(", ")),
       ...(this.case.flagged ? [badge("flagged: check the points", "flagged")] : []),
-      ...(this.marks.done ? [badge("done", "finished")] : []),
+      ...(this.marks.done ? [
+        badge("done", "finished"),
+        element("button", { type: "button", onclick: () => this.change((marks) => { marks.done = false; }) }, "Open again"),
+      ] : []),
       element("span", { class: "count" }, `${done} of ${marks.length} done`),
     );
   }
@@ -526,17 +561,20 @@ class Editor {
     this.alarm.hidden = false;
   }
 
+  /** The points as a table that lumbar.annotate opens again. */
   download() {
     const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
     const lines = this.model.get("marks").flatMap((marks, position) => {
-      const { image, view, level, looks } = this.cases[position];
+      const { file, frame, view, level, looks } = this.cases[position];
+      const around = this.model.get("around")[position];
+      const [path, number] = marks.offset ? around.slices[around.own + marks.offset] : [file, frame];
       return looks.filter(({ name }) => name in marks.points).map(({ name }) => {
         const xy = marks.points[name], axial = view === "axial";
         const place = xy === ABSENT ? ["", "", 1] : [...xy, 0];
-        return [quoted(image), view, axial ? level : name, axial ? name : "", ...place, marks.offset, marks.done].join(",");
+        return [quoted(path), number ?? "", view, axial ? level : name, axial ? name : "", ...place, "", "", "", "", ""].join(",");
       });
     });
-    const csv = ["image,view,level,side,x,y,absent,slice_offset,done", ...lines, ""].join("\n");
+    const csv = ["image,frame,view,level,side,x,y,absent,x_mm,y_mm,z_mm,confidence,flagged", ...lines, ""].join("\n");
     const link = element("a", { href: URL.createObjectURL(new Blob([csv], { type: "text/csv" })), download: "points.csv" });
     link.click();
     URL.revokeObjectURL(link.href);

@@ -16,7 +16,7 @@ import traitlets
 
 from lumbar.annotation.cases import Case, Points
 from lumbar.annotation.slices import BRIGHTEST, ShownSlice, Slice
-from lumbar.core.errors import LumbarError
+from lumbar.core.errors import LumbarError, OutputError, ScanError
 from lumbar.figures.style import colour, outline
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class PointEditor(anywidget.AnyWidget):
     """For each image: points (name → [x, y], native pixels, or `ABSENT`), offset (how many slices further than the
     image's own they lie) and done. After the start, only the browser changes it."""
     around = traitlets.List().tag(sync=True)
-    """For each image the numbers of slices before and after it; None until they are looked up."""
+    """For each image its own position among the slices around it, and path and frame of each of these; None until they
+    are looked up."""
     revision = traitlets.Int(0).tag(sync=True)
     """Number of the last change in the browser."""
     acknowledged = traitlets.Int(0).tag(sync=True)
@@ -58,7 +59,7 @@ class PointEditor(anywidget.AnyWidget):
         super().__init__(
             cases=[_about(case, session.ghosts) for case in session.cases],
             marks=[self._marks(position) for position in positions],
-            around=[self._count(position) if session.is_around_known(position) else None for position in positions],
+            around=[self._around(position) if session.is_around_known(position) else None for position in positions],
             notice=session.notice,
         )
         self.on_msg(self._answer)
@@ -78,35 +79,46 @@ class PointEditor(anywidget.AnyWidget):
         points = {name: ABSENT if xy is None else list(xy) for name, xy in marks.points.items()}
         return {"points": points, "offset": offset, "done": marks.done}
 
-    def _count(self, position: int) -> list[int]:
-        slices, own = self._session.around(position)
-        return [own, len(slices) - own - 1]
+    def _around(self, position: int) -> dict[str, Any] | None:
+        try:
+            slices, own = self._session.around(position)
+        except LumbarError:  # the browser will ask for the slice itself, and show the reason
+            return None
+        return {"own": own, "slices": [[str(each.path), each.frame] for each in slices]}
 
     def _place(self, position: int, offset: int) -> Slice:
         if offset == 0:
             return self._session.cases[position].place
         slices, own = self._session.around(position)
+        if not 0 <= own + offset < len(slices):
+            raise ScanError("the series has no such slice", file=slices[own].path, found=f"slice {own + offset + 1}")
         return slices[own + offset]
 
     def _take_over(self, change: Mapping[str, Any]) -> None:
-        """Keep what has changed in the browser, and acknowledge it."""
-        self.notice = ""
+        """Keep what has changed in the browser, and acknowledge it if all of it could be kept."""
+        problems, kept = [], True
         for position, marks in enumerate(self.marks):
             if marks == self._marks(position):
                 continue
-            points: Points = {name: None if xy == ABSENT else tuple(xy) for name, xy in marks["points"].items()}
             try:
-                self._session.change(position, points, self._place(position, marks["offset"]), done=marks["done"])
-            except LumbarError as error:  # the session has the points; only the draft on disk cannot be written
-                self.notice = f"{error}"
-        self.acknowledged = change["new"]
+                place = self._place(position, marks["offset"])
+                self._session.change(position, _points(marks["points"]), place, done=bool(marks["done"]))
+            except OutputError as error:  # the session has the points; only the draft on disk cannot be written
+                problems.append(str(error))
+            except (LumbarError, ValueError, TypeError) as error:
+                problems.append(f"{self._session.cases[position].image} was not kept: {error}")
+                kept = False
+        self.notice = "\n".join(problems)
+        if kept:
+            self.acknowledged = change["new"]
 
     def _answer(self, _: Any, message: Mapping[str, Any], __: Any) -> None:
         """Answer the browser's request for a slice, or for the slices around an image."""
         position, offset = message["case"], message.get("offset", 0)
         try:
             if message["kind"] == "around":
-                self.around = [self._count(at) if at == position else known for at, known in enumerate(self.around)]
+                self._session.around(position)  # raises the reason if there is none
+                self.around = [self._around(at) if at == position else known for at, known in enumerate(self.around)]
                 return
             shown = self._session.shown(self._place(position, offset))
         except LumbarError as error:
@@ -116,10 +128,27 @@ class PointEditor(anywidget.AnyWidget):
         self.send(about, buffers=[shown.pixels.astype("<u2").tobytes()])
 
 
+def _points(sent: Mapping[str, Any]) -> Points:
+    """Return the points of an image as the browser holds them.
+
+    Raises:
+        ValueError, TypeError: If they are no points.
+    """
+    return {name: None if xy == ABSENT else tuple(float(value) for value in xy) for name, xy in sent.items()}
+
+
 def _about(case: Case, ghosts: bool) -> dict[str, Any]:
     """Return what the browser knows of an image from the beginning."""
     looks = [{"name": name, "colour": colour(name), "path": outline(name)} for name in case.names]
-    about = {"image": case.image, "view": case.view, "level": case.level, "looks": looks, "flagged": case.flagged}
+    about = {
+        "image": case.image,
+        "file": str(case.path),
+        "frame": case.frame,
+        "view": case.view,
+        "level": case.level,
+        "looks": looks,
+        "flagged": case.flagged,
+    }
     if not ghosts:
         return about | {"ghosts": {}, "confidence": {}}
     kinds = {"known": case.known, "higher": case.higher, "lower": case.lower}

@@ -18,14 +18,16 @@ class Marks:
         place: The slice on which they lie.
         times: Name → when the rater last changed its point, or else confirmed it, ISO 8601 in UTC.
         done: Whether the rater has declared the image finished.
+        digest: Fingerprint of the file of the slice when the points were last changed; "" before.
     """
 
     points: Points
     place: Slice
     times: Mapping[str, str] = field(default_factory=dict)
     done: bool = False
+    digest: str = ""
 
-    def changed(self, points: Points, place: Slice, *, done: bool, at: str) -> Marks:
+    def changed(self, points: Points, place: Slice, *, done: bool, at: str, digest: str) -> Marks:
         """Return what is marked after a change.
 
         Args:
@@ -33,9 +35,11 @@ class Marks:
             place: The slice on which they lie.
             done: Whether the image is finished.
             at: Time of the change.
+            digest: Fingerprint of the file of the slice.
         """
         nothing = object()
         new = [name for name in points if place != self.place or points[name] != self.points.get(name, nothing)]
         kept = {name: time for name, time in self.times.items() if name in points}
         confirmed = points if done and not self.done else ()
-        return Marks(points, place, dict.fromkeys(confirmed, at) | kept | dict.fromkeys(new, at), done)
+        times = dict.fromkeys(confirmed, at) | kept | dict.fromkeys(new, at)
+        return Marks(points, place, times, done, digest)

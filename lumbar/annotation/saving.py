@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import glob
+import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +15,10 @@ import pandas as pd
 
 from lumbar.core.constants import VOLUMES
 from lumbar.core.digests import digest_of_file
-from lumbar.core.errors import OutputError
-from lumbar.datasets import units
+from lumbar.core.errors import DatasetError, LumbarError, OutputError
+from lumbar.datasets import own_csv, units
 from lumbar.datasets.dataset import read_csv
+from lumbar.datasets.loading import find_reader
 from lumbar.exports import DECIMALS
 from lumbar.storage.files import atomic_write, describe_os_error, write_table
 from lumbar.storage.locks import exclusive_lock
@@ -47,6 +51,7 @@ class Saved:
         points: Number of points in them.
         moved: Number of points that differ from what was known before, or were not known.
         unfinished: Number of images of the session that are not done, and so were not written.
+        left_out: Why images that are done were not written, one error each.
     """
 
     folder: Path
@@ -54,49 +59,82 @@ class Saved:
     points: int
     moved: int
     unfinished: int
+    left_out: tuple[LumbarError, ...] = ()
 
     def __repr__(self) -> str:
-        left = f"; {self.unfinished} image(s) not written, because they are not done" if self.unfinished else ""
-        return (
-            f"{self.images} image(s) with {self.points} points saved to {self.folder}, "
-            f"{self.moved} of them new or moved{left}"
-        )
+        points = f"{self.points} points, {self.moved} of them new or moved"
+        lines = [f"{self.images} image(s) saved to {self.folder}, with {points}"]
+        if self.unfinished:
+            lines.append(f"{self.unfinished} image(s) not written, because they are not done")
+        return "\n".join([*lines, *(f"left out: {error}" for error in self.left_out)])
 
 
-def save(table: pd.DataFrame, folder: Path, *, replace: bool) -> Saved:
+def save(table: pd.DataFrame, folder: Path, *, replace: bool, left_out: Sequence[LumbarError] = ()) -> Saved:
     """Write the finished images of a session and their points.
 
     Args:
         table: See `lumbar.annotation.Annotation.table`, with the columns `SIZE` as well.
         folder: The folder.
         replace: Whether to replace points of other raters.
+        left_out: Why images that are finished cannot be written; they are not done in the table.
 
     Raises:
-        OutputError: If no image is finished, another rater has marked the same images, or the folder cannot be written.
+        LumbarError: The first of these, if nothing else is finished.
+        OutputError: If no image is finished, the folder holds another data set, another rater has marked the same
+            images, or the folder cannot be written.
         DatasetError: If the folder's table is damaged.
         RunError: If another process is at work in the folder.
     """
     done = table[table["done"]]
-    unfinished = len(_images(table)) - len(_images(done))
+    unfinished = len(_images(table)) - len(_images(done)) - len(left_out)
+    if done.empty and left_out:
+        raise left_out[0]
     if done.empty:
         raise OutputError(
             "no image is finished, so there is nothing to save",
             found=f"{unfinished} image(s) that are not done",
             remedy='press "Done" (or Enter) on each image whose points you have checked',
         )
+    _refuse_other_data_set(folder)
     with exclusive_lock(folder):
-        copies = {path: _name_of_copy(Path(path)) for path in done["image"].unique()}
-        rows = _with_standard_columns(done.assign(image=done["image"].map(copies)))
+        copies = _names_of_copies(done["file"].unique(), folder)
+        rows = _with_standard_columns(done.assign(image=done["file"].map(copies)))
+        _refuse_same_image_twice(done, rows)
         kept = _rows_that_stay(folder, rows, replace)
         for path, name in copies.items():
             _copy(Path(path), folder / name)
         write_table(folder / TABLE, pd.concat([*kept, rows], ignore_index=True))
     moved = rows["x"].notna() & ~rows["moved_px"].eq(0)
-    return Saved(folder, len(_images(done)), int(rows["x"].notna().sum()), int(moved.sum()), unfinished)
+    counts = int(rows["x"].notna().sum()), int(moved.sum()), unfinished
+    return Saved(folder, len(_images(done)), *counts, tuple(left_out))
 
 
-def _images(table: pd.DataFrame) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(table[["image", "frame"]].drop_duplicates())
+def _refuse_other_data_set(folder: Path) -> None:
+    try:
+        reader, _ = find_reader(folder)
+    except DatasetError:  # none yet
+        return
+    if reader is not own_csv.READER:
+        raise OutputError(
+            "the folder holds another data set, whose table would hide these points",
+            file=folder,
+            found=reader.table or reader.layout,
+            remedy="save to a folder of its own",
+        )
+
+
+def _refuse_same_image_twice(done: pd.DataFrame, rows: pd.DataFrame) -> None:
+    again = rows.duplicated(["image", "frame", "level", "side"], keep=False).to_numpy()
+    if again.any():
+        raise OutputError(
+            "the same image is in the session more than once",
+            found=", ".join(sorted(set(done.loc[again, "file"]))),
+            remedy="open a session without the copies, or undo that they are done",
+        )
+
+
+def _images(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["image", "frame"]].drop_duplicates()
 
 
 def _with_standard_columns(done: pd.DataFrame) -> pd.DataFrame:
@@ -131,12 +169,20 @@ def _key(rows: pd.DataFrame) -> pd.Series:
     return rows["image"] + " " + rows["frame"].astype("Int64").fillna(-1).astype(str)
 
 
-def _name_of_copy(path: Path) -> str:
-    """Return the path of the copy in the folder: the same content gets the same name, whatever it was called."""
-    with describe_os_error(path):
-        digest = digest_of_file(path, 8)
-    ending = next((ending for ending in VOLUMES if path.name.lower().endswith(ending)), path.suffix)
-    return f"{IMAGES}/{path.name[: len(path.name) - len(ending)][:60]}-{digest}{ending}"
+def _names_of_copies(files: Sequence[str], folder: Path) -> dict[str, str]:
+    """Return the path of each file's copy in the folder; the same content has one copy, whatever it was called."""
+    names: dict[str, str] = {}
+    copies = {}
+    for file in files:
+        path = Path(file)
+        with describe_os_error(path):
+            digest = digest_of_file(path, 12)
+        ending = next((ending for ending in VOLUMES if path.name.lower().endswith(ending)), path.suffix)
+        earlier = next(iter((folder / IMAGES).glob(f"*-{digest}{glob.escape(ending)}")), None)
+        stem = re.sub(r"[^\w. -]", "_", path.name.removesuffix(ending)).strip(". ")[:60] or "image"
+        name = f"{stem}-{digest}{ending}" if earlier is None else earlier.name
+        copies[file] = f"{IMAGES}/{names.setdefault(digest, name)}"
+    return copies
 
 
 def _copy(path: Path, copy: Path) -> None:

@@ -15,13 +15,15 @@ import numpy as np
 import pandas as pd
 
 from lumbar.annotation.cases import Case, Points, Source, find_cases
-from lumbar.annotation.drafts import Draft
+from lumbar.annotation.drafts import Drafts
 from lumbar.annotation.marks import Marks
-from lumbar.annotation.saving import Saved, save
+from lumbar.annotation.saving import SIZE, Saved, save
 from lumbar.annotation.slices import ShownSlice, Slice, is_searched, slices_around
 from lumbar.core.constants import HEADLESS
-from lumbar.core.errors import ScanError
+from lumbar.core.digests import digest_of_file
+from lumbar.core.errors import LumbarError, ScanError, SettingsError, TableError
 from lumbar.core.extras import require
+from lumbar.storage.files import describe_os_error
 
 if TYPE_CHECKING:
     from lumbar.annotation.editor import PointEditor
@@ -42,7 +44,7 @@ class Annotation:
         rater: Name of the person who marks.
         ghosts: Whether the editor can show the points that were known before, with the alternatives.
         start: Whether to begin with the points that are known; otherwise with none.
-        draft: Where the unfinished work is kept; None keeps it in memory only.
+        drafts: Where the unfinished work is kept; None keeps it in memory only.
 
     Attributes:
         marks: What has been marked so far, one entry per case.
@@ -50,18 +52,25 @@ class Annotation:
     """
 
     def __init__(
-        self, cases: Sequence[Case], *, rater: str, ghosts: bool = True, start: bool = True, draft: Draft | None = None
+        self,
+        cases: Sequence[Case],
+        *,
+        rater: str,
+        ghosts: bool = True,
+        start: bool = True,
+        drafts: Drafts | None = None,
     ):
         self.cases = tuple(cases)
         self.rater = rater
         self.ghosts = ghosts
         self.marks = [Marks(each.known if start else {}, each.place) for each in self.cases]
         self.notice = ""
-        self._draft = draft
+        self._drafts = drafts
+        self._digests: dict[tuple[Path, int, int], str] = {}
         self._around: dict[int, tuple[list[Slice], int]] = {}
         self._shown: dict[Slice, ShownSlice] = {}
-        if draft is not None:
-            self.marks, self.notice = draft.restored(self.marks)
+        if drafts is not None:
+            self.marks, self.notice = drafts.restored(self.marks)
 
     # -- what the editor shows and changes ----------------------------------------------------------------------------
     @cached_property
@@ -84,7 +93,9 @@ class Annotation:
             ScanError: If a file is damaged.
         """
         if position not in self._around:
-            self._around[position] = slices_around(self.cases[position].place)
+            slices, own = slices_around(self.cases[position].place)
+            place = self.marks[position].place
+            self._around[position] = (slices if place in slices else [*slices, place]), own
         return self._around[position]
 
     def is_around_known(self, position: int) -> bool:
@@ -111,21 +122,49 @@ class Annotation:
             points: All points of the image.
             place: The slice on which they lie.
             done: Whether the image is finished.
+
+        Raises:
+            TableError: If a point has no place in this image; nothing is changed then.
+            ScanError: If the image cannot be read; nothing is changed then.
+            OutputError: If the draft cannot be written; the session has the points all the same.
         """
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        self.marks[position] = self.marks[position].changed(points, place, done=done, at=now)
-        if self._draft is not None:
-            self._draft.keep(self.marks)
+        self._check(position, points, place)
+        about = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "digest": self._digest(place.path)}
+        self.marks[position] = self.marks[position].changed(points, place, done=done, **about)
+        if self._drafts is not None:
+            self._drafts.keep(position, self.marks[position])
+
+    def _check(self, position: int, points: Points, place: Slice) -> None:
+        """Refuse points that are not of this image; what was known before is not judged."""
+        case = self.cases[position]
+        for name, xy in points.items():
+            if name not in case.names:
+                raise TableError("the image has no such point", file=place.path, field=name, expected=list(case.names))
+            if xy is None or case.known.get(name) == xy:
+                continue
+            x, y = xy if len(xy) == 2 else (np.nan, np.nan)
+            size = self.shown(place).native
+            if not (-0.5 <= x <= size["width"] - 0.5 and -0.5 <= y <= size["height"] - 0.5):  # NaN is refused, too
+                raise TableError("the point lies outside the image", file=place.path, field=name, found=f"{x}, {y}")
+
+    def _digest(self, path: Path) -> str:
+        """Return the fingerprint of a file, computed once for each state of it."""
+        with describe_os_error(path):
+            state = path.stat()
+            key = (path, state.st_mtime_ns, state.st_size)
+            if key not in self._digests:
+                self._digests[key] = digest_of_file(path)
+        return self._digests[key]
 
     # -- what comes of it ---------------------------------------------------------------------------------------------
     @property
     def table(self) -> pd.DataFrame:
         """The points so far: one row per point of each image, also those that are not marked yet.
 
-        Columns: image (path of the file), patient ("" if nobody states it), view, level, side, x, y (native pixels; NaN
-        without a point), frame, absent (whether the image does not show the level), rater, marked_at (when the rater
-        last changed the point, or else confirmed it, ISO 8601 in UTC; "" if neither), x_before, y_before (the point
-        that was known before; NaN without one), done.
+        Columns: image (as its source names it, or the path of another slice), file (its absolute path), patient ("" if
+        nobody states it), view, level, side, x, y (native pixels; NaN without a point), frame, absent (whether the
+        image does not show the level), rater, marked_at (when the rater last changed the point, or else confirmed it,
+        ISO 8601 in UTC; "" if neither), x_before, y_before (the point that was known before; NaN without one), done.
         """
         rows = [
             row for case, marks in zip(self.cases, self.marks, strict=True) for row in _rows(case, marks, self.rater)
@@ -136,29 +175,34 @@ class Annotation:
         """Write the finished images and their points to a folder that `lumbar check` and `train --data` read.
 
         The folder gets copies of the images and the table ``points.csv``. Images that it already has are updated;
-        the table as it was is kept in ``previous/``. The original files stay as they are. Note that DICOM files may
-        name the patient, and so do their copies.
+        the table as it was is kept in ``previous/``. The original files stay as they are. An image that is gone, or has
+        changed since its points were marked, is left out. Note that DICOM files may name the patient, and so do their
+        copies.
 
         Args:
             folder: The folder; it is created if it does not exist.
             replace: Whether to replace points of other raters.
 
         Raises:
-            OutputError: If no image is finished, another rater has marked the same images, or the folder cannot be
-                written.
+            OutputError: If no image can be saved, the folder holds something else, another rater has marked the same
+                images in it, or it cannot be written.
             RunError: If another process is at work in the folder.
         """
-        known = [self._from_file(*each) for each in zip(self.cases, self.marks, strict=True)]
-        of_rows = [about for about, case in zip(known, self.cases, strict=True) for _ in case.names]
-        table = self.table
-        return save(table.assign(**pd.DataFrame(of_rows, index=table.index)), Path(folder), replace=replace)
-
-    def _from_file(self, case: Case, marks: Marks) -> dict[str, Any]:
-        """Return patient and size of an image that is done, as its file states them."""
-        if not marks.done:
-            return {}
-        shown = self.shown(marks.place)
-        return {"patient": case.patient or shown.patient, **shown.native}
+        table, left_out = self.table.assign(**dict.fromkeys(SIZE, np.nan)), []
+        for case, marks in zip(self.cases, self.marks, strict=True):
+            rows = (table["file"] == str(marks.place.path)) & table["done"]
+            if not marks.done:
+                continue
+            try:
+                if marks.digest != self._digest(marks.place.path):
+                    raise ScanError("the image has changed since its points were marked", file=marks.place.path)
+                shown = self.shown(marks.place)
+            except LumbarError as error:
+                left_out.append(error)
+                table.loc[rows, "done"] = False
+            else:
+                table.loc[rows, ["patient", *shown.native]] = [case.patient or shown.patient, *shown.native.values()]
+        return save(table, Path(folder), replace=replace, left_out=left_out)
 
     def figure(self) -> Drawing:
         """Plot the first images, as the editor shows them, with their points."""
@@ -193,7 +237,10 @@ class Annotation:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        data, metadata = self.figure().as_output()
+        try:
+            data, metadata = self.figure().as_output()
+        except ScanError as error:  # the editor can show what must not be stored
+            data, metadata = {"text/plain": str(error)}, {}
         if not os.environ.get(HEADLESS):
             # Pages made of the notebook later cannot show the editor; they find the picture in the same output.
             data = {**self.editor.as_output(), **data}
@@ -208,7 +255,8 @@ def _rows(case: Case, marks: Marks, rater: str) -> list[dict[str, Any]]:
         axial = case.view == "axial"
         rows.append(
             {
-                "image": str(marks.place.path),
+                "image": case.image if marks.place == case.place else str(marks.place.path),
+                "file": str(marks.place.path),
                 "patient": case.patient,
                 "view": case.view,
                 "level": case.level if axial else name,
@@ -241,11 +289,24 @@ def annotate(
     cases, refused = find_cases(source, None if quality is None else Path(quality))
     for error in refused:
         warnings.warn(f"left out: {error}", stacklevel=3)
-    rater = _login_name() if rater is None else rater
-    draft = None if os.environ.get(HEADLESS) else Draft.of(cases, rater)
-    if draft is not None and fresh:
-        draft.discard()
-    return Annotation(cases, rater=rater, ghosts=ghosts, start=start, draft=draft)
+    rater = _checked_name(_login_name() if rater is None else rater)
+    drafts = None if os.environ.get(HEADLESS) else Drafts.of(cases, rater)
+    if drafts is not None and fresh:
+        drafts.discard()
+    return Annotation(cases, rater=rater, ghosts=ghosts, start=start, drafts=drafts)
+
+
+def _checked_name(rater: object) -> str:
+    """Return a rater's name without blanks around it; refuse what a table or a spreadsheet would take for more."""
+    name = str(rater).strip()
+    if not name or not name.isprintable() or name[0] in "=+-@":
+        raise SettingsError(
+            "this cannot be the name of a rater",
+            field="rater",
+            found=repr(rater),
+            expected="printable characters; the first is none of = + - @, which spreadsheets take for a formula",
+        )
+    return name
 
 
 def _login_name() -> str:

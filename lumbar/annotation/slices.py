@@ -10,7 +10,7 @@ import numpy as np
 
 from lumbar import imaging
 from lumbar.core.constants import PICTURES
-from lumbar.core.errors import StudyError
+from lumbar.core.errors import ScanError, StudyError
 from lumbar.geometry import Affine, upright
 from lumbar.imaging.dicom.slice_header import read_headers
 from lumbar.imaging.scan import BURNED_IN, Scan
@@ -123,10 +123,13 @@ def slices_around(place: Slice) -> tuple[list[Slice], int]:
         All of them in their order in the patient, and the position of `place`.
 
     Raises:
-        ScanError: If the file is damaged.
+        ScanError: If the file is damaged, or has no such frame.
     """
     if place.frame is not None:
-        return [Slice(place.path, frame) for frame in range(count_frames(place.path))], place.frame
+        slices = [Slice(place.path, frame) for frame in range(count_frames(place.path))]
+        if place not in slices:
+            raise ScanError("the file has no such frame", file=place.path, found=place.frame, expected=len(slices))
+        return slices, place.frame
     if not is_searched(place):
         return [place], 0
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lumbar.core.errors import TableError
+from lumbar.core.errors import ScanError, TableError
 from lumbar.datasets.csv_text import header_names
 from lumbar.datasets.dataset import read_csv
 from lumbar.exports.json_points import LATER, NUMBERS
@@ -44,11 +44,21 @@ def read(file: Path) -> pd.DataFrame:
 
 
 def path_of(image: str, folder: Path) -> Path:
-    """Return the path of an image of the table: as it stands there, or else relative to the folder of the table.
+    """Return the path of an image of the table: as it stands there, or relative to the folder of the table.
 
     Args:
         image: Value of the column `image`.
         folder: Folder of the table.
+
+    Raises:
+        ScanError: If there is an image at both places, and they are not the same file.
     """
-    path = Path(image)
-    return path if path.is_file() else folder / path
+    path, beside = Path(image), folder / image
+    if path.is_file() and beside.is_file() and not path.samefile(beside):
+        raise ScanError(
+            "the path of the table leads to two images",
+            file=image,
+            found=f"{path.resolve()} and {beside.resolve()}",
+            remedy="go to the folder that the paths of the table start from",
+        )
+    return path if path.is_file() else beside

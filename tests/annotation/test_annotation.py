@@ -1,6 +1,5 @@
 """Marking points by hand: what is shown, what is kept, what is written, and what nobody may lose."""
 
-import json
 import os
 import shutil
 import stat
@@ -8,20 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 from PIL import Image
 
 import lumbar
-from lumbar.annotation.cases import find_cases
-from lumbar.annotation.drafts import Draft
+from lumbar.annotation.cases import Case, find_cases
+from lumbar.annotation.drafts import Drafts
 from lumbar.annotation.session import Annotation
 from lumbar.annotation.slices import BRIGHTEST, ShownSlice, Slice, slices_around
 from lumbar.core.constants import HEADLESS, LEVELS
-from lumbar.core.errors import DatasetError, LumbarError, OutputError, RunError, ScanError, TableError
+from lumbar.core.errors import DatasetError, LumbarError, OutputError, RunError, ScanError, SettingsError, TableError
 from lumbar.datasets.loading import load
 from lumbar.landmarks import image_names
 from lumbar.storage.locks import exclusive_lock
-from tests.support.phantom_studies import centred, header, parallel, write_enhanced, write_slices
+from tests.support.phantom_studies import HEIGHT, WIDTH, centred, header, parallel, write_enhanced, write_slices
 from tests.support.volume_files import write as write_volume
 
 COLUMN = [(40.0, 20.0 + 25 * order) for order in range(5)]
@@ -180,6 +180,47 @@ def test_a_slice_is_shown_upright_and_its_points_come_back(tmp_path):
     np.testing.assert_allclose(shown.to_shown.inverse().points(shown.to_shown.points(points)), points, atol=1e-9)
 
 
+def bright_pixel(folder: Path, plane) -> Path:
+    """A DICOM slice that is dark but for column 10, row 3."""
+    file = write_slices(folder, [plane], header("bright"))[0]
+    dataset = pydicom.dcmread(file)
+    pixels = np.zeros(dataset.pixel_array.shape, np.uint16)
+    pixels[3, 10] = 100
+    dataset.PixelData = pixels.tobytes()
+    dataset.save_as(file)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        ((0, 1, 0), (0, 0, -1)),
+        ((0, -1, 0), (0, 0, 1)),
+        ((0, -1, 0), (0, 0, -1)),
+        ((0, 0, -1), (0, 1, 0)),
+    ],
+    ids=["upright", "half a turn", "mirrored", "quarter turn"],
+)
+def test_a_turned_slice_is_shown_upright_and_what_is_marked_on_it_is_saved_in_native_pixels(tmp_path, row, column):
+    plane = centred(np.zeros(3), np.array(row, float), np.array(column, float), 0.8, 0.5)
+    file = bright_pixel(tmp_path / "series", plane)
+    shown = ShownSlice.read(Slice(file, None))
+    y, x = np.argwhere(shown.pixels == BRIGHTEST)[0]
+    np.testing.assert_allclose(shown.to_shown.points([10, 3]), [x, y])
+    place = plane.to_patient(np.array([10.0, 3.0]))
+    further_back = shown.to_shown.points(plane.to_pixels(place + np.array([0, 1, 0]))) - [x, y]
+    assert further_back[0] > 0, "the patient's back is on the right"
+    quarter = row[1] == 0
+    assert (shown.pixel_width, shown.pixel_height) == ((0.5, 0.8) if quarter else (0.8, 0.5))
+    session = lumbar.annotate(table_of([file]).assign(x=10.0, y=3.0 + np.arange(5)), rater="one")
+    finish(session, 0)
+    session.save(tmp_path / "corrected")
+    saved = pd.read_csv(tmp_path / "corrected" / "points.csv")
+    assert saved.loc[0, ["x", "y", "width", "height"]].tolist() == [10, 3, WIDTH, HEIGHT]
+    assert saved.loc[0, ["pixel_width", "pixel_height"]].tolist() == [0.8, 0.5]
+    assert set(saved["patient"]) == {"phantom-1-0001"}
+
+
 def test_sixteen_bits_hold_what_the_file_holds(pictures):
     shown = ShownSlice.read(Slice(pictures[0], None))
     stored = np.asarray(Image.open(pictures[0]), float)
@@ -228,31 +269,57 @@ def test_the_table_says_who_and_when_and_what_was_there_before(pictures):
     assert (session.table["marked_at"] != "").tolist() == [True, False, True, True, True]
 
 
-def test_unsaved_work_comes_back_after_a_new_start(pictures):
+def test_unsaved_work_comes_back_after_a_new_start_whatever_is_opened_with_it(pictures):
     session = lumbar.annotate(table_of(pictures), rater="one")
     session.change(0, {"L3/L4": (1.25, 2.5), "L5/S1": None}, session.marks[0].place, done=True)
     again = lumbar.annotate(table_of(pictures), rater="one")
-    assert again.marks[0] == session.marks[0]
-    assert again.marks[1:] == session.marks[1:]
+    assert again.marks == session.marks
     assert "your work on 1 image" in again.notice
+    alone = lumbar.annotate(table_of([session.cases[0].path]), rater="one")
+    assert alone.marks == session.marks[:1]
     assert lumbar.annotate(table_of(pictures), rater="two").notice == ""
     fresh = lumbar.annotate(table_of(pictures), rater="one", fresh=True)
     assert (fresh.notice, len(fresh.marks[0].points)) == ("", 5)
-    assert len(list((Path(os.environ["LUMBAR_HOME"]) / "data" / "annotations").glob("*.json"))) == 1, "set aside"
+    assert len(drafts()) == 1, "set aside"
 
 
-def test_a_damaged_draft_is_set_aside_not_overwritten(pictures):
+def drafts() -> list[Path]:
+    return sorted((Path(os.environ["LUMBAR_HOME"]) / "data" / "annotations").glob("*.json"))
+
+
+def test_two_sessions_on_different_images_keep_both_works(pictures):
+    one, other = (lumbar.annotate(table_of(pictures), rater="one") for _ in range(2))
+    finish(one, 0)
+    finish(other, 1)
+    assert [each.done for each in lumbar.annotate(table_of(pictures), rater="one").marks] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("spoil", [lambda text: text[:-30], lambda text: text.replace("[", "{")])
+def test_a_damaged_draft_is_set_aside_not_overwritten(pictures, spoil):
     session = lumbar.annotate(table_of(pictures), rater="one")
-    session.change(0, {}, session.marks[0].place, done=False)
-    finish(session, 1)
-    file = Draft.of(session.cases, "one").file
-    file.write_text(file.read_text()[:-30])
+    finish(session, 0)
+    file = Drafts.of(session.cases, "one").files[0]
+    file.write_text(spoil(file.read_text()))
+    damaged = file.read_text()
     again = lumbar.annotate(table_of(pictures), rater="one")
-    assert "cannot be read" in again.notice
+    assert "was set aside" in again.notice
     finish(again, 0)
-    kept = sorted(file.parent.glob("*.json"))
-    assert len(kept) == 2
-    assert json.loads(file.read_text())["works"]
+    assert len(drafts()) == 2
+    assert damaged in [each.read_text() for each in drafts()]
+    assert lumbar.annotate(table_of(pictures), rater="one").marks[0].done
+
+
+def test_work_on_an_image_that_has_changed_is_neither_restored_nor_saved(pictures, tmp_path):
+    session = lumbar.annotate(table_of(pictures), rater="one")
+    finish(session, 0)
+    finish(session, 1)
+    Image.fromarray(np.zeros((40, 60), np.uint8)).save(session.cases[0].path)
+    saved = session.save(tmp_path / "corrected")
+    assert saved.images == 1
+    assert "has changed since" in str(saved)
+    again = lumbar.annotate(table_of(pictures), rater="one")
+    assert "the image has changed since" in again.notice
+    assert not again.marks[0].times
 
 
 # -- what is written --------------------------------------------------------------------------------------------------
@@ -323,6 +390,82 @@ def test_two_raters_do_not_overwrite_each_other(pictures, tmp_path):
     assert (load(folder).table["rater"] == "two").sum() == 10
 
 
+def test_an_original_that_is_gone_does_not_keep_the_others_from_being_saved(pictures, tmp_path):
+    session = lumbar.annotate(table_of(pictures), rater="one")
+    finish(session, 0)
+    finish(session, 1)
+    session.cases[0].path.unlink()
+    saved = session.save(tmp_path / "corrected")
+    assert saved.images == 1
+    assert str(session.cases[0].path) in str(saved)
+    session.cases[1].path.unlink()
+    with pytest.raises(LumbarError, match=r"cannot be written|no such file"):
+        session.save(tmp_path / "again")
+    assert session.marks[0].done
+
+
+def test_points_are_not_hidden_behind_the_table_of_another_data_set(few_patients, tmp_path):
+    folder = tmp_path / "set"
+    shutil.copytree(few_patients, folder)
+    session = lumbar.annotate(folder, rater="one")
+    finish(session, 0)
+    with pytest.raises(OutputError, match="the folder holds another data set"):
+        session.save(folder)
+    assert not (folder / "points.csv").exists()
+
+
+def test_one_image_under_two_names_is_annotated_once(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(pictures[0].parent)
+    both = pd.concat([table_of([Path(pictures[0].name)]), table_of([pictures[0]])], ignore_index=True)
+    with pytest.warns(UserWarning, match="the same image as"):
+        session = lumbar.annotate(both, rater="one")
+    assert len(session.cases) == 1
+    copy = tmp_path / "a copy.png"
+    shutil.copyfile(pictures[0], copy)
+    session = lumbar.annotate(table_of([pictures[0], copy]), rater="one")
+    finish(session, 0)
+    finish(session, 1)
+    with pytest.raises(OutputError, match="the same image is in the session more than once"):
+        session.save(tmp_path / "corrected")
+
+
+def test_a_session_does_not_depend_on_the_current_folder(pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(pictures[0].parent)
+    session = lumbar.annotate([file.name for file in pictures], rater="one")
+    finish(session, 0, {"L1/L2": (1.0, 2.0)})
+    monkeypatch.chdir(tmp_path)
+    assert session.save(tmp_path / "corrected").points == 1
+    (tmp_path / "pictures" / "pictures").mkdir()
+    shutil.copyfile(pictures[1], tmp_path / "pictures" / "pictures" / "0.png")
+    table_of([Path("pictures/0.png")]).to_csv(tmp_path / "pictures" / "points.csv", index=False)
+    with pytest.raises(ScanError, match="leads to two images"):
+        lumbar.annotate(tmp_path / "pictures" / "points.csv")
+
+
+@pytest.mark.parametrize("rater", ["", "  ", "=1+1", "a\rb", "-x"])
+def test_a_name_that_a_table_could_not_hold_is_refused(pictures, rater):
+    with pytest.raises(SettingsError, match="name of a rater"):
+        lumbar.annotate(pictures, rater=rater)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"level": "L9"}, "level"), ({"view": "frontal"}, "view"), ({"level": "L1/L2"}, "level")],
+    ids=["unknown level", "unknown plane", "one point twice"],
+)
+def test_rows_that_would_be_lost_are_refused(pictures, change, field):
+    with pytest.raises(TableError, match=f"cannot be used\n  field: {field}"):
+        lumbar.annotate(table_of(pictures[:1]).assign(**change))
+
+
+def test_a_missing_patient_is_no_patient_of_that_name(pictures, tmp_path):
+    session = lumbar.annotate(table_of(pictures[:2], patient=np.nan), rater="one")
+    finish(session, 0)
+    finish(session, 1)
+    session.save(tmp_path / "corrected")
+    assert len(set(load(tmp_path / "corrected").table["patient"])) == 2
+
+
 def test_a_folder_in_use_or_closed_or_without_anything_done_loses_no_point(pictures, tmp_path):
     session = lumbar.annotate(table_of(pictures), rater="one")
     with pytest.raises(OutputError, match="no image is finished"):
@@ -363,6 +506,32 @@ def test_a_change_in_the_browser_is_kept_and_acknowledged(pictures):
     assert session.marks[1].points == {"L1/L2": (3.5, 4), "L5/S1": None}
     assert session.marks[1].done
     assert not session.marks[0].times, "the others are untouched"
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        {"L1/L2": [95, 4]},
+        {"L1/L2": [3, float("nan")]},
+        {"L1/L2": [3, None]},
+        {"L1/L2": "here"},
+        {"L1/L2": [1, 2, 3]},
+        {"L9": [1, 2]},
+    ],
+    ids=["outside", "nan", "null", "text", "three numbers", "unknown point"],
+)
+def test_what_the_browser_cannot_mean_is_refused_and_the_other_images_are_kept(pictures, points):
+    session = lumbar.annotate(table_of(pictures), rater="one")
+    marks = [dict(each) for each in session.editor.marks]
+    marks[0] = {"points": points, "offset": 0, "done": True}
+    marks[1] = {"points": {"L1/L2": [3, 4]}, "offset": 7, "done": True}
+    marks[2] = {"points": {"L1/L2": [3, 4]}, "offset": 0, "done": True}
+    as_browser(session.editor, marks)
+    assert session.editor.notice.count("was not kept") == 2
+    assert session.editor.acknowledged == 0, "the browser says so, and offers its points as a file"
+    assert [each.done for each in session.marks] == [False, False, True, False]
+    assert len(session.table)
+    assert lumbar.annotate(table_of(pictures), rater="one").marks[2].points == {"L1/L2": (3.0, 4.0)}
 
 
 def test_a_draft_that_cannot_be_written_is_reported_and_loses_no_point(pictures, tmp_path):
@@ -411,7 +580,12 @@ def test_points_move_to_the_slice_on_which_they_are_placed(tmp_path, sent):
     editor = session.editor
     assert editor.around == [None], "a folder is not searched before somebody wants to leaf through it"
     editor._handle_custom_msg({"kind": "around", "case": 0}, [])
-    assert editor.around == [[3, 3]]
+    (around,) = editor.around
+    assert around["own"] == 3
+    assert [path for path, _ in around["slices"]] in (
+        [str(file) for file in files],
+        [str(file) for file in files[::-1]],
+    )
     as_browser(editor, [{"points": {"L1/L2": [10, 11]}, "offset": 1, "done": True}])
     place = session.marks[0].place
     assert place.path in (files[2], files[4])
@@ -420,6 +594,48 @@ def test_points_move_to_the_slice_on_which_they_are_placed(tmp_path, sent):
     session.save(tmp_path / "corrected")
     copy = load(tmp_path / "corrected")
     assert copy.path(copy.table["image"].iloc[0]).read_bytes() == place.path.read_bytes()
+
+
+def test_nothing_of_what_is_known_reaches_the_browser_unless_it_may(pictures):
+    open_, blind = (lumbar.annotate(table_of(pictures), start=way, ghosts=way).editor for way in (True, False))
+    assert open_.cases[0]["ghosts"]["known"]
+    assert len(open_.marks[0]["points"]) == 5
+    assert not blind.cases[0]["ghosts"]
+    assert not blind.cases[0]["confidence"]
+    assert not blind.marks[0]["points"]
+
+
+def test_what_may_name_the_patient_is_not_stored_and_can_be_annotated_all_the_same(tmp_path, monkeypatch):
+    plane = centred(np.zeros(3), np.array([0, 1.0, 0]), np.array([0, 0, -1.0]), 1.0, 1.0)
+    file = bright_pixel(tmp_path / "series", plane)
+    dataset = pydicom.dcmread(file)
+    dataset.BurnedInAnnotation = "YES"
+    dataset.save_as(file)
+    session = lumbar.annotate(table_of([file]))
+    with pytest.raises(ScanError, match="none of the images can be shown"):
+        session.figure()
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw, metadata: shown.append(data))
+    session._ipython_display_()
+    assert "image/png" not in shown[0]
+    assert "application/vnd.jupyter.widget-view+json" in shown[0]
+
+
+def test_masks_and_damaged_volumes_do_not_stop_the_others(tmp_path, sent):
+    folder = tmp_path / "volumes"
+    folder.mkdir()
+    for name in ("one", "other"):
+        write_volume(folder / f"{name}.nii.gz", np.random.default_rng(0).random((6, 20, 20)), np.zeros(3), np.eye(3))
+    (folder / "other.nii.gz").write_bytes((folder / "one.nii.gz").read_bytes()[:300])
+    cases = [Case(str(file), file, 3, "sagittal", LEVELS) for file in sorted(folder.iterdir())]
+    session = Annotation(cases, rater="one")
+    session.editor._handle_custom_msg({"kind": "slice", "case": 1, "offset": 0}, [])
+    assert sent[0][0]["kind"] == "problem"
+    session.editor._handle_custom_msg({"kind": "slice", "case": 0, "offset": 0}, [])
+    assert sent[1][0]["kind"] == "slice"
+    mask = write_volume(folder / "mask.nii.gz", np.zeros((6, 20, 20), np.uint8), np.zeros(3), np.eye(3))
+    with pytest.raises(ScanError, match="mask"):
+        lumbar.annotate([mask])
 
 
 def test_an_output_always_has_a_static_picture(pictures, monkeypatch):
