@@ -102,9 +102,12 @@ class Editor {
     return order.find((position) => !marks[position].done);
   }
 
-  unmarked(from = 0) {
-    const order = this.names.map((_, position) => this.names[(from + position) % this.names.length]);
-    return order.find((name) => !(name in this.marks.points));
+  /** The point to place after another one: the nearest that is not marked, so that one may go down or up. */
+  unmarked(after) {
+    const from = after === undefined ? -1 : this.names.indexOf(after);
+    const far = (name) => Math.abs(this.names.indexOf(name) - from - 0.25);
+    const open = this.names.filter((name) => !(name in this.marks.points));
+    return open.sort((one, other) => far(one) - far(other))[0];
   }
 
   // -- the page -------------------------------------------------------------------------------------------------------
@@ -272,7 +275,7 @@ class Editor {
       marks.points[name] = native;
       marks.offset = this.offset;
     });
-    if (!stay) this.selected = this.unmarked(this.names.indexOf(name) + 1) ?? name;
+    if (!stay) this.selected = this.unmarked(name) ?? name;
     this.show();
   }
 
@@ -293,7 +296,7 @@ class Editor {
   declareAbsent() {
     const name = this.selected;
     this.change((marks) => { marks.points[name] = ABSENT; });
-    this.selected = this.unmarked(this.names.indexOf(name) + 1) ?? name;
+    this.selected = this.unmarked(name) ?? name;
     this.show();
   }
 

@@ -15,38 +15,51 @@ if TYPE_CHECKING:
 STAND_IN = "stand-in"
 """Name of the simulated rater."""
 
+_COLUMNS = ("image", "level", "x", "y")
+
 SCATTER_MM = 1.5
 """Standard deviation of the stand-in's points along each axis, mm: assumed, not measured on people."""
 
 
-def marked_or_simulated(
-    session: Annotation, truth: pd.DataFrame, *, seed: int, miscounted: int | None = None
-) -> pd.DataFrame:
-    """Return the points of the images that the reader has finished; if there are none, those of a stand-in.
+def two_rounds(
+    one: Annotation, two: Annotation, truth: pd.DataFrame, *, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Return the points of two rounds on the same images, those of the reader or those of a stand-in.
 
-    The stand-in misses each true point by chance, by `SCATTER_MM` along each axis. It says nothing about people.
+    The stand-in misses each true point by chance, by `SCATTER_MM` along each axis, and in its second round it counts
+    the levels of the first image one disc too high. It says nothing about people. It marks both rounds unless the
+    reader has finished images in both, so that a reader and a stand-in are never compared as one person.
 
     Args:
-        session: The session.
-        truth: Landmark table of the same images, with the true points, and with width and height (native pixels) and
+        one: The first session.
+        two: The second.
+        truth: Landmark table of the images, with the true points, and with width and height (native pixels) and
             pixel_width and pixel_height (mm).
         seed: Seed of the stand-in's scatter.
-        miscounted: Position of an image in the session on which the stand-in counts one disc too high; its L1/L2 then
-            lies one step above the true one.
 
     Returns:
-        DataFrame with the columns rater, image, level, x and y (native pixels).
+        The points of both rounds, with the columns image, level, x and y (native pixels); and who marked them, in
+        words.
     """
-    columns = ["rater", "image", "level", "x", "y"]
-    table = session.table
-    if table["done"].any():
-        return table.loc[table["done"], columns].reset_index(drop=True)
+    marked = [_finished(session) for session in (one, two)]
+    if all(len(points) for points in marked):
+        return *marked, "you"
     chance = np.random.default_rng(seed)
-    rows = []
-    for position, case in enumerate(session.cases):
-        points = _simulated(truth, case.image, chance, miscounted=position == miscounted)
-        rows += [(STAND_IN, case.image, level, *xy) for level, xy in points.items()]
-    return pd.DataFrame(rows, columns=columns)
+    rounds = []
+    for session, miscounted in ((one, False), (two, True)):
+        rows = [
+            (case.image, level, *xy)
+            for position, case in enumerate(session.cases)
+            for level, xy in _simulated(truth, case.image, chance, miscounted=miscounted and position == 0).items()
+        ]
+        rounds.append(pd.DataFrame(rows, columns=list(_COLUMNS)))
+    return *rounds, f"a {STAND_IN}"
+
+
+def _finished(session: Annotation) -> pd.DataFrame:
+    """Return the points that the reader has marked in finished images."""
+    table = session.table
+    return table.loc[table["done"] & table["x"].notna(), list(_COLUMNS)].reset_index(drop=True)
 
 
 def correct_flagged(session: Annotation, truth: pd.DataFrame, *, seed: int) -> str:
@@ -54,13 +67,13 @@ def correct_flagged(session: Annotation, truth: pd.DataFrame, *, seed: int) -> s
 
     Args:
         session: The session; the images that the stand-in corrects are done afterwards.
-        truth: See `marked_or_simulated`.
+        truth: See `two_rounds`.
         seed: Seed of the stand-in's scatter.
 
     Returns:
         Who corrected them, in words.
     """
-    if session.table["done"].any():
+    if len(_finished(session)):
         return "you"
     chance = np.random.default_rng(seed)
     for position, case in enumerate(session.cases):

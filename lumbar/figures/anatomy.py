@@ -31,7 +31,7 @@ def anatomy(picture: np.ndarray, points: np.ndarray, *, pixel_width: float, pixe
     """
     figure = Drawing(figsize=(8.4, 4.9))
     plain, named = figure.subplots(1, 2)
-    for axes, title in ((plain, "as the scanner gives it"), (named, "with names")):
+    for axes, title in ((plain, "what you get to see"), (named, "with names")):
         show_picture(axes, picture, title, aspect=pixel_height / pixel_width)
     mark_points(named, points, LEVELS, size=28)
     look = {"color": "white", "fontsize": 9, "path_effects": [withStroke(linewidth=2.5, foreground="black")]}

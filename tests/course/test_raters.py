@@ -6,7 +6,7 @@ import pytest
 
 import lumbar
 from lumbar.core.constants import LEVELS
-from lumbar.course.raters import SCATTER_MM, STAND_IN, correct_flagged, marked_or_simulated
+from lumbar.course.raters import SCATTER_MM, correct_flagged, two_rounds
 from lumbar.datasets import load
 from lumbar.figures import compare_raters
 
@@ -30,29 +30,29 @@ def away_mm(points: pd.DataFrame, truth: pd.DataFrame) -> np.ndarray:
     ].to_numpy()
 
 
-def test_the_stand_in_scatters_in_millimetres_and_is_the_same_each_time(session, truth):
-    points = marked_or_simulated(session, truth, seed=1)
-    assert set(points["rater"]) == {STAND_IN}
-    assert len(points) == len(truth)
-    assert away_mm(points, truth).std() == pytest.approx(SCATTER_MM, rel=0.2)
-    pd.testing.assert_frame_equal(points, marked_or_simulated(session, truth, seed=1))
-
-
-def test_a_miscounted_image_lies_one_disc_too_high_and_the_others_do_not(session, truth):
-    points = marked_or_simulated(session, truth, seed=1, miscounted=2)
-    image = session.cases[2].image
+def test_the_stand_in_scatters_in_millimetres_is_the_same_each_time_and_miscounts_once(session, truth):
+    first, second, who = two_rounds(session, session, truth, seed=1)
+    assert who == "a stand-in"
+    assert len(first) == len(second) == len(truth)
+    assert away_mm(first, truth).std() == pytest.approx(SCATTER_MM, rel=0.2)
+    pd.testing.assert_frame_equal(first, two_rounds(session, session, truth, seed=1)[0])
+    image = session.cases[0].image
     true = truth[truth["image"] == image].set_index("level")[["x", "y"]]
-    found = points[points["image"] == image].set_index("level")[["x", "y"]]
+    found = second[second["image"] == image].set_index("level")[["x", "y"]]
     np.testing.assert_allclose(found.loc[list(LEVELS[1:])], true.loc[list(LEVELS[:-1])], atol=10)
-    assert np.abs(away_mm(points[points["image"] != image], truth)).max() < 5 * SCATTER_MM
+    assert np.abs(away_mm(second[second["image"] != image], truth)).max() < 5 * SCATTER_MM
 
 
-def test_what_a_reader_has_finished_is_used_alone(session, truth):
+def test_a_reader_and_a_stand_in_are_never_taken_for_one_person(session, truth):
     session.change(1, {"L1/L2": (3.0, 4.0)}, session.marks[1].place, done=True)
-    points = marked_or_simulated(session, truth, seed=1)
-    assert set(points["rater"]) == {"a reader"}
-    assert set(points["image"]) == {session.cases[1].image}
-    assert points["x"].notna().sum() == 1
+    nobody = lumbar.annotate(truth, rater="nobody", start=False, ghosts=False)
+    assert two_rounds(session, nobody, truth, seed=1)[2] == "a stand-in"
+    nobody.change(2, {}, nobody.marks[2].place, done=True)
+    assert two_rounds(session, nobody, truth, seed=1)[2] == "a stand-in", "nothing was marked"
+    first, second, who = two_rounds(session, session, truth, seed=1)
+    assert who == "you"
+    assert first[["image", "level", "x", "y"]].to_numpy().tolist() == [[session.cases[1].image, "L1/L2", 3.0, 4.0]]
+    assert len(second) == 1
 
 
 def test_the_figure_states_the_medians_of_all_raters():
