@@ -127,17 +127,19 @@ def pictures_with_points(
     titles: Sequence[str] | None = None,
     columns: int = 4,
     heading: str = "",
+    by: str = "a network",
 ) -> Drawing:
-    """Show images side by side, with their landmarks and, if given, the predictions of a network.
+    """Show images side by side, with their landmarks and, if given, the answers of a network or a person.
 
     Args:
         images: N grey images (rows, columns), of any size.
         points: True points, shape (N, K, 2), pixels of the images; NaN where a landmark is missing.
-        predicted: Points that a network predicted, shape (N, K, 2), pixels of the images.
+        predicted: Points that somebody else gives, shape (N, K, 2), pixels of the images.
         channels: K names; see `lumbar.figures.style.channel_names` for the default.
         titles: N titles.
         columns: Largest number of images in a row.
         heading: Title of the whole figure.
+        by: Who gave the predicted points, for the text alternative.
     """
     titles = [""] * len(images) if titles is None else titles
     names = () if points is None else channel_names(channels, np.shape(points)[1])
@@ -162,7 +164,7 @@ def pictures_with_points(
             what += " from the top down"
     if predicted is not None:
         away = np.linalg.norm(np.asarray(predicted) - np.asarray(points), axis=-1)
-        what += f", and a network's answers beside them, on average {format_number(np.nanmean(away))} pixels away"
+        what += f", and {by}'s answers beside them, on average {format_number(np.nanmean(away))} pixels away"
     figure.alt = f"{heading + ': ' if heading else ''}{what}."
     return figure
 
