@@ -18,9 +18,9 @@ ROOT = paths.REPOSITORY
 
 
 def stated() -> list[Requirement]:
-    """What the core, the extras train and course, and the tests require."""
+    """What the core, the extras train, course and site, and the tests require."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = (project["optional-dependencies"][extra] for extra in ("train", "course", "test"))
+    extras = (project["optional-dependencies"][extra] for extra in ("train", "course", "site", "test"))
     lines = [Requirement(line) for line in itertools.chain(project["dependencies"], *extras)]
     return [line for line in lines if line.name != "lumbar"]
 
