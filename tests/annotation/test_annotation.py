@@ -1,6 +1,7 @@
 """Marking points by hand: what is shown, what is kept, what is written, and what nobody may lose."""
 
 import os
+import re
 import shutil
 import stat
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 import lumbar
+import lumbar.annotation
 from lumbar.annotation.cases import Case, find_cases
 from lumbar.annotation.drafts import Drafts
 from lumbar.annotation.session import Annotation
@@ -657,3 +659,13 @@ def test_without_the_extra_it_says_what_to_install(pictures, monkeypatch):
     monkeypatch.setattr("lumbar.core.extras.find_spec", lambda name: None)
     with pytest.raises(LumbarError, match="the extra course"):
         lumbar.annotate(table_of(pictures))
+
+
+def test_the_file_that_the_browser_saves_when_nobody_answers_opens_again(pictures, tmp_path):
+    source = (Path(lumbar.annotation.__file__).parent / "editor.js").read_text(encoding="utf-8")
+    (header,) = re.findall(r'"(image,frame,[\w,]+)"', source)
+    rows = [f'"{pictures[0]}",,sagittal,L1/L2,,3.5,4,0,,,,,', f'"{pictures[0]}",,sagittal,L5/S1,,,,1,,,,,']
+    assert len({line.count(",") for line in (header, *rows)}) == 1
+    (tmp_path / "points.csv").write_text("\n".join([header, *rows, ""]))
+    session = lumbar.annotate(tmp_path / "points.csv")
+    assert session.marks[0].points == {"L1/L2": (3.5, 4.0), "L5/S1": None}
