@@ -6,7 +6,7 @@ RUN = $(VENV)/bin/python
 PYTEST = $(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help course test test-fast lab lint format lock notebooks weights site clean
+.PHONY: help course test test-fast lab lint format lock notebooks weights page site clean
 
 help:  ## list what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ weights: $(VENV)/installed  ## train the released networks again (three hours); 
 	$(RUN) -m lumbar.weights phantom weights-phantom --confidence weights-crossvalidation --row phantom
 	$(RUN) train.py $(ON_PATIENTS) --folds 100 --name weights-mr
 	$(RUN) -m lumbar.weights phantom+mr weights-mr --confidence weights-crossvalidation --row phantom+mr
+
+page: $(VENV)/installed  ## build the page that answers in the browser: build/page.html; it needs npm
+	$(RUN) -m lumbar page --out build/page.html
 
 site: $(VENV)/installed  ## build the site of lessons and pages: build/site/index.html; PAGE=an HTML file to try it in the browser
 	$(RUN) -m docs.site $(if $(PAGE),--page $(PAGE))

@@ -1,4 +1,5 @@
 // The editor of lumbar.annotation: an image with named points on it. See editor.py for what the two sides exchange.
+// The page of lumbar.web shows it, too. There `alone` is true: there is no notebook, and images are not marked as done.
 //
 // Frames: "native" is a pixel of the file, "shown" a pixel of the slice turned upright, "stage" a CSS pixel of the box
 // in which it is shown. Points are kept in native pixels; the centre of the first pixel is (0, 0).
@@ -24,11 +25,11 @@ const KEYS = [
   ["Z, Shift+Z", "undo, redo"],
   ["+, −, 0", "zoom in, zoom out, show all"],
   ["[ ], { }", "narrower and wider window, darker and brighter"],
-  [", .", "previous and next slice"],
+  [", .", "previous and next slice", "in a notebook"],
   ["G", "show or hide what was known before; again: as if counted one disc higher, one lower"],
-  ["Enter", "these points are right: done, next image"],
+  ["Enter", "these points are right: done, next image", "in a notebook"],
   ["P, N", "previous and next image"],
-  ["Esc", "leave the editor; the keys are the notebook's again"],
+  ["Esc", "leave the editor; the keys are the notebook's again", "in a notebook"],
 ];
 
 const GHOSTS = ["known", "higher", "lower"];
@@ -70,6 +71,7 @@ class Editor {
     ({ past: this.past, future: this.future } = HISTORIES.get(key));
     this.build(host);
     this.listeners = [
+      ["change:cases", () => this.open(this.cases.length - 1)], // further images have come
       ["change:marks", () => this.show()],
       ["change:around", () => this.show()],
       ["change:notice", () => this.show()],
@@ -91,6 +93,7 @@ class Editor {
   // -- what is known --------------------------------------------------------------------------------------------------
   get cases() { return this.model.get("cases"); }
   get case() { return this.cases[this.at]; }
+  get alone() { return Boolean(this.model.get("alone")); }
   get names() { return this.case.looks.map((look) => look.name); }
   get marks() { return this.model.get("marks")[this.at]; }
   get around() { return this.model.get("around")[this.at]; }
@@ -127,19 +130,23 @@ class Editor {
     this.status = element("div", { class: "status", role: "status", "aria-live": "polite" });
     this.alarm = element("div", { class: "alarm", role: "alert", hidden: true });
     this.ghostButton = button("Show before", () => this.nextGhost(), "G");
-    const tools = element(
-      "div", { class: "tools" },
+    this.paging = [
       button("◀ Previous", () => this.open(this.at - 1), "P"),
       button("Next ▶", () => this.open(this.at + 1), "N"),
+    ];
+    const tools = element(
+      "div", { class: "tools" },
+      ...this.paging,
       button("Undo", () => this.undo(), "Z"),
       button("Redo", () => this.redo(), "Shift+Z"),
       button("Remove", () => this.forget(), "Delete"),
       button("Not in the image", () => this.declareAbsent(), "A"),
       this.ghostButton,
       button("Show all", () => this.fit(), "0"),
-      button("Done, next", () => this.finish(), "Enter", { class: "done" }),
+      button("Done, next", () => this.finish(), "Enter", { class: "done", hidden: this.alone }),
     );
-    const rows = KEYS.map(([key, meaning]) => element("tr", {}, element("th", { scope: "row" }, key), element("td", {}, meaning)));
+    const row = ([key, meaning]) => element("tr", {}, element("th", { scope: "row" }, key), element("td", {}, meaning));
+    const rows = KEYS.filter(([, , where]) => !(where && this.alone)).map(row);
     const help = element("details", {}, element("summary", {}, "Mouse and keys"), element("table", {}, ...rows));
     this.root = element(
       "div",
@@ -172,6 +179,7 @@ class Editor {
     this.held = null;
     this.warned = null;
     this.fit();
+    this.root.dispatchEvent(new CustomEvent("case", { detail: position, bubbles: true }));
   }
 
   fit() {
@@ -234,7 +242,7 @@ class Editor {
     const marks = structuredClone(before);
     edit(marks[this.at]);
     if (!Object.keys(marks[this.at].points).length) marks[this.at].done = false;
-    this.past.push({ marks: before, at: this.at });
+    this.past.push({ marks: before[this.at], at: this.at });
     this.future.length = 0;
     this.send(marks);
   }
@@ -260,9 +268,10 @@ class Editor {
   undo(from = this.past, to = this.future) {
     const step = from.pop();
     if (!step) return this.say(from === this.past ? "There is nothing to undo." : "There is nothing to redo.");
-    to.push({ marks: this.model.get("marks"), at: step.at });
+    const before = this.model.get("marks");
+    to.push({ marks: before[step.at], at: step.at });
     if (step.at !== this.at) this.open(step.at);
-    this.send(step.marks);
+    this.send(before.map((marks, position) => (position === step.at ? step.marks : marks)));
     this.offset = this.marks.offset;
     this.show();
   }
@@ -416,7 +425,7 @@ class Editor {
       "[": () => window([centre, width / 1.15]), "]": () => window([centre, width * 1.15]),
       "{": () => window([centre + range / 40, width]), "}": () => window([centre - range / 40, width]),
       ",": () => this.leaf(-1), ".": () => this.leaf(1), g: () => this.nextGhost(),
-      Escape: () => document.activeElement.blur(), Enter: () => this.finish(), p: () => this.open(this.at - 1), n: () => this.open(this.at + 1),
+      Escape: () => document.activeElement.blur(), Enter: () => this.alone || this.finish(), p: () => this.open(this.at - 1), n: () => this.open(this.at + 1),
     };
     const number = Number(event.key);
     const act = this.names[number - 1] ? () => { this.selected = this.names[number - 1]; this.show(); } : acts[event.key] ?? acts[event.key.toLowerCase()];
@@ -464,8 +473,9 @@ class Editor {
         badge("done", "finished"),
         element("button", { type: "button", onclick: () => this.change((marks) => { marks.done = false; }) }, "Open again"),
       ] : []),
-      element("span", { class: "count" }, `${done} of ${marks.length} done`),
+      ...(this.alone ? [] : [element("span", { class: "count" }, `${done} of ${marks.length} done`)]),
     );
+    for (const button of this.paging) button.hidden = marks.length < 2;
   }
 
   showPalette() {

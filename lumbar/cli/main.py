@@ -25,6 +25,7 @@ VERBS = {
     "predict": "find the disc levels in images",
     "locate": "find the disc levels of a whole study, in patient coordinates and in the axial slices that show them",
     "export": "write a network for another runtime: ONNX, OpenVINO, LiteRT, TensorFlow's SavedModel",
+    "page": "build a page that finds the points of a picture in the browser, and sends nothing",
     "report": "write an HTML report on a run, or on points found in images, with buttons to judge each image",
     "crossvalidate": "train a network for each fold of the patients, and measure it on patients that it has not seen",
     "tune": "search for better settings with Keras Tuner, then train and evaluate a network with the best ones",

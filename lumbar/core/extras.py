@@ -17,6 +17,7 @@ PACKAGES = {
     "mlflow": ("mlflow",),
     "nifti": ("nibabel",),
     "openvino": ("openvino",),
+    "page": ("ndonnx",),
     "site": ("furo", "myst_nb", "sphinx"),
 }
 """Extra → the packages by which it is recognised; pyproject.toml states what it installs."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from lumbar import landmarks
 from lumbar.core import extras
-from lumbar.core.constants import LEVELS, VIEWS
+from lumbar.core.constants import LEVELS, NEIGHBOURS, VIEWS
 from lumbar.decoding import NEAR_PIXELS, Decoded, decode, doubts, without_heatmaps
 from lumbar.geometry import SIZE
 from lumbar.metrics import belongs
@@ -45,8 +45,11 @@ GIVES = {
     "that is probably not in the image, or that images of this plane do not have",
     "confidence": f"float32 (points,): the probability that a point is within {NEAR_PIXELS:g} pixels of the true one, "
     "in the image resized to 256 × 256; NaN where there is no point, or if the network cannot tell",
+    "probability": "float32 (points,): the confidence before calibration, also of points that are probably absent; NaN "
+    "if the network cannot tell",
     "absent": "float32 (points,): the probability that a point is not in the image; NaN if the network cannot tell",
     "miscounted": "float32 (2,): the probability that all levels lie one disc higher, and one lower; NaN if unknown",
+    "neighbours": f"float32 (2, 2): x and y of the discs {' and '.join(NEIGHBOURS)}, as in points; NaN if unknown",
     "flagged": "bool: whether the points need checking before they are used",
 }
 """The outputs, in words."""
@@ -83,9 +86,10 @@ def write(network: Weights, source: Path, file: Path) -> None:
     scale, shift, image = _prepared(inputs["pixels"], inputs.get("pixel_size"))
     (answer,) = spox.inline(onnx.load(source))(ndx.astype(image, ndx.float32).unwrap_spox()).values()
     views = ndx.reshape(inputs["view"], (1,))
-    found = _decoded(ndx.asarray(answer), views, about, channels)
-    outputs = _judged(network, found, views, channels)
-    outputs["points"] = (outputs["points"] - shift) / scale
+    found, neighbours = _decoded(ndx.asarray(answer), views, about, channels)
+    outputs = _judged(network, found, neighbours, views, channels)
+    for name in ("points", "neighbours"):
+        outputs[name] = (outputs[name] - shift) / scale
     real = {name: ndx.astype(each, ndx.float32) for name, each in outputs.items() if name != "flagged"}
     model = ndx.build(inputs, {name: (outputs | real)[name] for name in GIVES})
     known = {name: value for name, value in about.items() if name not in OF_THE_NETWORK}
@@ -177,8 +181,12 @@ def _around(pixels: Any, axis: int, length: Any, scale: Any, shift: Any, blur: A
     return xp.where((centre >= 0) & (centre < length), weights, 0.0), place - before
 
 
-def _decoded(answer: Any, views: Any, about: dict[str, Any], channels: tuple[str, ...]) -> Decoded:
-    """Decode what the network answers, and return those of its points that are answered, in the order of `channels`."""
+def _decoded(answer: Any, views: Any, about: dict[str, Any], channels: tuple[str, ...]) -> tuple[Decoded, Any]:
+    """Decode what the network answers.
+
+    Returns:
+        Those of its points that are answered, in the order of `channels`; and the neighbouring discs, (1, 2, 2).
+    """
     xp = answer.__array_namespace__()
     names = tuple(about["points"])
     answer = xp.reshape(answer, (1, *answer.shape[1:]))  # one image: all sides are known
@@ -187,10 +195,15 @@ def _decoded(answer: Any, views: Any, about: dict[str, Any], channels: tuple[str
     else:
         found = without_heatmaps(answer)
     order = xp.asarray(np.array([names.index(name) for name in channels]))
-    return Decoded(*(xp.take(each, order, axis=1) for each in found[:3]), found.miscounted)
+    answered = Decoded(*(xp.take(each, order, axis=1) for each in found[:3]), found.miscounted)
+    if not set(NEIGHBOURS) <= set(names):
+        return answered, found.points[:, :2, :] * np.nan
+    around = xp.asarray(np.array([names.index(name) for name in NEIGHBOURS]))
+    points, absent = (xp.take(each, around, axis=1) for each in (found.points, found.absent))
+    return answered, xp.where((absent > 0.5)[..., None], np.nan, points)
 
 
-def _judged(network: Weights, found: Decoded, views: Any, channels: tuple[str, ...]) -> dict[str, Any]:
+def _judged(network: Weights, found: Decoded, neighbours: Any, views: Any, channels: tuple[str, ...]) -> dict[str, Any]:
     """Return what the file gives, as `lumbar.inference.find_points` judges it; the points in the 256 frame."""
     xp = found.points.__array_namespace__()
     here = xp.take(xp.asarray(belongs(VIEWS, channels)), views, axis=0)[0, ...]
@@ -204,5 +217,12 @@ def _judged(network: Weights, found: Decoded, views: Any, channels: tuple[str, .
     if set(LEVELS) <= set(channels):
         levels = xp.take(points, xp.asarray(np.array([channels.index(level) for level in LEVELS])), axis=0)
         flagged = flagged | xp.any(doubts.uneven(doubts.gap_shares(levels)))
-    absent = xp.where(here, absent, np.nan)
-    return {"points": points, "confidence": confidence, "absent": absent, "miscounted": miscounted, "flagged": flagged}
+    return {
+        "points": points,
+        "confidence": confidence,
+        "probability": xp.where(here, probability, np.nan),
+        "absent": xp.where(here, absent, np.nan),
+        "miscounted": miscounted,
+        "neighbours": xp.where(views == VIEWS.index("axial"), np.nan, neighbours[0, ...]),
+        "flagged": flagged,
+    }

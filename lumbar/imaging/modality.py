@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_KINDS = {
+KINDS = {
     "MR": "MR",
     "CT": "CT",
     **dict.fromkeys(("CR", "DX", "RF", "XA", "RG"), "X-ray"),
@@ -21,7 +21,7 @@ _OF_CONTRAST = {"T1": "MR", "T2": "MR", "STIR": "MR", "random": "MR", "CT": "CT"
 
 def kind_of(modality: str) -> str:
     """Return the kind of imaging that a DICOM file's Modality states; "" if it states none."""
-    return _KINDS.get(modality.strip().upper(), "")
+    return KINDS.get(modality.strip().upper(), "")
 
 
 def kinds_of(contrasts: Iterable[str]) -> tuple[str, ...]:

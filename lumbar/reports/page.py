@@ -59,13 +59,14 @@ def read_script(name: str) -> Script:
     return Script((Path(__file__).with_name("templates") / name).read_text(encoding="utf-8"))
 
 
-def write(file: Path, template: str, content: dict[str, Any]) -> Path:
+def write(file: Path, template: str, content: dict[str, Any], *, package: str = "lumbar.reports") -> Path:
     """Fill in a template and write the page.
 
     Args:
         file: The page to write.
-        template: Name of a template in ``lumbar/reports/templates``.
+        template: Name of a template in ``lumbar/reports/templates``, or of the package.
         content: Values for the template; all text in them is escaped.
+        package: A package with further templates.
 
     Returns:
         `file`.
@@ -73,10 +74,10 @@ def write(file: Path, template: str, content: dict[str, Any]) -> Path:
     Raises:
         OutputError: If the page cannot be written.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("lumbar.reports"),
+        loader=ChoiceLoader([PackageLoader("lumbar.reports"), PackageLoader(package)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

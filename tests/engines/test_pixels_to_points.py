@@ -67,10 +67,16 @@ class Whole:
             np.testing.assert_allclose(found["points"][which] * scale, mine.xy_native * scale, atol=NEAR)
             np.testing.assert_allclose(found["confidence"][which], mine.confidence, atol=0.01)
             np.testing.assert_allclose(found["absent"][which], mine.absent, atol=0.01)
+            np.testing.assert_allclose(found["probability"][which], mine.probability, atol=0.01)
             if mine.count:
                 likely = (mine.count.one_higher, mine.count.one_lower)
                 # A faint peak is one of those considered, or just not: the probability of another count jumps there.
                 np.testing.assert_allclose(found["miscounted"], likely, atol=0.03)
+                beyond = np.stack([mine.count.higher[0], mine.count.lower[-1]])
+                # The peaks of the neighbours are broad: a grey level more or less moves their tops by half a pixel.
+                np.testing.assert_allclose(found["neighbours"] * scale, beyond * scale, atol=1)
+            else:
+                assert np.isnan(found["neighbours"]).all()
         assert tipped <= 0.02 * len(scans)
 
 

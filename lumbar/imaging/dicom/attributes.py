@@ -112,7 +112,7 @@ def first_value(groups: Groups, keyword: str) -> Any:
 ROUNDED = "the orientation is rounded in the header; its two directions were made perpendicular again"
 """Warning about directions that `geometry.Plane` refuses, but that rounding to three decimals explains."""
 
-_MOST_ROUNDED = 2e-3
+MOST_ROUNDED = 2e-3
 """Largest deviation of two directions' scalar products from those of perpendicular unit vectors that is put down to
 rounding. Three decimals leave each cosine off by up to 5e-4, and a product thus by up to 1.8e-3."""
 
@@ -201,7 +201,7 @@ def _plane(position: Any, directions: np.ndarray, remarks: list[str]) -> Plane:
     try:
         return Plane(position, *directions, pixel_width=1, pixel_height=1)
     except ValueError:
-        if np.abs(directions @ directions.T - np.eye(2)).max() > _MOST_ROUNDED:
+        if np.abs(directions @ directions.T - np.eye(2)).max() > MOST_ROUNDED:
             raise
     left, _, right = np.linalg.svd(directions, full_matrices=False)
     remarks.append(ROUNDED)
