@@ -66,7 +66,7 @@ def correct_flagged(session: Annotation, truth: pd.DataFrame, *, seed: int) -> s
     """Let the stand-in correct the flagged images of a session, unless the reader has finished some image.
 
     Args:
-        session: The session; the images that the stand-in corrects are done afterwards.
+        session: The session. The images that the stand-in corrects are done afterwards, and it is their rater.
         truth: See `two_rounds`.
         seed: Seed of the stand-in's scatter.
 
@@ -75,6 +75,7 @@ def correct_flagged(session: Annotation, truth: pd.DataFrame, *, seed: int) -> s
     """
     if len(_finished(session)):
         return "you"
+    session.rater = STAND_IN
     chance = np.random.default_rng(seed)
     for position, case in enumerate(session.cases):
         if case.flagged:

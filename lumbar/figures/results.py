@@ -165,13 +165,16 @@ def error_curves(
 
 
 @styled
-def errors_by_level(radial: np.ndarray, *, channels: Sequence[str] | None = None, unit: str = "px") -> Drawing:
+def errors_by_level(
+    radial: np.ndarray, *, channels: Sequence[str] | None = None, unit: str = "px", what: str = "radial error"
+) -> Drawing:
     """Plot the radial errors of each landmark: a box (median and middle half, whiskers at 5 % and 95 %) and the points.
 
     Args:
         radial: Radial errors, shape (N, K); NaN where a landmark is missing.
         channels: K names; see `lumbar.figures.style.channel_names` for the default.
         unit: Unit of the errors: "px" (pixels of the 256 frame) or "mm".
+        what: What the distances are.
     """
     names = channel_names(channels, np.shape(radial)[1])
     kept = [np.asarray(column)[np.isfinite(column)] for column in np.transpose(radial)]
@@ -194,13 +197,13 @@ def errors_by_level(radial: np.ndarray, *, channels: Sequence[str] | None = None
         boxprops={"linewidth": 1.4},
     )
     axes.set_xticks(range(len(names)), [f"{name}\nn = {len(errors)}" for name, errors in zip(names, kept, strict=True)])
-    axes.set(xlabel="", ylabel=f"radial error, {'pixels of 256' if unit == 'px' else unit}", ylim=(0, None))
+    axes.set(xlabel="", ylabel=f"{what}, {'pixels of 256' if unit == 'px' else unit}", ylim=(0, None))
     axes.grid(visible=False, axis="x")
     axes.set_title("red: median; box: middle half; whiskers: 5 % to 95 %; dots: single points", fontsize=9)
     medians = [
         f"{name} {format_number(np.median(errors))}" for name, errors in zip(names, kept, strict=True) if len(errors)
     ]
-    figure.alt = f"Box plots of the radial error for each landmark; medians in {unit}: {', '.join(medians)}."
+    figure.alt = f"Box plots of the {what} for each landmark; medians in {unit}: {', '.join(medians)}."
     return figure
 
 
