@@ -77,6 +77,7 @@ MUTANTS = (
         "unknown = replace(made, patients=STRANGERS, seed=SEED + 2)",
         "unknown = made",
     ),
+    Mutant("skips retraining", "13", 'retrained = retrain(corrected / "points.csv")', "retrained = network.file"),
     Mutant("borrows nothing", "08", '"borrowed": str(lender)', '"borrowed": ""'),
 )
 
