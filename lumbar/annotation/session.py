@@ -23,7 +23,6 @@ from lumbar.core.constants import HEADLESS
 from lumbar.core.digests import digest_of_file
 from lumbar.core.errors import LumbarError, ScanError, SettingsError, TableError
 from lumbar.core.extras import require
-from lumbar.storage.files import describe_os_error
 
 if TYPE_CHECKING:
     from lumbar.annotation.editor import PointEditor
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
 
 STATIC_PICTURES = 8
 """Largest number of images in the static picture."""
+
+REMEMBERED = 16
+"""Number of slices that stay in memory, those of the static picture among them."""
 
 
 class Annotation:
@@ -109,7 +111,7 @@ class Annotation:
             ScanError: If it cannot be read.
         """
         if place not in self._shown:
-            if len(self._shown) >= 2 * STATIC_PICTURES:
+            if len(self._shown) >= REMEMBERED:
                 self._shown.pop(next(iter(self._shown)))
             self._shown[place] = ShownSlice.read(place)
         return self._shown[place]
@@ -148,12 +150,18 @@ class Annotation:
                 raise TableError("the point lies outside the image", file=place.path, field=name, found=f"{x}, {y}")
 
     def _digest(self, path: Path) -> str:
-        """Return the fingerprint of a file, computed once for each state of it."""
-        with describe_os_error(path):
+        """Return the fingerprint of an image's file, computed once for each state of it.
+
+        Raises:
+            ScanError: If it is gone or cannot be read.
+        """
+        try:
             state = path.stat()
             key = (path, state.st_mtime_ns, state.st_size)
             if key not in self._digests:
                 self._digests[key] = digest_of_file(path)
+        except OSError as error:
+            raise ScanError("the image cannot be read", file=path, found=error.strerror or str(error)) from error
         return self._digests[key]
 
     # -- what comes of it ---------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,8 @@ class Quality:
         Args:
             images: Image files.
         """
-        named = {Path(image).resolve(): quality for image, quality in self.judged.items()}
-        if not self.failures_only:
-            return [image for image in images if named.get(image.resolve()) == PASS]
-        bare = {image for image in self.judged if Path(image).name == image}
-        return [image for image in images if image.resolve() not in named and image.name not in bare]
+        wanted = "" if self.failures_only else PASS
+        return [image for image in images if self._of(image) == wanted]
 
     def failing(self, images: Sequence[Path]) -> list[Path]:
         """Return the images that failed or of which somebody was unsure.
@@ -67,9 +65,16 @@ class Quality:
         Args:
             images: Image files, see `passing`.
         """
-        named = {Path(image).resolve(): quality for image, quality in self.judged.items()}
-        bare = {image for image in self.judged if self.failures_only and Path(image).name == image}
-        return [image for image in images if named.get(image.resolve()) in (FAIL, UNSURE) or image.name in bare]
+        return [image for image in images if self._of(image) in (FAIL, UNSURE)]
+
+    def _of(self, image: Path) -> str:
+        if self.failures_only and image.name in self.judged:  # a name without a folder
+            return FAIL
+        return self._by_path.get(image.resolve(), "")
+
+    @cached_property
+    def _by_path(self) -> dict[Path, str]:
+        return {Path(image).resolve(): quality for image, quality in self.judged.items()}
 
 
 def read(file: Path) -> Quality:
