@@ -18,8 +18,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lumbar.core.errors import TableError
 from lumbar.datasets.dataset import read_csv
 
@@ -109,6 +107,8 @@ def read(file: Path) -> Quality:
 
 
 def _failures(file: Path) -> list[str]:
+    import yaml  # every prediction starts by importing this module, and hardly any reads such a file
+
     try:
         content: Any = yaml.safe_load(file.read_text(encoding="utf-8-sig")) or {KEY: []}
         images = content[KEY] or []
