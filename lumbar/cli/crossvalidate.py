@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from lumbar.cli.train import settings_of
 from lumbar.core.schema import add_flags, from_flags
 from lumbar.runs.settings import CrossvalidationSettings, TrainingSettings
 
@@ -19,9 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lumbar.experiments.crossvalidation import crossvalidate
 
     training = {name: value for name, value in vars(arguments).items() if name != "name"}
-    found = crossvalidate(
-        from_flags(CrossvalidationSettings, arguments), from_flags(TrainingSettings, argparse.Namespace(**training))
-    )
+    found = crossvalidate(from_flags(CrossvalidationSettings, arguments), settings_of(argparse.Namespace(**training)))
     print(found)
     print(f"\nThe networks of the folds, points.csv and suspicious_labels.csv are in {found.folder}")
     return 0

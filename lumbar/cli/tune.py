@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from lumbar.cli.train import settings_of
 from lumbar.core import paths
 from lumbar.core.schema import add_flags, from_flags
 from lumbar.runs.settings import TrainingSettings, TuningSettings, WorkerSettings
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("The search has no more trials for this machine. The machine that started it prints the leaderboard.")
         return 0
     training = {name: value for name, value in vars(arguments).items() if name != "name"}
-    best = tune(settings, from_flags(TrainingSettings, argparse.Namespace(**training)), where)
+    best = tune(settings, settings_of(argparse.Namespace(**training)), where)
     print(leaderboard(best.parent).to_string(index=False, float_format="{:.4g}".format))
     print(f"The network with the best settings, trained again and evaluated, is in {best}")
     return 0

@@ -93,6 +93,17 @@ def add_flags(parser: argparse.ArgumentParser, kind: type, *, skip: tuple[str, .
             parser.add_argument(_flag(field.metadata["first_released_as"]), **options | renamed)
 
 
+def mentioned(kind: type, namespace: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that a parsed command line mentions, under their current names: name → value.
+
+    Args:
+        kind: Dataclass of the settings.
+        namespace: The parsed command line; what is not a setting of `kind` is left out.
+    """
+    names = {field.name for field in dataclasses.fields(kind)} | set(_renamed(kind))
+    return _with_current_names(kind, {name: value for name, value in vars(namespace).items() if name in names})
+
+
 def from_flags(kind: type[Settings], namespace: argparse.Namespace) -> Settings:
     """Return the settings that a parsed command line asks for; those that it does not mention keep their defaults.
 
@@ -103,8 +114,7 @@ def from_flags(kind: type[Settings], namespace: argparse.Namespace) -> Settings:
     Raises:
         SettingsError: If a value is invalid.
     """
-    names = {field.name for field in dataclasses.fields(kind)} | set(_renamed(kind))
-    return from_dict(kind, {name: value for name, value in vars(namespace).items() if name in names})
+    return from_dict(kind, mentioned(kind, namespace))
 
 
 def from_dict(kind: type[Settings], values: dict[str, Any]) -> Settings:

@@ -67,7 +67,9 @@ class TrainingSettings:
     resize: str = setting(RESIZE[0], "how an image becomes square", choices=RESIZE, first_released_as="fit")
     model: str = setting("baseline", "network", choices=tuple(RECIPES))
     weights: str | None = setting(
-        None, "network to start from: a released one by its name, or a run (default: fresh weights)"
+        None,
+        "network to start from: a released one by its name, or a run; a command takes from it what it does not say of "
+        "the architecture (default: fresh weights)",
     )
     depth: int | None = setting(
         None, "how often the network halves the image (default: the network's)", at_least=1, at_most=7

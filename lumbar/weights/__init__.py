@@ -6,10 +6,10 @@ one, `calibration` turns probabilities into calibrated ones, and `starting` star
 weights.
 
 A released network is four files in this folder: ``NAME.keras``, ``NAME.onnx``, which is made from it and answers unless
-Keras is asked to, ``NAME.json`` (the fields of `Weights`) and ``NAME.md``, its model card: data, licence, training,
-results, and what it must not be used for.
+Keras is asked to, ``NAME.json`` (the fields of `Weights`, and the architecture) and ``NAME.md``, its model card: data,
+licence, training, results, and what it must not be used for.
 """
 
-from lumbar.weights.registry import DEFAULT, Weights, find, release, released
+from lumbar.weights.registry import DEFAULT, Weights, architecture, find, release, released
 
-__all__ = ["DEFAULT", "Weights", "find", "release", "released"]
+__all__ = ["DEFAULT", "Weights", "architecture", "find", "release", "released"]

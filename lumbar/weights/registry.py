@@ -30,6 +30,9 @@ DEFAULT = DEFAULT_WEIGHTS
 DOUBTFUL = 0.5
 """An image is flagged if a point has less confidence than this, unless the network has a limit of its own."""
 
+_ARCHITECTURE = ("model", "depth", "width", "activation", "batch_norm", "backbone", "absent")
+"""Settings of a training that make the network's architecture, beside its views."""
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -120,7 +123,7 @@ def find(name: str | Path | None = None, engine: str = ENGINES[0]) -> Weights:
     """
     name = DEFAULT if name is None else name
     if str(name) in released():
-        known = json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
+        known = {key: value for key, value in _read_json(str(name)).items() if key != "architecture"}
         network = Weights(HERE / f"{name}.keras", **_from_json(known))
     elif Path(name).suffix == ".onnx":
         network = _of_file(Path(name))
@@ -129,9 +132,32 @@ def find(name: str | Path | None = None, engine: str = ENGINES[0]) -> Weights:
     return replace(network, engine=engine)
 
 
+def _read_json(name: str) -> dict[str, Any]:
+    """Return what the JSON file beside a released network holds."""
+    return json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
+
+
 def _from_json(known: dict[str, Any]) -> dict[str, Any]:
     """Return fields of `Weights` from what JSON holds: its lists become tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+
+
+def architecture(name: str | Path) -> dict[str, Any]:
+    """Return the settings that a training shares with the network that it starts from: setting → value.
+
+    They are settings of `lumbar.runs.settings.TrainingSettings`. An .onnx file has none: no training starts from it.
+
+    Raises:
+        RunError: If there is no such network.
+    """
+    if Path(name).suffix == ".onnx":
+        return {}
+    network = find(name)
+    if str(name) in released():
+        known = _read_json(network.file.stem)
+        return _from_json(known["architecture"]) | {"views": network.views, "resize": network.resize}
+    settings = load_settings(network.file.parent)
+    return {each: getattr(settings, each) for each in (*_ARCHITECTURE, "views", "resize")}
 
 
 def _of_file(file: Path) -> Weights:
@@ -175,7 +201,7 @@ def _of_run(name: str | Path) -> Weights:
 
 
 def release(network: Weights, name: str, folder: Path = HERE) -> Path:
-    """Write a network's file and what is known about it under a name; its model card is written by hand.
+    """Write the network of a run and what is known about it under a name; its model card is written by hand.
 
     The weights are rounded to half precision (a relative error of 0.0005) and compressed, and the optimizer's state is
     left out: a sixth of the run's checkpoint.
@@ -191,7 +217,9 @@ def release(network: Weights, name: str, folder: Path = HERE) -> Path:
         with zipfile.ZipFile(plain) as before, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as after:
             for part in before.namelist():
                 after.writestr(part, before.read(part))
-    write_json(folder / f"{name}.json", known_about(network))
+    settings = load_settings(network.file.parent).resolved()
+    built = {each: getattr(settings, each) for each in _ARCHITECTURE}
+    write_json(folder / f"{name}.json", known_about(network) | {"architecture": built})
     write_onnx(file, known_about(network), file.with_suffix(".onnx"))
     return file
 

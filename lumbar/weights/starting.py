@@ -89,7 +89,8 @@ def start_from(model: keras.Model, start: StartingPoint) -> None:
             file=start.network.file,
             found=_describe(trained),
             expected=_describe(model),
-            remedy=f"train with {_flags(start.network, trained)}, and with the same --depth, --width and --batch-norm",
+            remedy="leave the architecture out of the command, and it is taken from that network; or train with "
+            f"{_flags(start.network, trained)}, and with the same --depth, --width and --batch-norm",
         )
     model.set_weights(weights)
 

@@ -1,10 +1,13 @@
-"""Use the editor of points as a person does, in JupyterLab in a headless Chromium: ``python -m tests.stress.editor``.
+"""Use the editor of points as a person does, in a headless Chromium: ``python -m tests.stress.editor``.
+
+The notebook is open in JupyterLab, or with ``--interface notebook`` in Jupyter Notebook 7.
 
 Eight synthetic images are opened with the points of a network. In the first, a point is dragged, moved with the keys,
 removed, placed by a click, undone and redone, and a level is declared absent; each of the others gets one point dragged
 by a known distance. The kernel is restarted in the middle: the editor must say so, and the work must come back. What
-is saved at the end must equal what the screen showed. The command prints a line a step, keeps screenshots in ``--out``,
-and exits with 1 if anything differs. It needs Chromium and the package playwright.
+is saved at the end must equal what the screen showed, pass `check`, and teach a released network. The command prints a
+line a step, keeps screenshots in ``--out``, and exits with 1 if anything differs. It needs Chromium and the packages
+playwright and, for its interface, notebook.
 """
 
 from __future__ import annotations
@@ -36,12 +39,15 @@ found.to_csv("points.csv", index=False)
 session = lumbar.annotate("points.csv", rater="a reader")
 session"""
 SAVE = 'session.save("corrected")'
+ADDRESSES = {"lab": "lab/tree", "notebook": "notebooks"}
+"""Interface → where it opens a file."""
+
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
 
 @contextmanager
-def notebook(home: Path, browser: str):
-    """Yield a page that shows a notebook of two cells, in a JupyterLab whose files are in `home`."""
+def notebook(home: Path, browser: str, interface: str):
+    """Yield a page that shows a notebook of two cells, in a Jupyter server whose files are in `home`."""
     from playwright.sync_api import sync_playwright
 
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -52,14 +58,21 @@ def notebook(home: Path, browser: str):
         port = free.getsockname()[1]
     own = {name: str(home / "jupyter" / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR")}
     own |= {"JUPYTERLAB_WORKSPACES_DIR": str(home / "jupyter" / "workspaces"), "PYTHONPATH": str(REPOSITORY)}
-    words = ["-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root"]
+    words = [
+        "-m",
+        f"jupyter{interface}" if interface == "lab" else interface,
+        "--no-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--allow-root",
+    ]
     words += ["--IdentityProvider.token=once", f"--ServerApp.root_dir={home}"]
     with (home / "server.log").open("w") as log:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("LUMBAR")}
         environment |= own | {"LUMBAR_HOME": str(home)}
         server = subprocess.Popen([sys.executable, *words], env=environment, stdout=log, stderr=log)
     try:
-        address = f"http://127.0.0.1:{port}/lab/tree/points.ipynb?token=once"
+        address = f"http://127.0.0.1:{port}/{ADDRESSES[interface]}/points.ipynb?token=once"
         for _ in range(120):
             try:
                 urllib.request.urlopen(address, timeout=2)
@@ -190,7 +203,7 @@ def work(page, home: Path, out: Path) -> bool:
     time.sleep(1)
     reader.run(1, until='.jp-OutputArea-output:has-text("saved to")')
     page.screenshot(path=out / "saved.png")
-    return all([*right, compare(home, seen)])
+    return all([*right, compare(home, seen), retrain(home)])
 
 
 def compare(home: Path, seen: dict[str, dict[str, str]]) -> bool:
@@ -208,10 +221,24 @@ def compare(home: Path, seen: dict[str, dict[str, str]]) -> bool:
     return report("the saved folder passes check", done.returncode == 0) and equal
 
 
+def retrain(home: Path) -> bool:
+    """Return whether what was saved teaches a released network."""
+    words = ["train", "--weights", "phantom", "--data", str(home / "corrected"), "--epochs", "2", "--batch-size", "4"]
+    environment = os.environ | {"LUMBAR_HOME": str(home)}
+    command = [sys.executable, "-m", "lumbar", *words, "--name", "corrected"]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    taught = (home / "runs" / "corrected" / "best.keras").is_file()
+    print(done.stdout[-600:] if taught else done.stderr[-2000:])
+    return report("what was saved teaches a released network", done.returncode == 0 and taught)
+
+
 def main() -> None:
     """Do the work, and exit with 1 if anything was not as it should be."""
     parser = argparse.ArgumentParser(prog="python -m tests.stress.editor", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--browser", default=shutil.which("chromium") or shutil.which("google-chrome"))
+    parser.add_argument(
+        "--interface", choices=list(ADDRESSES), default="lab", help="program that shows the notebook (default: lab)"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/editor"), help="screenshots (default: runs/editor)")
     arguments = parser.parse_args()
     if not arguments.browser:
@@ -221,7 +248,7 @@ def main() -> None:
         home = Path(folder)
         patients = PhantomSettings(patients=IMAGES, seed=3, series=("sagittal-t2",))
         write_dataset(home / "data" / "patients", patients, workers=1, progress=False)
-        with notebook(home, arguments.browser) as page:
+        with notebook(home, arguments.browser, arguments.interface) as page:
             try:
                 right = work(page, home, arguments.out)
             finally:

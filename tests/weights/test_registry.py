@@ -9,7 +9,9 @@ import pytest
 from lumbar import inference, models, training, weights
 from lumbar.core.backend import keras
 from lumbar.core.errors import TableError
+from lumbar.core.schema import to_dict
 from lumbar.imaging.modality import kinds_of
+from lumbar.runs.settings import TrainingSettings
 from lumbar.storage.files import write_json
 from lumbar.weights import calibration, registry
 from tests.support.prepared import spots
@@ -22,6 +24,8 @@ def network(tmp_path_factory) -> weights.Weights:
     model = models.build("heatmap", 5, width=4, depth=4)
     model.compile(optimizer="adam", loss="mse")
     model.save(file)
+    settings = TrainingSettings(model="heatmap", width=4, depth=4)
+    write_json(file.parent / "config.json", {"settings": to_dict(settings)})
     return weights.Weights(
         file, ("sagittal",), "stretch", True, slope=1.23456, offset=-0.5, doubtful=0.34567, modalities=("MR",)
     )
@@ -34,6 +38,8 @@ def test_a_released_network_answers_as_the_run_did_and_takes_less_room(network, 
     assert weights.released() == ["small"]
     found = weights.find("small")
     assert found == replace(network, file=file, slope=1.2346, doubtful=0.3456)
+    assert weights.architecture("small") == weights.architecture(network.file.parent)
+    assert weights.architecture("small")["width"] == 4
     weights.release(replace(network, count_slope=0.98765, count_offset=1.5), "small", tmp_path)
     assert (weights.find("small").count_slope, weights.find("small").count_offset) == (0.9877, 1.5)
     before, after = (inference.predict_points(each.file, spots(2), progress=False) for each in (network, found))

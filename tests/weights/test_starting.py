@@ -1,11 +1,16 @@
 """A training may start from networks of the same architecture and points, and from no others."""
 
+import argparse
+
 import numpy as np
 import pytest
 
 from lumbar import models, weights
+from lumbar.cli import train
 from lumbar.core.errors import RunError
 from lumbar.landmarks import LEVELS, NEIGHBOURS, SIDES
+from lumbar.runs.settings import TrainingSettings
+from lumbar.training.optimization import compiled
 from lumbar.weights import safe_loading
 from lumbar.weights.starting import StartingPoint, start_from
 
@@ -59,6 +64,32 @@ def test_a_network_of_the_same_points_starts_from_a_released_one():
     start_from(model, released)
     theirs = safe_loading.load(released.network.file).get_weights()
     assert all(np.array_equal(ours, old) for ours, old in zip(model.get_weights(), theirs, strict=True))
+
+
+@pytest.mark.parametrize("name", weights.released())
+def test_the_architecture_of_a_released_network_is_recorded_as_it_is(name):
+    network = weights.find(name)
+    names = models.point_names(safe_loading.load(network.file))
+    settings = TrainingSettings(**weights.architecture(name))
+    compiled(settings, names, 1, StartingPoint(network, ""))  # refuses another architecture
+    assert settings.absent
+    assert settings.views == network.views
+
+
+def parsed(*words: str) -> TrainingSettings:
+    """Return the settings of a ``train`` command."""
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    return train.settings_of(parser.parse_args(words))
+
+
+def test_a_command_that_names_no_architecture_takes_that_of_the_network_it_starts_from():
+    settings = parsed("--weights", "phantom", "--epochs", "3")
+    assert (settings.model, settings.activation, settings.absent) == ("heatmap", "gelu", True)
+    assert (settings.views, settings.epochs) == (("sagittal", "coronal", "axial"), 3)
+    asked = parsed("--weights", "phantom", "--model", "baseline", "--no-absent", "--views", "sagittal")
+    assert (asked.model, asked.absent, asked.views) == ("baseline", False, ("sagittal",))
+    assert parsed("--epochs", "3") == TrainingSettings(epochs=3)
 
 
 def test_the_refusal_names_the_flags_that_a_released_network_needs():
