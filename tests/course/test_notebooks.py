@@ -7,6 +7,7 @@ import re
 import statistics
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,10 +16,12 @@ import papermill
 import pytest
 import yaml
 from IPython.core.inputtransformer2 import TransformerManager
+from papermill.exceptions import PapermillExecutionError
 
 from lumbar.core.constants import HEADLESS
 from lumbar.core.extras import SOURCE
 from lumbar.course import exercises, runner
+from tests.course import failures
 
 NOTEBOOKS = sorted(runner.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 PROFILES = sorted((runner.NOTEBOOKS / "profiles").glob("*.yaml"))
@@ -182,6 +185,19 @@ def test_the_profiles_quick_and_full_have_the_documented_values():
     assert profiles["full"]["04_train"]["EPOCHS"] == 50
 
 
+def execute(source: Path, target: Path, folder: Path, parameters: dict | None = None) -> None:
+    """Execute a notebook from a folder, and write it, also if a cell fails."""
+    papermill.execute_notebook(
+        str(source),
+        str(target),
+        parameters=parameters,
+        kernel_name="python3",
+        cwd=str(folder),
+        execution_timeout=1800,
+        progress_bar=False,
+    )
+
+
 @pytest.mark.slow
 @each_notebook
 def test_quick_run_solves_the_exercises_and_records_what_is_expected(path, tmp_path, monkeypatch):
@@ -191,20 +207,13 @@ def test_quick_run_solves_the_exercises_and_records_what_is_expected(path, tmp_p
     solved = tmp_path / path.name
     nbformat.write(exercises.with_solutions(read(path)), solved)
     parameters = runner.read_profile(runner.NOTEBOOKS / "profiles" / "quick.yaml")[path.stem]
-    papermill.execute_notebook(
-        str(solved),
-        str(tmp_path / "executed.ipynb"),
-        parameters=parameters,
-        kernel_name="python3",
-        cwd=str(path.parent),
-        execution_timeout=1800,
-        progress_bar=False,
-    )
-    found = exercises.recorded(read(tmp_path / "executed.ipynb"))
-    unsolved = [name for name, value in found.items() if name.startswith("Exercise") and not value]
-    assert not unsolved
-    for name, (low, high) in EXPECTED[path.stem].items():
-        assert low <= found[name] <= high, f"{name} = {found[name]}"
+    with failures.kept(path, executed := tmp_path / "executed.ipynb"):
+        execute(solved, executed, path.parent, parameters)
+        found = exercises.recorded(read(executed))
+        unsolved = [name for name, value in found.items() if name.startswith("Exercise") and not value]
+        assert not unsolved
+        for name, (low, high) in EXPECTED[path.stem].items():
+            assert low <= found[name] <= high, f"{name} = {found[name]}"
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +223,7 @@ def shared_home(tmp_path_factory):
 
 @pytest.mark.slow
 @each_notebook
-def test_nbval_agrees_with_the_stored_outputs(path, shared_home):
+def test_nbval_agrees_with_the_stored_outputs(path, shared_home, tmp_path, monkeypatch):
     checked = [cell for cell in code_cells(read(path)) if "NBVAL_CHECK_OUTPUT" in cell.source]
     assert checked, "no output is compared"
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=1800", "-p", "no:cacheprovider"]
@@ -224,4 +233,10 @@ def test_nbval_agrees_with_the_stored_outputs(path, shared_home):
         capture_output=True,
         text=True,
     )
-    assert result.returncode == 0, result.stdout[-6000:]
+    with failures.kept(path, executed := tmp_path / path.name):
+        if result.returncode:  # nbval keeps nothing of what it has executed
+            monkeypatch.setenv("LUMBAR_HOME", str(shared_home))
+            monkeypatch.setenv(HEADLESS, "1")
+            with suppress(PapermillExecutionError):
+                execute(path, executed, path.parent)
+        assert result.returncode == 0, result.stdout[-6000:]
