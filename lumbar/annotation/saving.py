@@ -140,10 +140,7 @@ def _images(table: pd.DataFrame) -> pd.DataFrame:
 def _with_standard_columns(done: pd.DataFrame) -> pd.DataFrame:
     rounded = done.assign(**done[["x", "y", "x_before", "y_before"]].round(DECIMALS), absent=done["absent"].astype(int))
     moved = np.hypot(rounded["x"] - rounded["x_before"], rounded["y"] - rounded["y_before"]).round(DECIMALS)
-    named = done["patient"].where(done["patient"] != "", done["image"].map(lambda image: Path(image).stem))
-    return rounded.assign(moved_px=moved, patient=named, **{units.COLUMN: units.PIXELS})[
-        [*COLUMNS, *FURTHER]
-    ].reset_index(drop=True)
+    return rounded.assign(moved_px=moved, **{units.COLUMN: units.PIXELS})[[*COLUMNS, *FURTHER]].reset_index(drop=True)
 
 
 def _rows_that_stay(folder: Path, rows: pd.DataFrame, replace: bool) -> list[pd.DataFrame]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -179,7 +179,13 @@ class Annotation:
         ]
         return pd.DataFrame(rows).astype({"frame": "Int64"})
 
-    def save(self, folder: str | os.PathLike, *, replace: bool = False) -> Saved:
+    def save(
+        self,
+        folder: str | os.PathLike,
+        *,
+        replace: bool = False,
+        patient: Callable[[Path], str] | None = None,
+    ) -> Saved:
         """Write the finished images and their points to a folder that `lumbar check` and `train --data` read.
 
         The folder gets copies of the images and the table ``points.csv``. Images that it already has are updated;
@@ -190,8 +196,12 @@ class Annotation:
         Args:
             folder: The folder; it is created if it does not exist.
             replace: Whether to replace points of other raters.
+            patient: Gives the patient of a file that states none, such as a PNG: its path → a name. By default each
+                such file is a patient of its own. Where several show the same person, say so, or a split may put one
+                of them in the training and one in the test: ``lambda file: file.parent.name``.
 
         Raises:
+            SettingsError: If `patient` gives something other than a name.
             OutputError: If no image can be saved, the folder holds something else, another rater has marked the same
                 images in it, or it cannot be written.
             RunError: If another process is at work in the folder.
@@ -209,7 +219,8 @@ class Annotation:
                 left_out.append(error)
                 table.loc[rows, "done"] = False
             else:
-                table.loc[rows, ["patient", *shown.native]] = [case.patient or shown.patient, *shown.native.values()]
+                named = case.patient or shown.patient or _named(marks.place.path, patient)
+                table.loc[rows, ["patient", *shown.native]] = [named, *shown.native.values()]
         return save(table, Path(folder), replace=replace, left_out=left_out)
 
     def figure(self) -> Drawing:
@@ -297,21 +308,26 @@ def annotate(
     cases, refused = find_cases(source, None if quality is None else Path(quality))
     for error in refused:
         warnings.warn(f"left out: {error}", stacklevel=3)
-    rater = _checked_name(_login_name() if rater is None else rater)
+    rater = _checked_name("rater", _login_name() if rater is None else rater)
     drafts = None if os.environ.get(HEADLESS) else Drafts.of(cases, rater)
     if drafts is not None and fresh:
         drafts.discard()
     return Annotation(cases, rater=rater, ghosts=ghosts, start=start, drafts=drafts)
 
 
-def _checked_name(rater: object) -> str:
-    """Return a rater's name without blanks around it; refuse what a table or a spreadsheet would take for more."""
-    name = str(rater).strip()
-    if not name or not name.isprintable() or name[0] in "=+-@":
+def _named(file: Path, patient: Callable[[Path], str] | None) -> str:
+    """Return the patient of a file that states none."""
+    return file.stem if patient is None else _checked_name("patient", patient(file))
+
+
+def _checked_name(whose: str, given: object) -> str:
+    """Return a name without blanks around it; refuse what a table or a spreadsheet would take for more."""
+    name = str(given).strip()
+    if given is None or not name or not name.isprintable() or name[0] in "=+-@":
         raise SettingsError(
-            "this cannot be the name of a rater",
-            field="rater",
-            found=repr(rater),
+            f"this cannot be the name of a {whose}",
+            field=whose,
+            found=repr(given),
             expected="printable characters; the first is none of = + - @, which spreadsheets take for a formula",
         )
     return name

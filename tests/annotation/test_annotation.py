@@ -468,6 +468,18 @@ def test_a_missing_patient_is_no_patient_of_that_name(pictures, tmp_path):
     assert len(set(load(tmp_path / "corrected").table["patient"])) == 2
 
 
+def test_pictures_of_one_person_may_share_a_patient(pictures, tmp_path):
+    session = lumbar.annotate(table_of(pictures[:3], patient=[*[""] * 10, *["known"] * 5]), rater="one")
+    for position in range(3):
+        finish(session, position)
+    session.save(tmp_path / "corrected", patient=lambda file: " ada " if file in pictures[:2] else "bob")
+    assert sorted(set(load(tmp_path / "corrected").table["patient"])) == ["ada", "known"]
+    for nobody in (None, "", "=1+1"):
+        with pytest.raises(SettingsError, match="name of a patient"):
+            session.save(tmp_path / "again", patient=lambda file, name=nobody: name)
+    assert not (tmp_path / "again").exists()
+
+
 def test_a_folder_in_use_or_closed_or_without_anything_done_loses_no_point(pictures, tmp_path):
     session = lumbar.annotate(table_of(pictures), rater="one")
     with pytest.raises(OutputError, match="no image is finished"):
