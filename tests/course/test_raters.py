@@ -6,7 +6,7 @@ import pytest
 
 import lumbar
 from lumbar.core.constants import LEVELS
-from lumbar.course.raters import SCATTER_MM, correct_flagged, two_rounds
+from lumbar.course.raters import SCATTER_MM, correct_flagged, own_labels, two_rounds
 from lumbar.datasets import load
 from lumbar.figures import compare_raters
 
@@ -73,3 +73,25 @@ def test_the_stand_in_corrects_the_flagged_images_alone_and_only_if_nobody_did(t
     again.change(0, {"L1/L2": (1.0, 2.0)}, again.marks[0].place, done=True)
     assert correct_flagged(again, truth, seed=1) == "you"
     assert again.table["done"].sum() == 5
+
+
+def test_what_a_reader_has_marked_comes_back_and_a_stand_in_leaves_nothing(session, truth):
+    two_rounds(session, session, truth, seed=1)
+    assert own_labels() is None
+    again = lumbar.annotate(truth, rater="again", start=False, ghosts=False)
+    for position, case in enumerate(session.cases):
+        here = truth[truth["image"] == case.image].set_index("level").loc[list(LEVELS)]
+        xy = here[["x", "y"]].to_numpy(float)
+        aside = xy + 2.0 / here[["pixel_width", "pixel_height"]].to_numpy()  # 2 mm along each axis
+        if position == 0:
+            aside[1:] = aside[:-1].copy()  # one disc too high, the first level above the picture's five
+            aside[0] -= xy[1] - xy[0]
+        for round_, points in ((session, xy), (again, aside)):
+            marks = {level: tuple(map(float, point)) for level, point in zip(LEVELS, points, strict=True)}
+            round_.change(position, marks, round_.marks[position].place, done=True)
+    two_rounds(session, again, truth, seed=1)
+    found = own_labels()
+    assert found.pictures == len(session.cases)
+    assert found.scatter_mm == pytest.approx(2 / np.sqrt(2), abs=0.01)
+    assert found.miscounted == 1
+    assert f"1 of {2 * found.pictures} times you were a level off" in str(found)
