@@ -12,7 +12,7 @@ import nbformat
 from docs.site.notebooks import for_readers
 from lumbar.core.errors import OutputError
 from lumbar.core.paths import REPOSITORY
-from lumbar.course.highlights import read_highlight
+from lumbar.course.highlights import WIDTH, read_highlight
 from lumbar.reports.page import Embedded
 
 PAGES = (
@@ -34,6 +34,9 @@ SITE = Path(__file__).parent
 
 OWN = {"index.md": "index.md", "commands.md": "docs/commands.md"}
 """Pages that exist on the site alone → where they are there."""
+
+COVERS = {"covers": WIDTH, "slides": 1600}
+"""Folder with a picture of each lesson → their largest width, pixels: on the start page, and on the slides."""
 
 BROWSER = "browser"
 """Folder on the site of the page that finds points in the browser; and the tag by which ``index.md`` links to it."""
@@ -79,18 +82,25 @@ def collect(source: Path) -> None:
         path = lesson.relative_to(REPOSITORY)
         notebook = for_readers(nbformat.read(lesson, as_version=4), path)
         contents[path] = nbformat.writes(notebook).encode()
-        if cover := read_highlight(lesson).cover:
-            contents |= [collected_cover(lesson, cover)]
+        for folder, width in COVERS.items():
+            if cover := read_highlight(lesson, width).cover:
+                contents |= [collected_cover(lesson, cover, folder)]
     for path, content in contents.items():
         copy = source / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(content)
 
 
-def collected_cover(lesson: Path, cover: Embedded) -> tuple[Path, bytes]:
-    """Return where the copies have the cover of a lesson, and its bytes."""
+def collected_cover(lesson: Path, cover: Embedded, folder: str) -> tuple[Path, bytes]:
+    """Return where the copies have the cover of a lesson, and its bytes.
+
+    Args:
+        lesson: The notebook.
+        cover: Its cover.
+        folder: One of `COVERS`.
+    """
     kind, _, data = cover.address.removeprefix("data:image/").partition(";base64,")
-    return Path("covers") / f"{lesson.stem}.{kind}", b64decode(data)
+    return Path(folder) / f"{lesson.stem}.{kind}", b64decode(data)
 
 
 def _files(glob: str) -> list[Path]:

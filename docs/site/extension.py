@@ -15,6 +15,7 @@ from docs.site import glossary
 from docs.site.build import LESSONS, collected_cover
 from docs.site.commands import Argument, commands
 from docs.site.notebooks import BRANCH, alternatives
+from docs.site.slides import Slides, alone
 from lumbar.core.extras import SOURCE
 from lumbar.core.paths import REPOSITORY
 from lumbar.course.highlights import read_highlight
@@ -29,10 +30,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives and the changes to pages."""
     app.add_directive("lessons", Lessons)
     app.add_directive("commands", Commands)
+    app.add_directive("slides", Slides)
     app.connect("doctree-read", link_to_the_repository)
     app.connect("doctree-read", describe_figures)
     app.connect("doctree-resolved", link_terms)
     app.connect("doctree-resolved", link_lessons)
+    app.connect("html-page-context", alone)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -101,9 +104,8 @@ class Lessons(SphinxDirective):
             address = f"{file.relative_to(REPOSITORY).with_suffix('').as_posix()}.html"
             card = nodes.container(classes=["lesson"])
             if highlight.cover:
-                picture = nodes.image(
-                    uri=f"/{collected_cover(file, highlight.cover)[0].as_posix()}", alt=highlight.cover.alt
-                )
+                kept, _ = collected_cover(file, highlight.cover, "covers")
+                picture = nodes.image(uri=f"/{kept.as_posix()}", alt=highlight.cover.alt)
                 card += nodes.reference("", "", picture, refuri=address, internal=True)
             title = nodes.paragraph(classes=["title"])
             title += nodes.inline("", f"{file.name[:2]} ", classes=["number"])

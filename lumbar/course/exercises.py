@@ -1,8 +1,9 @@
 """Helpers for notebooks: numbers that a test can read back, and exercises that check themselves.
 
 An exercise consists of three cells: a code cell tagged ``exercise`` with a stub that runs unchanged, a code cell that
-calls `check_answer`, and a Markdown cell tagged ``solution`` whose ``<details>`` block contains one fenced block of
-Python. `with_solutions` replaces the stub with that block, so the tests run the solution that the student reads.
+calls `check`, and a Markdown cell tagged ``solution`` whose ``<details>`` block contains one fenced block of Python.
+`with_solutions` replaces the stub with that block, so the tests run the solution that the student reads;
+`without_solutions` leaves the solutions out, for a class.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import nbformat
 import numpy as np
 
 from lumbar.core.errors import SettingsError
+from lumbar.course.answers import riddle
 
 MIME_TYPE = "application/vnd.lumbar.record+json"
 """MIME type of recorded values in the outputs of a notebook, beside the text that the reader sees."""
@@ -77,24 +78,26 @@ def recorded(notebook: nbformat.NotebookNode) -> dict[str, Any]:
     return found
 
 
-def check_answer(exercise: str, is_right: Callable[[], bool], hint: str) -> None:
-    """Print and record whether an exercise is solved; a wrong answer does not stop the notebook.
+def check(exercise: str, answer: Any, *facts: Any) -> None:
+    """Print and record whether an exercise of a lesson is solved; a wrong answer does not stop the notebook.
+
+    Args:
+        exercise: Number of the lesson and of the exercise, such as "01.2".
+        answer: The student's answer; None if there is none yet.
+        *facts: What the right answer follows from, see the exercise in `lumbar.course.answers`.
+    """
+    report(f"Exercise {exercise.partition('.')[2]}", riddle(exercise, *facts).feedback(answer))
+
+
+def report(exercise: str, hint: str) -> None:
+    """Print and record whether an exercise is solved.
 
     Args:
         exercise: Name of the exercise, as in its heading.
-        is_right: Function without arguments that checks the answer. An error counts as a wrong answer.
-        hint: One sentence that helps; it is printed while the answer is wrong.
+        hint: What helps against the wrong answer; "" if the answer is right.
     """
-    try:
-        solved = bool(is_right())
-        reason = ""
-    except Exception as error:  # a half-written answer may raise anything
-        untouched = isinstance(error, TypeError) and "NoneType" in str(
-            error
-        )  # the student has not replaced the None of the stub
-        solved, reason = False, "" if untouched else f" (it raised {type(error).__name__}: {error})"
-    print(f"{exercise}: correct, well done." if solved else f"{exercise}: not yet{reason}. Hint: {hint}")
-    record(**{exercise: solved})
+    print(f"{exercise}: not yet. Hint: {hint}" if hint else f"{exercise}: correct, well done.")
+    record(**{exercise: not hint})
 
 
 def with_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -119,3 +122,13 @@ def with_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     if stub is not None:
         raise ValueError("the last exercise has no solution cell")
     return solved
+
+
+def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a copy of the notebook without solutions and outputs, as a teacher hands it out."""
+    handout = copy.deepcopy(notebook)
+    handout.cells = [cell for cell in handout.cells if "solution" not in cell.metadata.get("tags", ())]
+    for cell in handout.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return handout

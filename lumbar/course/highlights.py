@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import nbformat
 
 WIDTH = 640
-"""Largest width of the picture, pixels."""
+"""Largest width of the picture on the page of the course, pixels."""
 
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 
@@ -40,8 +40,13 @@ class Highlight:
     cover: Embedded | None = None
 
 
-def read_highlight(executed: Path) -> Highlight:
-    """Return what an executed notebook shows for itself; nothing if there is no such file."""
+def read_highlight(executed: Path, width: int = WIDTH) -> Highlight:
+    """Return what an executed notebook shows for itself; nothing if there is no such file.
+
+    Args:
+        executed: The notebook.
+        width: Largest width and height of the picture, pixels; a smaller one stays as it is.
+    """
     import nbformat
 
     if not executed.is_file():
@@ -49,7 +54,7 @@ def read_highlight(executed: Path) -> Highlight:
     notebook = nbformat.read(executed, as_version=4)
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     title = _TITLE.search(prose)
-    return Highlight(title[1] if title else "", _result(notebook), _cover(notebook))
+    return Highlight(title[1] if title else "", _result(notebook), _cover(notebook, width))
 
 
 def _result(notebook: nbformat.NotebookNode) -> str:
@@ -59,7 +64,7 @@ def _result(notebook: nbformat.NotebookNode) -> str:
         return ""
 
 
-def _cover(notebook: nbformat.NotebookNode) -> Embedded | None:
+def _cover(notebook: nbformat.NotebookNode, width: int) -> Embedded | None:
     from PIL import Image
 
     for cell in notebook.cells:
@@ -68,6 +73,6 @@ def _cover(notebook: nbformat.NotebookNode) -> Embedded | None:
         for output in cell.outputs:
             if "image/png" in output.get("data", {}):
                 image = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
-                image.thumbnail((WIDTH, WIDTH))
+                image.thumbnail((width, width))
                 return embed(image, output.metadata.get("image/png", {}).get("alt", ""))
     return None

@@ -81,7 +81,7 @@ class OwnLabels:
     scatter_mm: float
     miscounted: int
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return (
             f"{self.pictures} pictures twice: your points scatter by {self.scatter_mm:.1f} mm along each axis, "
             f"and {self.miscounted} of {2 * self.pictures} times you were a level off"

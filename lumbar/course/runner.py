@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from lumbar.core import paths
-from lumbar.core.errors import SettingsError
+from lumbar.core.errors import OutputError, SettingsError
 from lumbar.course.execution import Executed, execute
+from lumbar.course.exercises import without_solutions
 from lumbar.course.highlights import Highlight, read_highlight
 from lumbar.course.notebook import read_notebook
 from lumbar.course.parameters import check_parameters, read_mapping
 from lumbar.exports import notices
 from lumbar.reports.page import write
-from lumbar.storage.files import write_json
+from lumbar.storage.files import atomic_write, describe_os_error, write_json
 from lumbar.storage.locks import exclusive_lock
 
 NOTEBOOKS = (paths.REPOSITORY if paths.is_checkout() else paths.PACKAGE / "course") / "notebooks"
@@ -154,6 +155,38 @@ def run_course(out: Path, *, profile: Path | None = None, only: list[str] | None
         write_json(out / "summary.json", {"lessons": [asdict(each) for each in lessons], "complete": summary.complete})
         write(out / "index.html", "course.html.j2", content(summary))
     return summary
+
+
+def write_handouts(out: Path, only: list[str] | None = None) -> list[Path]:
+    """Write the notebooks as a teacher hands them out: without solutions and outputs.
+
+    Args:
+        out: Folder for them; a file that is there is never replaced, since a student may have worked in it.
+        only: Select the notebooks whose names begin with one of these.
+
+    Returns:
+        The files.
+
+    Raises:
+        SettingsError: If `only` names a notebook that does not exist, or one cannot be read.
+        OutputError: If a file is there already, or cannot be written.
+    """
+    import nbformat
+
+    chosen = notebooks(only)
+    for source in chosen:
+        if (out / source.name).exists():
+            raise OutputError(
+                "this file is there already, and somebody may have worked in it",
+                file=out / source.name,
+                remedy="give a folder without the notebooks",
+            )
+    with describe_os_error(out):
+        out.mkdir(parents=True, exist_ok=True)
+    for source in chosen:
+        with atomic_write(out / source.name) as unfinished:
+            nbformat.write(without_solutions(read_notebook(source)), unfinished)
+    return [out / source.name for source in chosen]
 
 
 def content(summary: Summary) -> dict[str, Any]:

@@ -4,9 +4,12 @@ A figure on the last line of a notebook cell shows itself; ``figures.display(fig
 cell.
 """
 
-from lumbar.figures.anatomy import anatomy
+from lumbar.figures.abstaining import abstaining
+from lumbar.figures.anatomy import anatomy, parts_in_patient, parts_of_spine
 from lumbar.figures.data import intensities, landmark_cloud, one_picture, split_overview
-from lumbar.figures.network import networks_compared, parameters_by_layer, receptive_fields
+from lumbar.figures.diagram import network_diagram
+from lumbar.figures.maps import convolutions, overlaid_maps, temperatures
+from lumbar.figures.network import networks_compared, receptive_fields
 from lumbar.figures.occlusion import occlusion_maps
 from lumbar.figures.pictures import augmentations, heatmaps, pictures_with_points, worst_cases
 from lumbar.figures.planes import planes
@@ -17,35 +20,46 @@ from lumbar.figures.results import (
     doubts_by_group,
     error_curves,
     errors_by_level,
+    errors_by_patient,
     flag_price,
     learning_curves,
+    one_step,
     predicted_against_true,
     reliability,
 )
 from lumbar.figures.search import search_results
 from lumbar.figures.style import Drawing, display, use_house_style
 from lumbar.figures.sweep import sweep_results
+from lumbar.figures.tolerance import pck
 
 __all__ = [
     "Drawing",
+    "abstaining",
     "anatomy",
     "audit",
     "augmentations",
     "compare_raters",
+    "convolutions",
     "coverage",
     "display",
     "doubts_by_group",
     "error_curves",
     "errors_by_level",
+    "errors_by_patient",
     "flag_price",
     "heatmaps",
     "intensities",
     "landmark_cloud",
     "learning_curves",
+    "network_diagram",
     "networks_compared",
     "occlusion_maps",
     "one_picture",
-    "parameters_by_layer",
+    "one_step",
+    "overlaid_maps",
+    "parts_in_patient",
+    "parts_of_spine",
+    "pck",
     "pictures_with_points",
     "planes",
     "predicted_against_true",
@@ -54,6 +68,7 @@ __all__ = [
     "search_results",
     "split_overview",
     "sweep_results",
+    "temperatures",
     "use_house_style",
     "worst_cases",
 ]

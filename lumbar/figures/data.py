@@ -8,7 +8,7 @@ from itertools import cycle
 import numpy as np
 import pandas as pd
 
-from lumbar.figures.pictures import add_legend, mark_points, show_picture
+from lumbar.figures.pictures import add_legend, mark_points, name_places, show_picture
 from lumbar.figures.style import BLACK, PART_COLOURS, STYLE, Drawing, channel_names, colour, join_words, marker, styled
 from lumbar.geometry import SIZE
 from lumbar.landmarks import PARTS, image_names
@@ -25,7 +25,7 @@ def split_overview(table: pd.DataFrame, parts: pd.Series) -> Drawing:
     rows = table[["image", "patient", "source", "view"]].assign(part=table["patient"].map(parts))
     people = _counts(rows.drop_duplicates("patient"), "source")
     pictures = _counts(rows[~image_names(table).duplicated()], "view")
-    height = 1.5 + 0.5 * max(len(people), len(pictures))
+    height = 1.7 + 0.5 * max(len(people), len(pictures))
     figure = Drawing(figsize=(9.5, height))
     panels = {"patients, by source": people, "pictures, by view": pictures}
     for axes, (title, counts) in zip(figure.subplots(1, 2), panels.items(), strict=True):
@@ -36,13 +36,18 @@ def split_overview(table: pd.DataFrame, parts: pd.Series) -> Drawing:
             wide = [f"{value}" if value > 0.05 * counts.to_numpy().sum(axis=1).max() else "" for value in width]
             axes.bar_label(bars, wide, label_type="center", color=BLACK if part == "validation" else "white")
             start += width
-        axes.set(title=title)
+        axes.set(title=title, xlabel=f"number of {title.partition(',')[0]}")
         axes.grid(visible=False, axis="y")
         axes.margins(y=0.15)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     totals = [f"{people[part].sum()} for {part}" for part in PARTS if part in people]
-    images = [f"{pictures[part].sum()}" for part in PARTS if part in pictures]
-    figure.alt = f"Bar charts of the split: patients {', '.join(totals)}; pictures {', '.join(images)}."
+    shown = [part for part in PARTS if part in pictures]
+    images = [f"{pictures[part].sum()}" for part in shown]
+    views = [f"{view} {', '.join(map(str, row))}" for view, *row in pictures[shown].itertuples()]
+    figure.alt = (
+        f"Bar charts of the split: patients {', '.join(totals)}; pictures {', '.join(images)}, of these "
+        f"{'; '.join(views)}."
+    )
     return figure
 
 
@@ -81,31 +86,33 @@ def landmark_cloud(
 
 
 @styled
-def intensities(pictures: Mapping[str, np.ndarray], *, title: str = "") -> Drawing:
+def intensities(pictures: Mapping[str, np.ndarray], *, title: str = "", xlabel: str = "grey value") -> Drawing:
     """Plot histograms of the grey values.
 
     Args:
         pictures: Name → array of grey values, any shape.
         title: Title of the figure.
+        xlabel: What the values are.
     """
     figure = Drawing(figsize=(7, 3.6))
     axes = figure.subplots()
     shades = cycle(each["color"] for each in STYLE["axes.prop_cycle"])
     whole = all(np.asarray(values).dtype == np.uint8 for values in pictures.values())
+    stated = []
     for shade, (name, values) in zip(shades, pictures.items(), strict=False):
         flat = np.asarray(values).ravel()
         edges = np.linspace(0, 256, 65) if whole else np.linspace(flat.min(), flat.max(), 65)
         share = 100 * np.histogram(flat, bins=edges)[0] / max(flat.size, 1)
         axes.stairs(share, edges, color=shade, linewidth=1.8, label=name)
         axes.stairs(share, edges, color=shade, alpha=0.18, fill=True)
-    axes.set(xlabel="grey value", ylabel="pixels, %", ylim=(0, None))
+        stated.append(f"{name}: median {np.median(flat):.0f}, {share[-1]:.0f} % of the pixels in the highest bin")
+    axes.set(xlabel=xlabel, ylabel="pixels, %", ylim=(0, None))
     axes.margins(x=0)
     if len(pictures) > 1:
         axes.legend()
     if title:
         axes.set_title(title)
-    medians = [f"{name} {np.median(values):.0f}" for name, values in pictures.items()]
-    figure.alt = f"Histogram of grey values; medians: {', '.join(medians)}."
+    figure.alt = f"Histogram of {xlabel}. {'; '.join(stated)}."
     return figure
 
 
@@ -116,7 +123,12 @@ def _counts(rows: pd.DataFrame, by: str) -> pd.DataFrame:
 
 @styled
 def one_picture(
-    picture: np.ndarray, points: np.ndarray | None = None, *, channels: Sequence[str] | None = None, title: str = ""
+    picture: np.ndarray,
+    points: np.ndarray | None = None,
+    *,
+    channels: Sequence[str] | None = None,
+    title: str = "",
+    places: Mapping[str, Sequence[float]] | None = None,
 ) -> Drawing:
     """Show one image, large and with axes in pixels, to see what a coordinate means.
 
@@ -125,6 +137,7 @@ def one_picture(
         points: Shape (K, 2), pixels of the image; NaN where a landmark is missing.
         channels: K names; see `lumbar.figures.style.channel_names` for the default.
         title: Title of the figure.
+        places: Words to write on the image → the place (x, y) that they name, pixels of the image.
     """
     names = () if points is None else channel_names(channels, len(points))
     figure = Drawing(figsize=(5.6, 5.8 if names else 5.4))
@@ -139,7 +152,10 @@ def one_picture(
         add_legend(figure, shown)
     else:
         shown = []
+    name_places(axes, places or {})
     rows, columns = picture.shape
     marked = f" with {join_words(shown)} marked" if shown else ""
+    if places:
+        marked += f"; {join_words(places)} labelled"
     figure.alt = f"{title + ': ' if title else ''}a grey picture of {columns} by {rows} pixels{marked}."
     return figure

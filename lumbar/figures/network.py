@@ -1,4 +1,4 @@
-"""Plots of networks: their weights, their receptive fields, and how several compare."""
+"""Plots of networks: their receptive fields, and how several compare."""
 
 from __future__ import annotations
 
@@ -11,37 +11,6 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from lumbar.figures.pictures import show_picture
 from lumbar.figures.style import BLUE, ORANGE, STYLE, Drawing, format_number, styled
-
-
-@styled
-def parameters_by_layer(counts: Mapping[str, int], *, title: str = "") -> Drawing:
-    """Plot how the weights of a network are distributed over its layers.
-
-    Args:
-        counts: Layer name → number of weights, in the order in which an image passes through the layers, for example
-            ``{layer.name: layer.count_params() for layer in model.layers}``. Layers without weights are not shown.
-        title: Title of the figure.
-    """
-    counts = {name: count for name, count in counts.items() if count}
-    total = sum(counts.values())
-    figure = Drawing(figsize=(7.4, 0.9 + 0.3 * len(counts)))
-    axes = figure.subplots()
-    bars = axes.barh(list(counts), list(counts.values()), color=BLUE, height=0.68)
-    axes.bar_label(
-        bars, [f"{count:,} ({100 * count / total:.1f} %)" for count in counts.values()], padding=4, fontsize=9
-    )
-    axes.set(xlabel=f"weights, {total:,} in all", xlim=(0, 1.3 * max(counts.values())))
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.invert_yaxis()
-    axes.grid(visible=False, axis="y")
-    if title:
-        axes.set_title(title)
-    largest = max(counts, key=counts.get)
-    figure.alt = (
-        f"Bar chart of the {total:,} weights over {len(counts)} layers; most of them, "
-        f"{100 * counts[largest] / total:.0f} %, sit in {largest}."
-    )
-    return figure
 
 
 @styled

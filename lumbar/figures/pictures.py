@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
-from matplotlib.patheffects import withStroke
 
-from lumbar.figures.style import BLACK, Drawing, channel_names, colour, format_number, join_words, marker, styled
+from lumbar.figures.style import (
+    BLACK,
+    Drawing,
+    channel_names,
+    colour,
+    format_number,
+    join_words,
+    marker,
+    outlined,
+    styled,
+)
 from lumbar.geometry import Affine
 
 PICTURE_INCHES = 2.5
@@ -42,8 +51,8 @@ def show_picture(axes: Axes, picture: np.ndarray, title: str = "", *, aspect: fl
         axes.set_title(title, fontsize=10, loc="center")
 
 
-def mark_points(axes: Axes, points: np.ndarray, channels: Sequence[str], *, size: float = 42) -> None:
-    """Mark points on an image, each in the colour and shape of its landmark.
+def mark_points(axes: Axes, points: np.ndarray, channels: Sequence[str], *, size: float = 54) -> None:
+    """Mark points on an image, each in the colour and shape of its landmark; the marks are hollow and hide nothing.
 
     Args:
         axes: Axes to plot on.
@@ -53,7 +62,29 @@ def mark_points(axes: Axes, points: np.ndarray, channels: Sequence[str], *, size
     """
     for name, (x, y) in zip(channels, points, strict=True):
         if np.isfinite(x + y):
-            axes.scatter(x, y, s=size, c=colour(name), marker=marker(name), edgecolors="black", linewidths=0.8)
+            look = {"facecolors": "none", "edgecolors": colour(name), "linewidths": 1.4}
+            axes.scatter(x, y, s=size, marker=marker(name), path_effects=outlined(2.8), **look)
+
+
+def name_places(axes: Axes, places: Mapping[str, Sequence[float]], *, right: bool = False, gap: float = 3.0) -> None:
+    """Write words at an edge of an image, one below the other, with an arrow from each to the place that it names.
+
+    Args:
+        axes: Axes of an image.
+        places: Word → (x, y), pixels of the image.
+        right: Whether the words stand at the right edge; else at the left one.
+        gap: Distance between the tip of an arrow and its place, points.
+    """
+    start, end = axes.get_xlim()
+    side = start + (end - start) * (0.96 if right else 0.04)
+    arrow = {"arrowstyle": "-|>", "mutation_scale": 6, "color": "white", "linewidth": 1.2, "shrinkB": gap}
+    arrow["path_effects"] = outlined(3)
+    lowest, highest = axes.get_ylim()
+    height = -np.inf
+    for word, (x, y) in sorted(places.items(), key=lambda item: item[1][1]):
+        height = max(y, height + 0.05 * (lowest - highest))
+        words = {"ha": "right" if right else "left", "va": "center", "color": "white", "fontsize": 9}
+        axes.annotate(word, (x, y), (side, height), arrowprops=arrow, path_effects=outlined(2.5), **words)
 
 
 def mark_errors(axes: Axes, true: np.ndarray, predicted: np.ndarray, channels: Sequence[str]) -> None:
@@ -96,21 +127,21 @@ def image_grid(count: int, columns: int, *, heading: str = "", extra: float = 0.
     return figure, cells[:count]
 
 
-def add_legend(figure: Drawing, channels: Sequence[str], *, errors: bool = False) -> None:
+def add_legend(figure: Drawing, channels: Sequence[str], *, crosses: str = "") -> None:
     """Add a legend of the landmarks below the images.
 
     Args:
         figure: Figure of the images.
         channels: Names of the landmarks shown.
-        errors: Whether the marks are those of `mark_errors`; else those of `mark_points`.
+        crosses: What the crosses of `mark_errors` are; "" if the marks are those of `mark_points`.
     """
     look = {"linestyle": "none", "markersize": 7}
-    if errors:
+    if crosses:
         handles = [Line2D([], [], color=colour(name), linewidth=4, label=name) for name in channels]
         ring = Line2D([], [], marker="o", markerfacecolor="none", color=BLACK, label="true", **look)
-        handles += [ring, Line2D([], [], marker="x", color=BLACK, label="predicted", **look)]
+        handles += [ring, Line2D([], [], marker="x", color=BLACK, label=crosses, **look)]
     else:
-        look |= {"markeredgecolor": "black"}
+        look |= {"markerfacecolor": "none", "markeredgewidth": 1.4, "path_effects": outlined(2.8)}
         handles = [Line2D([], [], color=colour(name), marker=marker(name), label=name, **look) for name in channels]
     fitting = max(int(figure.get_figwidth() / 0.95), 1)
     spacing = {"columnspacing": 1.0, "handletextpad": 0.3}
@@ -127,7 +158,9 @@ def pictures_with_points(
     titles: Sequence[str] | None = None,
     columns: int = 4,
     heading: str = "",
-    by: str = "a network",
+    by: str = "",
+    places: Sequence[Mapping[str, Sequence[float]]] = (),
+    seen: str = "",
 ) -> Drawing:
     """Show images side by side, with their landmarks and, if given, the answers of a network or a person.
 
@@ -139,7 +172,9 @@ def pictures_with_points(
         titles: N titles.
         columns: Largest number of images in a row.
         heading: Title of the whole figure.
-        by: Who gave the predicted points, for the text alternative.
+        by: Who gave the predicted points; a network if left out.
+        places: For each image, words to write on it → the place (x, y) that they name, pixels of the image.
+        seen: What there is to see, in a sentence that ends the text alternative.
     """
     titles = [""] * len(images) if titles is None else titles
     names = () if points is None else channel_names(channels, np.shape(points)[1])
@@ -153,19 +188,26 @@ def pictures_with_points(
             mark_errors(axes, points[position], predicted[position], names)
         elif names:
             mark_points(axes, points[position], names)
+        if places:
+            name_places(axes, places[position], gap=6 if names else 3)
     what = f"{len(images)} grey picture{'s' if len(images) > 1 else ''}"
+    if any(titles):
+        what += f" ({join_words(', '.join(title.splitlines()) for title in titles)})"
     if names:
-        seen = np.isfinite(np.asarray(points)).all(axis=(0, 2)) if len(images) == 1 else np.ones(len(names), bool)
-        shown = [name for name, is_seen in zip(names, seen, strict=True) if is_seen]
-        add_legend(figure, shown, errors=predicted is not None)
+        known = np.isfinite(np.asarray(points)).all(axis=(0, 2)) if len(images) == 1 else np.ones(len(names), bool)
+        shown = [name for name, is_known in zip(names, known, strict=True) if is_known]
+        add_legend(figure, shown, crosses="" if predicted is None else by or "predicted")
         what += f" with {join_words(shown)} marked"
         heights = np.asarray(points, np.float64)[..., 1]
         if len(shown) > 1 and not (np.diff(heights, axis=1) <= 0).any():  # a comparison with NaN is False
             what += " from the top down"
     if predicted is not None:
         away = np.linalg.norm(np.asarray(predicted) - np.asarray(points), axis=-1)
-        what += f", and {by}'s answers beside them, on average {format_number(np.nanmean(away))} pixels away"
-    figure.alt = f"{heading + ': ' if heading else ''}{what}."
+        what += f", and what {by or 'a network'} answered, on average {format_number(np.nanmean(away))} pixels away"
+    words = list(dict.fromkeys(" ".join(word.split()) for each in places for word in each))
+    if words:
+        what += f"; {join_words(words)} labelled"
+    figure.alt = f"{heading + ': ' if heading else ''}{what}. {seen}".rstrip()
     return figure
 
 
@@ -229,7 +271,7 @@ def heatmaps(
         box = (-0.5, columns - 0.5, rows - 0.5, -0.5)
         axes.imshow(maps[..., order], cmap=fading, vmin=0, extent=box, interpolation="bilinear")
         answer = to_picture.points(_centre_of_mass(maps[..., order])) if answers is None else answers[order]
-        seen_on_white = {"path_effects": [withStroke(linewidth=2.5, foreground="black")], "linewidths": 1.2}
+        seen_on_white = {"path_effects": outlined(2.5), "linewidths": 1.2}
         axes.scatter(*answer, s=330, c="white", marker=TICKS, **seen_on_white)
         if points is not None and np.isfinite(points[order]).all():
             axes.scatter(*points[order], s=330, facecolors="none", edgecolors="white", **seen_on_white)

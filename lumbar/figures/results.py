@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.ticker import LogLocator, NullFormatter
 
+from lumbar.figures.pictures import add_legend, mark_errors, show_picture
 from lumbar.figures.style import (
     BLACK,
     BLUE,
@@ -27,6 +32,12 @@ from lumbar.geometry import SIZE
 
 STRIP_POINTS = 400
 """Largest number of single points plotted per landmark; more would overlap and hide each other."""
+
+TILE_EDGES = (0, 2, 5, 10, 1000)
+"""Bounds of the classes of errors in `errors_by_patient`, pixels of the 256 frame."""
+
+TILE_COLOURS = ("#E3EEF6", "#8DB9DC", BLUE, VERMILION)
+"""Colour of each class: the darker, the worse, and another hue for points that lie on another disc."""
 
 
 @styled
@@ -62,6 +73,50 @@ def learning_curves(history: pd.DataFrame, *, title: str = "") -> Drawing:
     if title:
         figure.suptitle(title)
     figure.alt = _learning_in_words(history, epochs, panels)
+    return figure
+
+
+@styled
+def one_step(
+    ratios: Mapping[float, float],
+    rate: float,
+    picture: np.ndarray,
+    true: np.ndarray,
+    answers: np.ndarray,
+    *,
+    channels: Sequence[str],
+) -> Drawing:
+    """Plot what one step of training does to the loss at several learning rates, and to the answers at one of them.
+
+    Args:
+        ratios: Learning rate → loss after the step, divided by the loss before it.
+        rate: The learning rate to mark.
+        picture: One of the images of the step, uint8, shape (rows, columns).
+        true: Its true points, shape (K, 2), pixels of the image.
+        answers: The answers after the step with that rate, shape (K, 2), pixels of the image.
+        channels: K names.
+    """
+    figure = Drawing(figsize=(8.6, 4.4))
+    curve, shown = figure.subplots(1, 2, width_ratios=(3, 2))
+    curve.plot(list(ratios), list(ratios.values()), "o-", color=BLUE)
+    curve.axhline(1, color=GREY, linewidth=1)
+    curve.scatter(rate, ratios[rate], s=160, facecolors="none", edgecolors=VERMILION, linewidths=2, zorder=3)
+    curve.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="loss after the step / loss before it")
+    for axis in (curve.xaxis, curve.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
+    show_picture(shown, picture)
+    mark_errors(shown, true, answers, channels)
+    add_legend(figure, channels, crosses="predicted")
+    figure.suptitle(f"One step with learning rate {rate:g}, and the answers after it")
+    best = min(ratios, key=ratios.get)
+    away = np.nanmean(np.linalg.norm(np.asarray(answers) - true, axis=-1))
+    figure.alt = (
+        f"Loss after one step over the learning rate: at best {ratios[best]:.2g} of the loss before, at {best:g}. "
+        f"At {rate:g}, marked, it is {ratios[rate]:.2g} of it, and the answers on a picture beside the curve are on "
+        f"average {format_number(away)} pixels away from the true points."
+    )
     return figure
 
 
@@ -208,11 +263,59 @@ def errors_by_level(
 
 
 @styled
+def errors_by_patient(
+    radial: Mapping[str, np.ndarray],
+    marked: Mapping[str, np.ndarray],
+    mark: str,
+    *,
+    channels: Sequence[str] | None = None,
+) -> Drawing:
+    """Plot all radial errors as tiles: a column a patient, the best on the left; a row a landmark; a panel a network.
+
+    Args:
+        radial: Name of a network → its radial errors, shape (N, K), pixels of the 256 frame; NaN where a landmark is
+            missing. N and K are the same for all.
+        marked: Name of a network → which of its patients get a mark above their column, boolean (N,).
+        mark: What the mark means, in words.
+        channels: K names; see `lumbar.figures.style.channel_names` for the default.
+    """
+    names = channel_names(channels, next(iter(radial.values())).shape[1])
+    shades = BoundaryNorm(TILE_EDGES, len(TILE_COLOURS))
+    figure = Drawing(figsize=(9, 0.4 + 1.75 * len(radial)))
+    words = []
+    panels = figure.subplots(len(radial), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (network, errors) in zip(panels, radial.items(), strict=True):
+        order = _best_first(errors)
+        tiles = axes.imshow(
+            errors[order].T, cmap=ListedColormap(TILE_COLOURS), norm=shades, aspect="auto", interpolation="nearest"
+        )
+        above = np.flatnonzero(np.asarray(marked[network])[order])
+        axes.scatter(above, np.full(len(above), -0.85), s=22, c=BLACK, marker="v", clip_on=False, label=mark)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_title(network, pad=12)
+        axes.grid(visible=False)
+        far = errors > TILE_EDGES[-2]
+        here = np.asarray(marked[network])[:, None] & far
+        words.append(
+            f"{network}: {far.sum()} of {np.isfinite(errors).sum()} points more than {TILE_EDGES[-2]} px off, "
+            f"{here.sum()} of them in the {len(above)} marked patients"
+        )
+    axes.set_xlabel("patients, from the smallest mean error to the largest")
+    bar = figure.colorbar(tiles, ax=list(panels), ticks=TILE_EDGES[:-1], shrink=0.8, pad=0.02)
+    bar.set_label("radial error, px of 256")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right")
+    figure.alt = (
+        f"Tiles of the errors of {len(order)} patients (columns) and {len(names)} levels (rows). {'; '.join(words)}."
+    )
+    return figure
+
+
+@styled
 def reliability(groups: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]]) -> Drawing:
     """Plot how often something happened over its predicted probability, before and after calibration.
 
     Of well-calibrated probabilities the points lie on the diagonal. Bars are 95 % intervals, and the area of a point
-    grows with the number of predictions in its group.
+    grows with the number of predictions in its group. If there is one series, each point also states that number.
 
     Args:
         groups: What was predicted → when (before or after calibration) → groups as
@@ -221,7 +324,7 @@ def reliability(groups: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]
     figure = Drawing(figsize=(4.4 * len(groups) + 0.6, 4.3))
     words = []
     for axes, (what, by_time) in zip(np.atleast_1d(figure.subplots(1, len(groups))), groups.items(), strict=True):
-        axes.plot([0, 100], [0, 100], color=GREY, linewidth=1, zorder=0)
+        axes.plot([0, 100], [0, 100], color=GREY, linewidth=1, zorder=0, label="observed as predicted")
         for (when, rows), hue, shape in zip(by_time.items(), (ORANGE, BLUE), "so", strict=False):
             predicted, observed, low, high, count = (
                 np.array([row[name] for row in rows]) for name in ("predicted", "observed", "low", "high", "count")
@@ -230,6 +333,8 @@ def reliability(groups: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]
             axes.errorbar(100 * predicted, 100 * observed, bars, fmt="none", ecolor=hue, elinewidth=1.2, alpha=0.7)
             size = 20 + 160 * np.sqrt(count / count.sum())
             axes.scatter(100 * predicted, 100 * observed, size, c=hue, marker=shape, edgecolors="black", label=when)
+            if len(by_time) == 1:
+                _state_counts(axes, predicted, observed, count)
             off = np.average(np.abs(predicted - observed), weights=count)
             words.append(f"{what} {when}: {format_number(100 * off)} percentage points from the diagonal on average")
         axes.set(xlabel=f"predicted: {what}, %", ylabel="observed, %", xlim=(-3, 103), ylim=(-3, 103))
@@ -238,36 +343,76 @@ def reliability(groups: Mapping[str, Mapping[str, Sequence[Mapping[str, float]]]
     return figure
 
 
+def _state_counts(axes: Axes, predicted: np.ndarray, observed: np.ndarray, count: np.ndarray) -> None:
+    """Write the number of predictions beside each point, above and below in turn, as most points lie close together."""
+    for order, (x, y, number) in enumerate(zip(predicted, observed, count, strict=True)):
+        side = -1 if order % 2 else 1
+        axes.annotate(
+            f"{number:,}",
+            (100 * x, 100 * y),
+            (-9 * side, 11 * side),
+            textcoords="offset points",
+            ha="right" if side > 0 else "left",
+            va="center",
+            fontsize=8.5,
+        )
+
+
 @styled
 def coverage(most_confident_first: Mapping[str, np.ndarray], *, miss_px: float = 10.0) -> Drawing:
     """Plot how the error falls if the images with the lowest confidence are left unanswered.
 
+    Beside each network's curve stands what an oracle would reach, who leaves out the images with the largest errors,
+    and what leaving out images at random gives: nothing.
+
     Args:
         most_confident_first: Name of a network → its radial errors, shape (N, K), pixels of the 256 frame, its images
-            sorted from the highest to the lowest confidence; NaN where there is no true point.
+            sorted from the highest to the lowest confidence; NaN where there is no true point. Several entries may be
+            the same errors, sorted by different confidences: they share an oracle.
         miss_px: Error above which a point counts as a miss, pixels of the 256 frame.
     """
-    figure = Drawing(figsize=(9, 3.8))
-    means, misses = figure.subplots(1, 2)
+    figure = Drawing(figsize=(9.6, 3.8))
+    panels = figure.subplots(1, 2)
+    of_all = {name: _answered(radial, miss_px) for name, radial in most_confident_first.items()}
+    of_best = {name: _answered(radial[_best_first(radial)], miss_px) for name, radial in most_confident_first.items()}
     words = []
-    for name, radial in most_confident_first.items():
-        known = np.isfinite(radial)
-        points = np.maximum(np.cumsum(known.sum(axis=1)), 1)
-        answered = 100 * np.arange(1, len(radial) + 1) / len(radial)
-        mean = np.cumsum(np.where(known, radial, 0).sum(axis=1)) / points
-        missed = 100 * np.cumsum((known & (np.nan_to_num(radial) > miss_px)).sum(axis=1)) / points
-        means.plot(answered, mean, label=name)
-        misses.plot(answered, missed, label=name)
-        at_95 = min(int(0.95 * len(radial)), len(radial) - 1)
+    for (name, curves), hue in zip(of_all.items(), cycle((BLUE, ORANGE, GREEN, PURPLE)), strict=False):
+        shared = sum(np.array_equal(of_best[name][0], oracle) for oracle, _ in of_best.values()) > 1
+        answered = 100 * np.arange(1, len(curves[0]) + 1) / len(curves[0])
+        for axes, curve, oracle in zip(panels, curves, of_best[name], strict=True):
+            axes.plot(answered, curve, color=hue, label=name)
+            axes.plot(answered, oracle, color=BLACK if shared else hue, linewidth=1.3, linestyle=":")
+            axes.axhline(curve[-1], color=BLACK if shared else hue, linewidth=1, linestyle="--")
+        mean, at_95 = curves[0], min(int(0.95 * len(answered)), len(answered) - 1)
         words.append(
             f"{name}: with the surest 95 % answered, the mean error is {format_number(mean[at_95])} px instead of "
-            f"{format_number(mean[-1])} px"
+            f"{format_number(mean[-1])} px, and an oracle would reach {format_number(of_best[name][0][at_95])} px"
         )
-    means.set(xlabel="pictures answered, surest first, %", ylabel="mean radial error, px of 256")
-    misses.set(xlabel="pictures answered, surest first, %", ylabel=f"points more than {miss_px:g} px off, %")
-    misses.legend()
+    panels[0].set(ylabel="mean radial error, px of 256")
+    panels[1].set(ylabel=f"points more than {miss_px:g} px off, %")
+    for axes in panels:
+        axes.set(xlabel="pictures answered, surest first, %", ylim=(0, None))
+    for label, style in (("oracle", ":"), ("at random", "--")):
+        panels[1].plot([], [], color=BLACK, linewidth=1.3, linestyle=style, label=label)
+    figure.legend(*panels[1].get_legend_handles_labels(), loc="outside right upper")
     figure.alt = f"Mean error and share of misses over the share of pictures answered. {'; '.join(words)}."
     return figure
+
+
+def _best_first(radial: np.ndarray) -> np.ndarray:
+    """Return the order of images from the smallest mean error to the largest, (N,); those without a point come last."""
+    known = np.isfinite(radial)
+    total = np.where(known, radial, 0).sum(axis=1)
+    means = np.divide(total, known.sum(axis=1), out=np.full(len(radial), np.inf), where=known.any(axis=1))
+    return np.argsort(means, kind="stable")
+
+
+def _answered(radial: np.ndarray, miss_px: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean error and the share of misses, %, of the first 1, 2, … N images, (N,) each."""
+    known = np.isfinite(radial)
+    points = np.maximum(np.cumsum(known.sum(axis=1)), 1)
+    mean = np.cumsum(np.where(known, radial, 0).sum(axis=1)) / points
+    return mean, 100 * np.cumsum((known & (np.nan_to_num(radial) > miss_px)).sum(axis=1)) / points
 
 
 @styled

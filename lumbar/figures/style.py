@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 
 from lumbar.landmarks import LEVELS, PARTS, SIDES
@@ -163,6 +164,11 @@ def colour(channel: str) -> str:
 def marker(channel: str) -> str:
     """Return the shape of a landmark's mark, as a matplotlib marker; a disc for an unknown one."""
     return CHANNEL_MARKERS.get(channel, "o")
+
+
+def outlined(width: float) -> list[withStroke]:
+    """Return the effect that shows a line or text on dark and bright tissue: a black line below it, `width` points."""
+    return [withStroke(linewidth=width, foreground="black")]
 
 
 def outline(channel: str) -> str:

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from lumbar.geometry import nearest_view
+from lumbar.geometry import TOWARDS, nearest_view
 from lumbar.imaging.dicom.slice_header import ACQUISITION, SliceHeader
 
 PARALLEL_DEGREES = 0.5
@@ -31,8 +31,6 @@ ISOLATED = 2.5
 
 UNEVEN_MM = 0.1
 """Steps may differ by this much, or by a fiftieth of the usual step if that is more, before it is reported."""
-
-_TOWARDS = (("left", "right"), ("back", "front"), ("head", "feet"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +128,7 @@ class Stack:
         angle, parts = self.tilt
         leaning = [
             f"{abs(part):.1f}° to the {names[part < 0]}"
-            for part, names in zip(parts, _TOWARDS, strict=True)
+            for part, names in zip(parts, TOWARDS, strict=True)
             if abs(part) >= 0.05
         ]
         text += f", tilted {angle:.1f}°" + (f" (normal {', '.join(leaning)})" if leaning else "")

@@ -8,7 +8,7 @@ What is calibrated may be arrays of NumPy, or of any library with the Python arr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,23 +90,33 @@ RELIABILITY_EDGES = (0.0, 0.02, 0.1, 0.5, 0.9, 0.98, 1.0)
 """Bounds of the groups of probabilities in `reliability`, narrow at both ends, where most probabilities lie."""
 
 
-def reliability(probability: np.ndarray, happened: np.ndarray) -> list[dict[str, Any]]:
+def reliability(
+    probability: np.ndarray,
+    happened: np.ndarray,
+    *,
+    edges: Sequence[float] = RELIABILITY_EDGES,
+    patient_of: np.ndarray | None = None,
+) -> list[dict[str, Any]]:
     """Compare probabilities with how often the thing happened, in groups of similar probability.
 
     Args:
         probability: (n,), from 0 to 1.
         happened: (n,), whether it did.
+        edges: Bounds of the groups, from 0 to 1.
+        patient_of: (n,), the patient of each. An interval then takes each patient in its group for one observation,
+            as if all that happens to a patient happened together: the cautious extreme, as points of one patient are
+            not independent. Without it, an interval takes the n for independent, and is too narrow for such points.
 
     Returns:
         For each group that is not empty: count, predicted (mean probability), observed (share), and low and high, the
-        95 % interval of the share (Wilson, 1927), which takes the n for independent.
+        95 % interval of the share (Wilson, 1927).
     """
-    group = np.clip(np.digitize(probability, RELIABILITY_EDGES) - 1, 0, len(RELIABILITY_EDGES) - 2)
+    group = np.clip(np.digitize(probability, edges) - 1, 0, len(edges) - 2)
     rows = []
     for number in np.unique(group):
         inside = group == number
         count, share = int(inside.sum()), float(happened[inside].mean())
-        low, high = _wilson(share, count)
+        low, high = _wilson(share, count if patient_of is None else len(set(np.asarray(patient_of)[inside])))
         predicted = float(probability[inside].mean())
         rows.append({"count": count, "predicted": predicted, "observed": share, "low": low, "high": high})
     return rows

@@ -7,8 +7,9 @@ import pytest
 
 from lumbar import imaging
 from lumbar.core.digests import digest_of_file
-from lumbar.course.escape_room import EscapeRoom, pictures, riddles, verdicts
+from lumbar.course.escape_room import EscapeRoom, pictures, verdicts
 from lumbar.course.escape_room.odd_files import ROOMS, TRUTH, write_rooms
+from lumbar.course.riddles import EMPTY
 from lumbar.phantom import PhantomSettings, write_study
 from lumbar.phantom.recipe import patient_name
 
@@ -99,7 +100,7 @@ def test_an_odd_file_lies_where_the_study_lay(game, source, room):
 @each_room
 def test_a_stub_a_right_answer_and_each_usual_mistake_are_told_apart(game, room):
     riddle = game.riddle(room)
-    assert riddle.feedback(None) == riddles.EMPTY
+    assert riddle.feedback(None) == EMPTY
     assert riddle.feedback(riddle.answer) == ""
     assert riddle.mistakes
     for hint, wrong in riddle.mistakes.items():
@@ -147,7 +148,7 @@ def test_only_the_right_answer_opens_a_door(game, capsys, monkeypatch):
     game.check(2, None)
     game.check(2, "MONOCHROME1")
     said = capsys.readouterr().out
-    assert riddles.EMPTY in said
+    assert EMPTY in said
     assert "which attribute has it" in said
     assert "Key" not in said
     assert not shown
@@ -172,7 +173,7 @@ def test_the_keys_of_all_rooms_open_the_last_door(game, capsys, monkeypatch):
         (" ".join(keys).lower(), "correct"),
         ("".join([*keys[:-1], "X"]), "9 of the 10 keys are right"),
         ("".join(keys) + "X", "10 of the 10 keys are right"),
-        (None, riddles.EMPTY),
+        (None, EMPTY),
     ):
         game.open_last_door(word)
         assert answer in capsys.readouterr().out

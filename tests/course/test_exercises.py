@@ -1,5 +1,7 @@
 """Recorded values can be read from a notebook, and the solution of an exercise replaces its stub."""
 
+from types import SimpleNamespace
+
 import nbformat
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ def notebook() -> nbformat.NotebookNode:
             new_code_cell("from lumbar.course import exercises\nexercises.record(error_px=0.25, count=3)"),
             new_code_cell(f"import numpy as np\nexercises.record({NUMPY})"),
             tagged(new_code_cell("half = None  # your answer"), "exercise"),
-            new_code_cell('exercises.check_answer("Exercise 1", lambda: half * 2 == 256, "what is 256 / 2?")'),
+            new_code_cell('exercises.report("Exercise 1", "" if half == 128 else "what is 256 / 2?")'),
             tagged(
                 new_markdown_cell("<details><summary>Solution</summary>\n\n```python\nhalf = 128\n```\n\n</details>"),
                 "solution",
@@ -60,6 +62,23 @@ def test_a_value_of_another_kind_is_an_error_with_its_name(value):
 
 def test_the_unchanged_stub_fails_and_the_solution_passes(executed):
     assert [exercises.recorded(each)["Exercise 1"] for each in executed] == [False, True]
+
+
+def test_a_handout_has_neither_solutions_nor_outputs(executed):
+    handout = exercises.without_solutions(executed[1])
+    assert [cell.cell_type for cell in handout.cells] == ["code"] * 4
+    assert not any(cell.outputs or cell.execution_count for cell in handout.cells)
+    assert executed[1].cells[-1].metadata.tags == ["solution"], "the notebook itself is left as it was"
+
+
+def test_a_check_prints_and_records_what_becomes_of_an_answer(capsys, monkeypatch):
+    kept = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **words: kept.append(data[exercises.MIME_TYPE]))
+    facts = SimpleNamespace(Rows=512, Columns=256, PixelSpacing=[0.5, 1.25])
+    exercises.check("01.1", 128, facts)
+    exercises.check("01.1", 320, facts)
+    assert "Exercise 1: not yet. Hint: the two spacings are swapped" in capsys.readouterr().out
+    assert kept == [{"Exercise 1": False}, {"Exercise 1": True}]
 
 
 def test_an_exercise_without_a_solution_is_an_error():

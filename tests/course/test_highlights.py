@@ -43,6 +43,7 @@ def test_the_result_holds_the_values_of_this_very_run(tmp_path):
     found = read_highlight(tmp_path / "one.ipynb")
     assert (found.title, found.result) == ("A title", "1.3 px off, 3 gone")
     assert (found.cover.width, found.cover.height, found.cover.alt) == (WIDTH, WIDTH // 2, "A black picture.")
+    assert read_highlight(tmp_path / "one.ipynb", 1600).cover.width == 1000, "a smaller picture stays as it is"
 
 
 def test_what_a_notebook_lacks_is_left_out(tmp_path):

@@ -58,7 +58,7 @@ def test_a_reader_and_a_stand_in_are_never_taken_for_one_person(session, truth):
 def test_the_figure_states_the_medians_of_all_raters():
     levels = pd.Index(LEVELS * 2, name="level")
     errors = {"one": pd.Series(np.full(10, 2.0), levels), "other": pd.Series(np.full(10, 40.0), levels)}
-    assert compare_raters(errors, reference={"one level": 30.0}).alt.endswith("medians in mm: one 2, other 40.")
+    assert compare_raters(errors, reference={"one level": 30.0}).alt.endswith("medians in mm: one: 2; other: 40.")
 
 
 def test_the_stand_in_corrects_the_flagged_images_alone_and_only_if_nobody_did(truth):

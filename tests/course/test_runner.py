@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from lumbar.core.errors import SettingsError
+from lumbar.core.errors import OutputError, SettingsError
 from lumbar.course import runner
 
 
@@ -33,6 +33,17 @@ def profile(tmp_path, text):
     path = tmp_path / "profile.yaml"
     path.write_text(text)
     return path
+
+
+def test_handouts_leave_what_a_student_has_written(classroom, tmp_path):
+    out = tmp_path / "class"
+    (file,) = runner.write_handouts(out, ["01"])
+    assert nbformat.read(file, as_version=4).cells[0].source == "NUMBER = 3  # any number"
+    file.write_text("a student's work")
+    with pytest.raises(OutputError, match="there already"):
+        runner.write_handouts(out)
+    assert [path.name for path in out.iterdir()] == [file.name], "all or nothing"
+    assert file.read_text() == "a student's work"
 
 
 @pytest.mark.slow

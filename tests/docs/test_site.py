@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
 from docs.site.build import LESSONS, build
 from docs.site.commands import commands
@@ -21,6 +22,8 @@ from lumbar.core import extras
 from lumbar.core.errors import OutputError
 from lumbar.core.paths import REPOSITORY
 from lumbar.course.exercises import MIME_TYPE
+from lumbar.course.highlights import read_highlight
+from lumbar.course.quiz import read_quiz
 
 NOTEBOOKS = sorted(REPOSITORY.glob(LESSONS))
 LESSON = Path("notebooks/04_train.ipynb")
@@ -119,8 +122,7 @@ def test_the_site_has_every_page(site):
     there = {page.relative_to(folder_of(site)).with_suffix("").as_posix() for page in site}
     lessons = {path.relative_to(REPOSITORY).with_suffix("").as_posix() for path in NOTEBOOKS}
     assert (
-        lessons
-        | {"index", "search", "browser/index", "docs/glossary", "docs/teaching", "docs/commands", "docs/results"}
+        lessons | {"index", "search", "browser/index", "docs/glossary", "docs/slides", "docs/commands", "docs/results"}
         <= there
     )
 
@@ -132,6 +134,23 @@ def test_the_start_page_links_to_every_lesson_and_to_the_page_in_the_browser(sit
     lessons = {path.relative_to(REPOSITORY).with_suffix(".html").as_posix() for path in NOTEBOOKS}
     assert linked >= lessons | {"browser/index.html"}
     assert len(start.select(".lesson img")) == len(NOTEBOOKS)
+
+
+@pytest.mark.slow
+def test_each_lesson_has_a_slide_with_its_figure_its_result_and_a_question(site):
+    page = folder_of(site) / "docs" / "slides.html"
+    slides = site[page].select("section.slide")
+    assert [slide.h2.a["href"] for slide in slides] == [f"../notebooks/{path.stem}.html" for path in NOTEBOOKS]
+    for path, slide in zip(NOTEBOOKS, slides, strict=True):
+        shown, asked = read_highlight(path), read_quiz(path.stem[:2])[0]
+        assert slide.select_one(".result").text == shown.result
+        assert slide.img["alt"] == shown.cover.alt
+        with Image.open(page.parent / slide.img["src"]) as figure:
+            assert figure.width >= shown.cover.width
+        choices = slide.select("details:not([open])")
+        assert [choice.summary.text for choice in choices] == [each.text.replace("`", "") for each in asked.choices]
+    assert not site[page].select("script")
+    assert site[folder_of(site) / "index.html"].select(".sidebar-tree a[href='docs/slides.html']")
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from lumbar import figures
-from lumbar.figures.planes import cut_line
+from lumbar.figures.anatomy import parts_in_patient
+from lumbar.figures.planes import cut_line, edge_names
 from lumbar.geometry import Plane
 from lumbar.landmarks import LEVELS, SIDES
 
@@ -82,6 +83,7 @@ PRICES = {
 SAGITTAL = Plane([0, -100, 150], [0, 1, 0], [0, 0, -1], 0.8, 1.0)
 AXIAL = Plane([-110, -100, 20], [1, 0, 0], [0, 1, 0], 1.0, 1.0)
 POINT = np.array([5.0, -20.0, 22.0])
+FIVE = parts_in_patient(np.array([[0.0, -20, z] for z in (80, 50, 20, -10, -40)]))
 
 
 def scan(plane):
@@ -101,12 +103,22 @@ FIGURES = {
     "worst cases": lambda: figures.worst_cases(PICTURES, TRUE, ANSWERS, count=3),
     "planes": lambda: figures.planes({"sagittal": scan(SAGITTAL), "axial": scan(AXIAL)}),
     "one point in several planes": lambda: figures.planes({"sagittal": scan(SAGITTAL), "axial": scan(AXIAL)}, POINT),
+    "planes with names": lambda: figures.planes({"sagittal": scan(SAGITTAL), "axial": scan(AXIAL)}, named=FIVE),
     "learning curves": lambda: figures.learning_curves(HISTORY),
     "predicted against true": lambda: figures.predicted_against_true(TRUE, ANSWERS),
     "error curves": lambda: figures.error_curves({"network": RADIAL, "mean": 3 * RADIAL}),
     "errors by level": lambda: figures.errors_by_level(RADIAL),
     "coverage": lambda: figures.coverage({"network": np.sort(RADIAL, axis=0)}),
     "reliability": lambda: figures.reliability({"count one off": {"before": GROUPS, "after": GROUPS[:1]}}),
+    "errors by patient": lambda: figures.errors_by_patient(
+        {"small": RADIAL, "large": 20 * RADIAL}, {"small": np.arange(6) > 4, "large": np.arange(6) < 1}, "odd"
+    ),
+    "abstaining": lambda: figures.abstaining(
+        {"network": np.array([[1.0, 3.0], [20.0, 40.0], [12.0, 20.0], [2.0, 2.0]])},
+        {"network": np.array([0.9, 0.4, 0.8, 0.6])},
+        0.5,
+    ),
+    "pck": lambda: figures.pck(PICTURES[0], TRUE[0], TRUE[0] + [3, 4], np.array([2.0, 5.0, 5.1, np.nan]), 5),
     "doubts": lambda: figures.doubts_by_group(
         random.random(9), np.repeat([4, 5, 6], 3), 0.5, xlabel="lumbar vertebrae", ylabel="doubt"
     ),
@@ -115,7 +127,12 @@ FIGURES = {
     "split": lambda: figures.split_overview(TABLE, PARTS),
     "cloud": lambda: figures.landmark_cloud(TRUE, background=PICTURES[0]),
     "intensities": lambda: figures.intensities({"before": PICTURES[0], "after": PICTURES[1] / 255}),
-    "parameters": lambda: figures.parameters_by_layer({"input": 0, "conv": 160, "dense": 2000}),
+    "convolutions": lambda: figures.convolutions(PICTURES[0], {"edge": [[-1, 0, 1]] * 3, "blur": np.ones((3, 3))}),
+    "temperatures": lambda: figures.temperatures(random.normal(0, 3, (8, 12)), [0.5, 2]),
+    "maps as one": lambda: figures.overlaid_maps(
+        PICTURES[0], random.random((2, 64, 64, 5)), points=TRUE[0], channels=LEVELS, titles=["before", "after"]
+    ),
+    "one step": lambda: figures.one_step({0.01: 0.9, 0.1: 0.4}, 0.1, PICTURES[0], TRUE[1], ANSWERS[1], channels=LEVELS),
     "receptive fields": lambda: figures.receptive_fields(PICTURES[0], {"conv_1": 3, "conv_2": 8}),
     "networks": lambda: figures.networks_compared(NETWORKS),
     "networks on real patients": lambda: figures.networks_compared(
@@ -149,11 +166,13 @@ def test_a_point_in_several_planes_is_marked_where_it_falls_perpendicularly():
 def test_numbers_in_the_text_alternative_are_those_plotted():
     assert "3 epochs" in FIGURES["learning curves"]().alt
     assert "on validation at best 14 in epoch 2" in FIGURES["learning curves"]().alt
-    assert "dense" in FIGURES["parameters"]().alt
+    assert "at best 0.4 of the loss before, at 0.1" in FIGURES["one step"]().alt
     assert "before: 5.7 percentage points" in FIGURES["reliability"]().alt, "0.9 × 3 + 0.1 × 30"
     assert "2 trials" in FIGURES["search"]().alt, "a failed trial has no score to show"
     assert "heatmap" in FIGURES["search"]().alt
     assert "patients 7 for train, 2 for validation, 1 for test; pictures 21, 6, 3" in FIGURES["split"]().alt
+    assert "of these axial 7, 2, 1; coronal 7, 2, 1; sagittal 7, 2, 1." in FIGURES["split"]().alt
+    assert "after: median 0, " in FIGURES["intensities"]().alt
 
 
 def test_the_price_of_a_flag_and_the_highest_loss_are_said_in_words():
@@ -165,6 +184,44 @@ def test_the_price_of_a_flag_and_the_highest_loss_are_said_in_words():
     doubt, groups = np.array([0.1, 0.6, 0.7, 0.2]), np.array(["four", "five", "five", "four"])
     strips = figures.doubts_by_group(doubt, groups, 0.5, xlabel="kind", ylabel="doubt")
     assert "five: median 0.65, 2 of 2 above the limit; four: median 0.15, 0 of 2 above the limit." in strips.alt
+
+
+def test_what_is_answered_is_counted_in_words():
+    assert "network: 75 % answered, 6.67 px off; 1 of 2 wrong ones pass." in FIGURES["abstaining"]().alt
+    nobody = figures.abstaining({"network": np.ones((2, 1))}, {"network": np.array([0.1, 0.2])}, 0.5)
+    assert "0 % answered, no picture left; 0 of 0 wrong ones pass" in nobody.alt
+    assert "solid where the answer lies within (4 of 4)" in FIGURES["pck"]().alt, "one of the five points is missing"
+    assert "66.7 % at 5 px" in FIGURES["pck"]().alt
+    far = int((20 * RADIAL > 10).sum())
+    assert f"large: {far} of 29 points more than 10 px off" in FIGURES["errors by patient"]().alt
+
+
+def test_patients_are_plotted_from_the_best_to_the_worst_and_marked_where_they_stand():
+    small, large = FIGURES["errors by patient"]().axes[:2]
+    means = np.nanmean(RADIAL, axis=1)
+    tiles = np.ma.filled(small.images[0].get_array().astype(float), np.nan)
+    np.testing.assert_allclose(np.nanmean(tiles, axis=0), np.sort(means))
+    marked = [axes.collections[0].get_offsets()[:, 0].tolist() for axes in (small, large)]
+    assert marked == [[np.argsort(means).tolist().index(5)], [np.argsort(means).tolist().index(0)]]
+
+
+def test_an_oracle_is_never_worse_and_is_shared_by_doubts_of_the_same_errors():
+    errors = np.abs(np.random.default_rng(3).normal(0, 8, (30, 5)))
+    errors[4, 2] = np.nan
+    orders = {name: errors[np.random.default_rng(seed).permutation(30)] for seed, name in enumerate("ab")}
+    curve, oracle, at_random, _, other_oracle, _ = figures.coverage(orders).axes[0].lines
+    assert (oracle.get_ydata() <= curve.get_ydata() + 1e-9).all()
+    assert oracle.get_ydata()[-1] == pytest.approx(curve.get_ydata()[-1]) == pytest.approx(at_random.get_ydata()[0])
+    np.testing.assert_allclose(oracle.get_ydata(), other_oracle.get_ydata())
+    assert oracle.get_color() == other_oracle.get_color() != curve.get_color()
+    alone = figures.coverage({"a": orders["a"], "b": orders["b"] + 1}).axes[0].lines
+    assert alone[0].get_color() == alone[1].get_color() != alone[3].get_color()
+
+
+def test_the_number_of_predictions_is_written_at_each_point_of_a_single_series():
+    one = figures.reliability({"count one off": {"after": GROUPS}})
+    assert [text.get_text() for text in one.axes[0].texts] == ["90", "10"]
+    assert not FIGURES["reliability"]().axes[0].texts
 
 
 def test_an_audit_tells_how_many_are_found_and_where_the_last_one_is():
@@ -245,6 +302,47 @@ def test_missing_points_are_not_plotted():
     assert LEVELS[0] not in figure.alt
 
 
+def test_marks_are_hollow_and_words_name_places():
+    figure = figures.pictures_with_points(
+        PICTURES[:2], TRUE[:2], titles=["one\nnote", "two"], places=[{}, {"canal": (30, 40)}], seen="It is bright."
+    )
+    assert figure.alt.startswith("2 grey pictures (one, note and two) with L1/L2")
+    assert figure.alt.endswith("; canal labelled. It is bright.")
+    one, two = figure.axes
+    assert all(mark.get_facecolors().size == 0 for mark in one.collections), "nothing is hidden"
+    (word,) = two.texts
+    assert (word.get_text(), word.xy) == ("canal", (30, 40))
+    large = figures.one_picture(PICTURES[0], places={"canal": (30, 40), "disc": (20, 50)})
+    assert large.alt.endswith("; canal and disc labelled.")
+
+
+def test_the_parts_of_a_spine_lie_where_anatomy_says():
+    points = np.array([[100.0, 60], [95, 90], [93, 120], [95, 150], [102, 178]])
+    places = figures.parts_of_spine(points, pixel_width=2.0)
+    assert places["canal"][0] > points[:2, 0].mean(), "behind the discs"
+    assert places["disc"].tolist() == [95 - 6, 90], "in front of its back edge, by 12 mm"
+    assert points[2, 1] < places["vertebra"][1] < points[3, 1], "between two discs"
+    assert places["sacrum"][1] > points[4, 1], "below the lowest disc"
+
+
+def test_the_legend_says_who_made_the_crosses():
+    def labels(**by):
+        figure = figures.pictures_with_points(PICTURES, TRUE, ANSWERS, **by)
+        return [text.get_text() for text in figure.legends[0].get_texts()], figure.alt
+
+    assert labels()[0][-2:] == ["true", "predicted"]
+    assert "what a network answered, on average" in labels()[1]
+    names, alternative = labels(by="you")
+    assert names[-1] == "you"
+    assert "what you answered" in alternative
+
+
+def test_the_edges_of_a_picture_are_named_after_the_patient():
+    assert edge_names(SAGITTAL) == ("front", "back", "head", "feet")
+    assert edge_names(AXIAL) == ("right", "left", "front", "back")
+    assert edge_names(Plane([0, 0, 0], [0, -1, 0], [0, 0, 1], 1.0, 1.0)) == ("back", "front", "feet", "head")
+
+
 def test_names_follow_the_number_of_points():
     assert all(side in figures.pictures_with_points(PICTURES, TRUE[:, :2]).alt for side in SIDES)
     with pytest.raises(ValueError, match="as many names"):
@@ -257,3 +355,33 @@ def test_one_plane_cuts_another_where_it_should():
     assert sorted(line[:, 0]) == [-0.5, 239.5]
     assert cut_line(SAGITTAL, Plane([0, 0, 900], [1, 0, 0], [0, 1, 0], 1.0, 1.0), 240, 200) is None
     assert cut_line(SAGITTAL, SAGITTAL, 240, 200) is None
+
+
+def test_parts_are_named_beside_each_other_in_the_views_that_pass_near_them():
+    figure = figures.planes({"sagittal": scan(SAGITTAL), "axial": scan(AXIAL)}, named=FIVE)
+    sagittal, axial = (
+        {text.get_text(): text.xyann[1] for text in axes.texts if hasattr(text, "xyann")} for axes in figure.axes
+    )
+    assert sagittal.keys() == {"vertebra", "disc", "canal", "sacrum"}
+    assert axial.keys() == {"disc", "canal", "muscle"}
+    for heights in (sagittal, axial):
+        assert min(np.diff(sorted(heights.values()))) >= 0.05 * 200 - 1e-9
+
+
+def test_a_kernel_finds_what_it_is_made_for():
+    picture = np.zeros((20, 20), np.uint8)
+    picture[:, 8:12] = 200
+    figure = figures.convolutions(picture, {"across": [[-1, 0, 1]] * 3, "down": np.transpose([[-1, 0, 1]] * 3)})
+    across, down = (axes.images[0].get_array() for axes in figure.axes)
+    assert across.shape == (18, 18)
+    assert (np.ptp(across, axis=1) > 0).all()
+    assert list(across[9, [7, 11, 0]]) == [255, 0, 128], "brighter to the right, darker, the same"
+    assert np.ptp(down) == 0
+
+
+def test_the_centre_of_mass_goes_from_the_highest_peak_to_the_middle():
+    scores = np.zeros((10, 20))
+    scores[2, 4], scores[7, 15] = 9, 8
+    sharp, even = (axes.collections[0].get_offsets()[0] for axes in figures.temperatures(scores, [0.05, 1000]).axes)
+    np.testing.assert_allclose(sharp, [4, 2], atol=0.01)
+    np.testing.assert_allclose(even, [9.5, 4.5], atol=0.05)

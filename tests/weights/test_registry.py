@@ -95,6 +95,17 @@ def test_reliability_compares_groups_with_wilsons_interval():
     assert (most["low"], most["high"]) == pytest.approx((0.5958, 0.9821), abs=1e-4)
 
 
+def test_points_of_one_patient_make_the_interval_of_a_group_no_narrower():
+    probability, happened = np.full(20, 0.75), np.arange(20) % 10 > 0
+    (of_points,) = calibration.reliability(probability, happened, edges=(0, 0.5, 1))
+    (of_two,) = calibration.reliability(probability, happened, edges=(0, 0.5, 1), patient_of=np.arange(20) // 10)
+    (alike,) = calibration.reliability(probability, happened, edges=(0, 0.5, 1), patient_of=np.arange(20))
+    assert alike == of_points
+    assert {**of_two, "low": 0, "high": 0} == {**of_points, "low": 0, "high": 0}
+    assert of_two["low"] < of_points["low"] < of_points["high"] < of_two["high"]
+    assert len(calibration.reliability(probability, happened, edges=(0, 0.7, 0.8, 1))) == 1
+
+
 def test_other_kinds_of_imaging_are_unfamiliar_unless_nothing_is_known(network):
     assert network.unfamiliar("MR") == network.unfamiliar("") == network.unfamiliar("SC") == ()
     (sentence,) = replace(network, modalities=("CT", "MR")).unfamiliar("DX")

@@ -9,8 +9,9 @@ import pandas as pd
 from lumbar.course import exercises
 from lumbar.course.escape_room import odd_files, pictures
 from lumbar.course.escape_room.odd_files import ROOMS
-from lumbar.course.escape_room.riddles import EMPTY, Riddle, riddle
+from lumbar.course.escape_room.riddles import riddle
 from lumbar.course.escape_room.verdicts import Verdict, naive_answer, verdict
+from lumbar.course.riddles import EMPTY, Riddle
 from lumbar.figures.style import Drawing, display
 
 ONE_PICTURE = (1, 2, 3, 4, 5, 7)
@@ -59,7 +60,7 @@ class EscapeRoom:
             answer: The student's answer; None if there is none yet.
         """
         hint = self.riddle(room).feedback(answer)
-        exercises.check_answer(f"Exercise in room {room}", lambda: not hint, hint)
+        exercises.report(f"Exercise in room {room}", hint)
         if not hint:
             print(f"The door opens. Key {room} of {ROOMS}: {_KEYS[room - 1]}")
             print(self.verdict(room))
@@ -74,7 +75,7 @@ class EscapeRoom:
         given = "".join(filter(str.isalpha, str(word or ""))).upper()
         right = sum(ours == theirs for ours, theirs in zip(_KEYS, given, strict=False))
         hint = f"{right} of the {ROOMS} keys are right; they stand in the order of the rooms" if given else EMPTY
-        exercises.check_answer("Exercise at the last door", lambda: given == _KEYS, hint)
+        exercises.report("Exercise at the last door", "" if given == _KEYS else hint)
 
     def riddle(self, room: int) -> Riddle:
         """Return the right answer of a room, and the usual wrong ones."""

@@ -2,61 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
-EMPTY = "type your answer in place of None, and run both cells"
-"""What an untouched stub gets to read."""
-
-
-@dataclass(frozen=True)
-class Riddle:
-    """What is right in a room, and what is typically wrong.
-
-    Args:
-        answer: The right answer: a number, a word, or a list of integers.
-        hint: One sentence that helps against any other wrong answer.
-        mistakes: Hint → the wrong answers that it speaks to. An answer that is also right counts as right.
-        tolerance: Largest difference between two numbers that count as the same.
-    """
-
-    answer: Any
-    hint: str
-    mistakes: dict[str, Sequence[Any]] = field(default_factory=dict)
-    tolerance: float = 0.0
-
-    def feedback(self, given: Any) -> str:
-        """Return what helps a student who gave this answer; "" if it is right."""
-        if given is None:
-            return EMPTY
-        if self._same(given, self.answer):
-            return ""
-        for hint, wrong in self.mistakes.items():
-            if any(self._same(given, other) for other in wrong):
-                return hint
-        return self.hint
-
-    def _same(self, given: Any, other: Any) -> bool:
-        try:
-            if isinstance(other, str):
-                return _plain(given) == _plain(other)
-            if isinstance(other, list):
-                return [int(each) for each in given] == other
-            return math.isclose(float(given), other, rel_tol=0, abs_tol=self.tolerance)
-        except (TypeError, ValueError):
-            return False
-
-
-def _plain(word: Any) -> str:
-    """Return a word as it is compared: capitals, blanks and the ending of a file do not count."""
-    return str(word).casefold().replace(" ", "").removesuffix(".dcm")
+from lumbar.course.riddles import Riddle
 
 
 def riddle(files: Sequence[Path], room: int) -> Riddle:
@@ -140,6 +93,7 @@ def _plane(datasets: list[Dataset]) -> Riddle:
         "coronal",
         "the answer is one of sagittal, coronal and axial",
         {
+            "you are right, it is also called that; here, type coronal": ["frontal"],
             "so says the description, which people type; the orientation is computed by the scanner": ["sagittal"],
             "an axial picture has no direction that runs along the body; look at the last three numbers": [
                 "axial",
