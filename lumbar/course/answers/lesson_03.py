@@ -23,6 +23,9 @@ def exercise_1() -> Riddle:
             "that is one filter, and there are 32 of them": [3 * 3 * 16],
             "you joined each channel with each: how many numbers does one kernel hold?": [16 * 32],
             "a kernel is three wide *and* three high": [3 * 16 * 32],
+            "that is the bar of the diagram, which also counts the four numbers a channel of the normalisation": [
+                3 * 3 * 16 * 32 + 4 * 32
+            ],
             "those are the weights and a bias for each filter; this layer has no bias": [(3 * 3 * 16 + 1) * 32],
         },
     )
