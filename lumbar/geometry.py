@@ -255,9 +255,6 @@ class Plane:
         return (np.asarray(xyz_mm, dtype=np.float64) - self.position) @ self.normal
 
 
-TOWARDS = (("left", "right"), ("back", "front"), ("head", "feet"))
-"""For x, y and z in patient mm (LPS): where they grow, and where they fall."""
-
 USUAL_DISPLAY = {
     "sagittal": ((0, 1, 0), (0, 0, -1)),
     "coronal": ((1, 0, 0), (0, 0, -1)),

@@ -16,6 +16,9 @@ ROW = (NEIGHBOURS[0], *LEVELS, NEIGHBOURS[1])
 VIEWS = ("sagittal", "coronal", "axial")
 """Anatomical planes of an image."""
 
+TOWARDS = (("left", "right"), ("back", "front"), ("head", "feet"))
+"""For x, y and z in patient mm (LPS): where they grow, and where they fall."""
+
 SIDES = ("left", "right")
 """The PATIENT's sides: names of the two subarticular points of an axial image."""
 

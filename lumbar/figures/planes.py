@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.axes import Axes
 
+from lumbar.core.constants import TOWARDS
 from lumbar.figures.pictures import name_places, show_picture
 from lumbar.figures.style import ORANGE, SKY, VERMILION, YELLOW, Drawing, join_words, outlined, styled
-from lumbar.geometry import TOWARDS, Plane
+from lumbar.geometry import Plane
 from lumbar.preprocess import windowed
 
 if TYPE_CHECKING:

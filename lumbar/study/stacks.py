@@ -11,7 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from lumbar.geometry import TOWARDS, nearest_view
+from lumbar.core.constants import TOWARDS
+from lumbar.geometry import nearest_view
 from lumbar.imaging.dicom.slice_header import ACQUISITION, SliceHeader
 
 PARALLEL_DEGREES = 0.5
