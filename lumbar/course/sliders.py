@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,11 @@ class Slider:
         text = ipywidgets.HTML()
 
         def show(_: object = None) -> None:
-            data, metadata = self._draw(chosen.value).as_output()
+            try:
+                data, metadata = self._draw(chosen.value).as_output()
+            except Exception as error:  # widgets would leave the old figure, and put the reason into a log
+                text.value = html.escape(f"The figure cannot be shown: {type(error).__name__}: {error}")
+                return
             picture.value = data["image/png"]
             # The widget of an image has no text alternative; this line is for readers who cannot see it.
             text.value = f'<small aria-live="polite">{metadata["image/png"]["alt"]}</small>'

@@ -1,8 +1,12 @@
 """Sliders: the figure follows, and where nobody can drag there is a static picture and nothing else."""
 
+import ast
+
+import nbformat
 import pytest
 
 from lumbar.core.constants import HEADLESS
+from lumbar.course import runner
 from lumbar.course.sliders import Slider
 from lumbar.figures.style import Drawing
 
@@ -44,3 +48,42 @@ def test_an_output_has_a_static_picture_beside_the_slider_and_without_a_browser_
     assert VIEW not in static
     assert metadata["image/png"]["alt"] == "A line up to 2."
     assert other["image/png"]["alt"] == "A line up to 7."
+
+
+def test_a_figure_that_cannot_be_shown_says_why():
+    def draw(value):
+        return drawing({1: 10}[value])
+
+    slider, _, text = Slider(draw, [1, 2], name="height", start=1).widget().children
+    slider.value = 2
+    assert text.value == "The figure cannot be shown: KeyError: 2"
+
+
+def names(tree: ast.AST, context: type) -> set[str]:
+    """Return the names that code reads (`ast.Load`) or binds (`ast.Store`)."""
+    return {each.id for each in ast.walk(tree) if isinstance(each, ast.Name) and isinstance(each.ctx, context)}
+
+
+def outer_names(function: ast.Lambda | ast.FunctionDef) -> set[str]:
+    """Return the names that a function reads and does not bind itself."""
+    own = {argument.arg for argument in function.args.args}
+    return names(function, ast.Load) - names(function, ast.Store) - own
+
+
+def test_no_later_cell_of_a_lesson_changes_what_a_slider_shows():
+    """A slider calls its function when somebody drags it: by then the names it reads may mean something else."""
+    seen = 0
+    for path in runner.notebooks():
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        trees = [ast.parse(cell.source) for cell in cells if "colab" not in cell.metadata.get("tags", ())]
+        functions = {each.name: each for tree in trees for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
+        for number, tree in enumerate(trees):
+            for call in ast.walk(tree):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Slider":
+                    draw, seen = call.args[0], seen + 1
+                    read = {draw.id} if isinstance(draw, ast.Name) else outer_names(draw)
+                    for name in read & functions.keys():
+                        read |= outer_names(functions[name])
+                    later = set().union(*(names(each, ast.Store) for each in trees[number + 1 :]))
+                    assert read & later == set(), path.name
+    assert seen >= 9
