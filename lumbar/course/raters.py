@@ -108,9 +108,11 @@ def _own_file() -> Path:
 
 
 def _keep(rounds: list[pd.DataFrame], truth: pd.DataFrame) -> None:
-    """Write the true points and those of two rounds, mm, of the pictures that both rounds have."""
+    """Write the true points and those of two rounds, mm, of the pictures that both rounds have, if there are any."""
     sizes = truth[["image", "level", "pixel_width", "pixel_height"]]
     images = set(rounds[1]["image"]) & set(rounds[2]["image"])
+    if not images:
+        return
     table = sizes[sizes["image"].isin(images)]
     for name, points in zip(("true", "one", "two"), rounds, strict=True):
         table = table.merge(points[list(_COLUMNS)], on=["image", "level"], how="left")

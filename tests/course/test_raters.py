@@ -78,6 +78,11 @@ def test_the_stand_in_corrects_the_flagged_images_alone_and_only_if_nobody_did(t
 def test_what_a_reader_has_marked_comes_back_and_a_stand_in_leaves_nothing(session, truth):
     two_rounds(session, session, truth, seed=1)
     assert own_labels() is None
+    first, other = (lumbar.annotate(truth, rater=name, start=False, ghosts=False) for name in ("first", "other"))
+    for place, round_ in enumerate((first, other)):
+        round_.change(place, {"L1/L2": (3.0, 4.0)}, round_.marks[place].place, done=True)
+    assert two_rounds(first, other, truth, seed=1)[2] == "you"
+    assert own_labels() is None, "no picture was marked twice"
     again = lumbar.annotate(truth, rater="again", start=False, ghosts=False)
     for position, case in enumerate(session.cases):
         here = truth[truth["image"] == case.image].set_index("level").loc[list(LEVELS)]
