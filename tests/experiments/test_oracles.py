@@ -51,5 +51,19 @@ def test_a_bayesian_search_whose_best_value_is_the_end_of_its_range_does_not_sta
     assert 1e-4 in rates, "the best value was found"
 
 
+def test_a_bayesian_search_of_a_countable_space_misses_no_combination_that_promises_more(tmp_path):
+    """The scores are a valley; after the random trials at the start, only combinations near its bottom are tried."""
+    names = ("dropout", "width", "augmentation")
+    bottom = {"dropout": 0.3, "width": 16, "augmentation": 1.0}
+    spans = {"dropout": 0.5, "width": 16, "augmentation": 1.5}
+
+    def depth(values):
+        return sum(((values[name] - bottom[name]) / spans[name]) ** 2 for name in names)
+
+    tried = search("bayesian", names, tmp_path, trials=20, score=depth)
+    assert bottom in tried
+    assert max(depth(values) for values in tried[-5:]) < sorted(map(depth, combinations(space(names))))[30]
+
+
 def test_a_continuous_setting_has_no_list_of_combinations():
     assert combinations(space(("dropout", "learning_rate"))) is None
