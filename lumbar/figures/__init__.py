@@ -27,7 +27,13 @@ from lumbar.figures.results import (
     predicted_against_true,
     reliability,
 )
-from lumbar.figures.search import search_results
+from lumbar.figures.search import (
+    nested_folds,
+    search_explored,
+    search_results,
+    searches_compared,
+    setting_effects,
+)
 from lumbar.figures.style import Drawing, display, use_house_style
 from lumbar.figures.sweep import sweep_results
 from lumbar.figures.tolerance import pck
@@ -51,6 +57,7 @@ __all__ = [
     "intensities",
     "landmark_cloud",
     "learning_curves",
+    "nested_folds",
     "network_diagram",
     "networks_compared",
     "occlusion_maps",
@@ -65,7 +72,10 @@ __all__ = [
     "predicted_against_true",
     "receptive_fields",
     "reliability",
+    "search_explored",
     "search_results",
+    "searches_compared",
+    "setting_effects",
     "split_overview",
     "sweep_results",
     "temperatures",

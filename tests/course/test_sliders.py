@@ -1,4 +1,4 @@
-"""Sliders: the figure follows, and where nobody can drag there is a static picture and nothing else."""
+"""Sliders and lists: the figure follows, and where nobody can drag there is a static picture and nothing else."""
 
 import ast
 
@@ -7,7 +7,7 @@ import pytest
 
 from lumbar.core.constants import HEADLESS
 from lumbar.course import runner
-from lumbar.course.sliders import Slider
+from lumbar.course.sliders import Filters, Slider
 from lumbar.figures.style import Drawing
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -34,6 +34,21 @@ def test_the_figure_and_its_text_follow_the_slider():
     slider.value = 3
     assert picture.value != before
     assert "up to 3" in text.value
+
+
+def test_a_figure_follows_lists_and_a_list_that_allows_any_value_filters_nothing():
+    def draw(chosen):
+        figure = drawing(1)
+        figure.alt = str(chosen)
+        return figure
+
+    rate, norm, _, text = Filters(draw, {"rate": [0.1, 0.2], "norm": [False, True]}).widget().children
+    assert "{}" in text.value
+    norm.value = False
+    assert "{'norm': False}" in text.value, "False is a value to filter by"
+    rate.value = 0.2
+    norm.value = norm.options[0]
+    assert "{'rate': 0.2}" in text.value
 
 
 def test_an_output_has_a_static_picture_beside_the_slider_and_without_a_browser_nothing_else(shown, monkeypatch):
@@ -79,11 +94,11 @@ def test_no_later_cell_of_a_lesson_changes_what_a_slider_shows():
         functions = {each.name: each for tree in trees for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
         for number, tree in enumerate(trees):
             for call in ast.walk(tree):
-                if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Slider":
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("Slider", "Filters"):
                     draw, seen = call.args[0], seen + 1
                     read = {draw.id} if isinstance(draw, ast.Name) else outer_names(draw)
                     for name in read & functions.keys():
                         read |= outer_names(functions[name])
                     later = set().union(*(names(each, ast.Store) for each in trees[number + 1 :]))
                     assert read & later == set(), path.name
-    assert seen >= 9
+    assert seen >= 10

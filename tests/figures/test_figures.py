@@ -5,11 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import to_rgba
 from PIL import Image
 
 from lumbar import figures
 from lumbar.figures.anatomy import parts_in_patient
 from lumbar.figures.planes import cut_line, edge_names
+from lumbar.figures.style import PART_COLOURS
 from lumbar.geometry import Plane
 from lumbar.landmarks import LEVELS, SIDES
 
@@ -50,6 +52,14 @@ TRIALS = pd.DataFrame(
         "model": ["baseline", "heatmap", "baseline"],
         "batch_norm": [True, False, True],
         "learning_rate": [1e-3, 2e-4, 5e-3],
+    }
+)
+SEARCHES = pd.DataFrame(
+    {
+        "algorithm": ["random", "random", "bayesian", "bayesian", "hyperband", "hyperband", "hyperband"],
+        "seed": [0, 1, 0, 1, 0, 0, 1],
+        "epochs": [9, 9, 9, 9, 3, 18, 3],
+        "strangers_px": [8.0, 6.0, 7.0, 4.0, 9.0, 2.0, 5.0],
     }
 )
 NETWORKS = pd.DataFrame(
@@ -139,6 +149,16 @@ FIGURES = {
         NETWORKS.assign(real_radial_px=9.0, real_radial_low_px=8.0, real_radial_high_px=9.5)
     ),
     "search": lambda: figures.search_results(TRIALS, "val_mae_px"),
+    "search explored": lambda: figures.search_explored(
+        TRIALS, "val_mae_px", ["learning_rate", "batch_norm"], {"batch_norm": False}
+    ),
+    "search with nothing chosen": lambda: figures.search_explored(TRIALS, "val_mae_px", ["learning_rate"], {}),
+    "search without a match": lambda: figures.search_explored(
+        TRIALS, "val_mae_px", ["learning_rate"], {"learning_rate": 5e-3}
+    ),
+    "effects": lambda: figures.setting_effects(TRIALS, "val_mae_px", ["batch_norm", "learning_rate"]),
+    "searches": lambda: figures.searches_compared(SEARCHES, whole=9),
+    "nested folds": lambda: figures.nested_folds(3),
     "sweep": lambda: figures.sweep_results(SWEPT, ["RATE", "MODEL", "MIRROR"], ["error_px", "loss"]),
 }
 
@@ -170,6 +190,11 @@ def test_numbers_in_the_text_alternative_are_those_plotted():
     assert "before: 5.7 percentage points" in FIGURES["reliability"]().alt, "0.9 × 3 + 0.1 × 30"
     assert "2 trials" in FIGURES["search"]().alt, "a failed trial has no score to show"
     assert "heatmap" in FIGURES["search"]().alt
+    assert "batch_norm no: 1 trials, best 8.0 px" in FIGURES["search explored"]().alt
+    assert "all: 2 trials, best 8.0 px, median 10.0 px" in FIGURES["search with nothing chosen"]().alt
+    assert "no such trial" in FIGURES["search without a match"]().alt, "the trial with this setting has no score"
+    assert "batch_norm from 8.0 to 12.0 px" in FIGURES["effects"]().alt
+    assert "random 7.0 px, bayesian 5.5 px, hyperband 3.5 px" in FIGURES["searches"]().alt
     assert "patients 7 for train, 2 for validation, 1 for test; pictures 21, 6, 3" in FIGURES["split"]().alt
     assert "of these axial 7, 2, 1; coronal 7, 2, 1; sagittal 7, 2, 1." in FIGURES["split"]().alt
     assert "after: median 0, " in FIGURES["intensities"]().alt
@@ -385,3 +410,19 @@ def test_the_centre_of_mass_goes_from_the_highest_peak_to_the_middle():
     sharp, even = (axes.collections[0].get_offsets()[0] for axes in figures.temperatures(scores, [0.05, 1000]).axes)
     np.testing.assert_allclose(sharp, [4, 2], atol=0.01)
     np.testing.assert_allclose(even, [9.5, 4.5], atol=0.05)
+
+
+def test_in_nested_folds_nobody_tests_a_winner_whom_they_trained_or_chose():
+    figure = FIGURES["nested folds"]()
+    (axes,) = figure.axes
+    rows = {}
+    for bar in axes.patches:
+        part = next((part for part, shade in PART_COLOURS.items() if bar.get_facecolor() == to_rgba(shade)), None)
+        rows.setdefault(bar.get_y(), {})[round(bar.get_x())] = part
+    outer_folds = [list(rows.values())[first : first + 3] for first in (0, 3, 6)]
+    assert len(rows) == 9
+    for aside, (*search, winner) in enumerate(outer_folds):
+        assert winner == {group: "test" if group == aside else "train" for group in range(3)}
+        assert all(each[aside] is None for each in search), "the search never meets the group put aside"
+        chosen = [group for each in search for group, part in each.items() if part == "validation"]
+        assert sorted(chosen) == [group for group in range(3) if group != aside], "all others take turns"
