@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from pydicom import dcmread
+from pydicom.dataset import Dataset
 
 from lumbar.course import exercises
 from lumbar.course.escape_room import odd_files, pictures
 from lumbar.course.escape_room.odd_files import ROOMS
 from lumbar.course.escape_room.riddles import riddle
 from lumbar.course.escape_room.verdicts import Verdict, naive_answer, verdict
+from lumbar.course.hospital import as_handed_out
 from lumbar.course.riddles import EMPTY, Riddle
 from lumbar.figures.style import Drawing, display
 
@@ -98,6 +101,10 @@ class EscapeRoom:
         table = pd.DataFrame(said, index=pd.RangeIndex(1, ROOMS + 1, name="room"))
         naive = {room: self._naive_answer(room) for room in ONE_PICTURE}
         return table.join(pd.DataFrame.from_dict(naive, "index", columns=["naive_off_mm", "naive_flagged"]))
+
+    def handed_out(self) -> list[Dataset]:
+        """Return two slices of room 10 as a hospital hands them out, see `lumbar.course.hospital`."""
+        return as_handed_out([dcmread(file) for file in self.files(10)[:2]])
 
     def _naive_answer(self, room: int) -> tuple[float, bool]:
         (file,) = self.files(room)
