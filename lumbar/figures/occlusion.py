@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from lumbar.figures.pictures import TICKS, image_grid, show_picture
-from lumbar.figures.style import ORANGE, VERMILION, Drawing, format_number, styled
+from lumbar.figures.style import ORANGE, VERMILION, Drawing, format_number, introduce, styled
 from lumbar.geometry import SIZE
 
 _FADING = LinearSegmentedColormap.from_list(
@@ -56,10 +56,10 @@ def occlusion_maps(
         axes.add_patch(Rectangle((4, SIZE - 5 - side), side, side, fill=False, edgecolor="white", linewidth=1.2))
     figure.colorbar(heat, ax=cells, label=label, shrink=0.8, extend="max")
     highest = [format_number(np.max(each)) for each in maps]
-    figure.alt = (
-        f"{heading + ': ' if heading else ''}{len(images)} pictures; colours show what a patch there does to one point "
-        f"({label}). The highest value of each: "
-        + "; ".join(f"{' '.join(title.split())}: {value}" for title, value in zip(titles, highest, strict=True))
-        + "."
+    values = "; ".join(f"{' '.join(title.split())}: {value}" for title, value in zip(titles, highest, strict=True))
+    figure.alt = introduce(
+        heading,
+        f"{len(images)} pictures; colours show what a patch there does to one point ({label}). "
+        f"The highest value of each: {values}.",
     )
     return figure

@@ -16,6 +16,7 @@ from lumbar.figures.style import (
     channel_names,
     colour,
     format_number,
+    introduce,
     join_words,
     marker,
     outlined,
@@ -90,6 +91,8 @@ def name_places(axes: Axes, places: Mapping[str, Sequence[float]], *, right: boo
 def mark_errors(axes: Axes, true: np.ndarray, predicted: np.ndarray, channels: Sequence[str]) -> None:
     """Mark true points as rings and predicted points as crosses, with a line between the two of each landmark.
 
+    All crosses are above all rings: in an image that is miscounted by a level, each lies in the ring of another one.
+
     Args:
         axes: Axes to plot on.
         true: Shape (K, 2), pixels of the image; NaN where a landmark is missing.
@@ -98,9 +101,10 @@ def mark_errors(axes: Axes, true: np.ndarray, predicted: np.ndarray, channels: S
     """
     for name, there, here in zip(channels, true, predicted, strict=True):
         if np.isfinite(there).all():
-            axes.plot(*np.transpose([there, here]), color=colour(name), linewidth=1.6)
-            axes.scatter(*there, s=60, facecolors="none", edgecolors=colour(name), linewidths=1.8)
-            axes.scatter(*here, s=45, c=colour(name), marker="x", linewidths=1.8)
+            axes.plot(*np.transpose([there, here]), color=colour(name), linewidth=1.6, zorder=2)
+            axes.scatter(*there, s=60, facecolors="none", edgecolors=colour(name), linewidths=1.8, zorder=3)
+            look = {"marker": "x", "linewidths": 1.6, "path_effects": outlined(2.6), "zorder": 4}
+            axes.scatter(*here, s=30, c=colour(name), **look)
 
 
 def image_grid(count: int, columns: int, *, heading: str = "", extra: float = 0.0) -> tuple[Drawing, list[Axes]]:
@@ -207,7 +211,7 @@ def pictures_with_points(
     words = list(dict.fromkeys(" ".join(word.split()) for each in places for word in each))
     if words:
         what += f"; {join_words(words)} labelled"
-    figure.alt = f"{heading + ': ' if heading else ''}{what}. {seen}".rstrip()
+    figure.alt = introduce(heading, f"{what}. {seen}".rstrip())
     return figure
 
 

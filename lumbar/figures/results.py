@@ -33,6 +33,9 @@ from lumbar.geometry import SIZE
 STRIP_POINTS = 400
 """Largest number of single points plotted per landmark; more would overlap and hide each other."""
 
+SQUASHED = 8
+"""From so many times the largest upper quartile on, a single error squashes the boxes of `errors_by_level`."""
+
 TILE_EDGES = (0, 2, 5, 10, 1000)
 """Bounds of the classes of errors in `errors_by_patient`, pixels of the 256 frame."""
 
@@ -225,6 +228,8 @@ def errors_by_level(
 ) -> Drawing:
     """Plot the radial errors of each landmark: a box (median and middle half, whiskers at 5 % and 95 %) and the points.
 
+    The axis is logarithmic if single points lie so far off (`SQUASHED`) that they would squash the boxes.
+
     Args:
         radial: Radial errors, shape (N, K); NaN where a landmark is missing.
         channels: K names; see `lumbar.figures.style.channel_names` for the default.
@@ -252,14 +257,32 @@ def errors_by_level(
         boxprops={"linewidth": 1.4},
     )
     axes.set_xticks(range(len(names)), [f"{name}\nn = {len(errors)}" for name, errors in zip(names, kept, strict=True)])
-    axes.set(xlabel="", ylabel=f"{what}, {'pixels of 256' if unit == 'px' else unit}", ylim=(0, None))
+    label = f"{what}, {'pixels of 256' if unit == 'px' else unit}"
+    logarithmic = _squashed(kept)
+    if logarithmic:
+        axes.set(xlabel="", ylabel=f"{label} (logarithmic)", yscale="log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+    else:
+        axes.set(xlabel="", ylabel=label, ylim=(0, None))
     axes.grid(visible=False, axis="x")
     axes.set_title("red: median; box: middle half; whiskers: 5 % to 95 %; dots: single points", fontsize=9)
     medians = [
         f"{name} {format_number(np.median(errors))}" for name, errors in zip(names, kept, strict=True) if len(errors)
     ]
     figure.alt = f"Box plots of the {what} for each landmark; medians in {unit}: {', '.join(medians)}."
+    if logarithmic:
+        farthest = max(errors.max(initial=0) for errors in kept)
+        figure.alt += f" The axis is logarithmic, as the largest is {format_number(farthest)}."
     return figure
+
+
+def _squashed(kept: Sequence[np.ndarray]) -> bool:
+    """Return whether single errors would squash the boxes on a linear axis, and a logarithmic one can show all."""
+    errors = np.concatenate(kept)
+    if not len(errors) or errors.min() <= 0:
+        return False
+    return errors.max() > SQUASHED * max(np.quantile(each, 0.75) for each in kept if len(each))
 
 
 @styled

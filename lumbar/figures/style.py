@@ -199,6 +199,11 @@ def join_words(words: Iterable[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "nothing"
 
 
+def introduce(heading: str, text: str) -> str:
+    """Return a text after the heading of its figure: "Heading: text", "A question? text", or without one the text."""
+    return f"{heading}{'' if heading[-1] in '?!.' else ':'} {text}" if heading else text
+
+
 def fit_name(name: str, inches: float, *, before: str = "", after: str = "", size: float = 10) -> str:
     """Return a line with the name of a file, without the middle of the name if the line would be too wide.
 

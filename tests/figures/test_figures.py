@@ -350,6 +350,31 @@ def test_the_parts_of_a_spine_lie_where_anatomy_says():
     assert places["sacrum"][1] > points[4, 1], "below the lowest disc"
 
 
+def test_no_ring_of_another_level_hides_a_cross():
+    true = np.array([[[50.0, y] for y in (10, 40, 70, 100, 130)]])
+    figure = figures.pictures_with_points(PICTURES[:1], true, np.roll(true, -1, axis=1))
+    marks = [each for each in figure.axes[0].collections if len(each.get_offsets())]
+    rings, crosses = ([each for each in marks if (each.get_facecolor().size == 0) == hollow] for hollow in (True, False))
+    assert len(rings) == len(crosses) == 5
+    assert max(each.get_zorder() for each in rings) < min(each.get_zorder() for each in crosses)
+
+
+@pytest.mark.parametrize(("farthest", "scale"), [(6.0, "linear"), (40.0, "log")])
+def test_one_far_error_does_not_squash_the_boxes(farthest, scale):
+    errors = np.linspace(0.5, 2, 50).reshape(10, 5)
+    errors[3, 2] = farthest
+    figure = figures.errors_by_level(errors)
+    assert figure.axes[0].get_yscale() == scale
+    assert ("the largest is 40" in figure.alt) == (scale == "log")
+    errors[0, 0] = 0  # cannot be shown on a logarithmic axis
+    assert figures.errors_by_level(errors).axes[0].get_yscale() == "linear"
+
+
+def test_a_heading_that_asks_is_not_followed_by_a_colon():
+    alts = [figures.pictures_with_points(PICTURES[:1], heading=heading).alt for heading in ("Where?", "Here", "")]
+    assert [alt.partition("1 grey")[0] for alt in alts] == ["Where? ", "Here: ", ""]
+
+
 def test_the_legend_says_who_made_the_crosses():
     def labels(**by):
         figure = figures.pictures_with_points(PICTURES, TRUE, ANSWERS, **by)
