@@ -353,10 +353,11 @@ def test_the_parts_of_a_spine_lie_where_anatomy_says():
 def test_no_ring_of_another_level_hides_a_cross():
     true = np.array([[[50.0, y] for y in (10, 40, 70, 100, 130)]])
     figure = figures.pictures_with_points(PICTURES[:1], true, np.roll(true, -1, axis=1))
-    marks = [each for each in figure.axes[0].collections if len(each.get_offsets())]
-    rings, crosses = ([each for each in marks if (each.get_facecolor().size == 0) == hollow] for hollow in (True, False))
+    rings, crosses = [], []
+    for mark in figure.axes[0].collections:
+        (crosses if mark.get_facecolor().size else rings).append(mark.get_zorder())
     assert len(rings) == len(crosses) == 5
-    assert max(each.get_zorder() for each in rings) < min(each.get_zorder() for each in crosses)
+    assert max(rings) < min(crosses)
 
 
 @pytest.mark.parametrize(("farthest", "scale"), [(6.0, "linear"), (40.0, "log")])

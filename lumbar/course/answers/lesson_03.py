@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,13 @@ from lumbar.course.riddles import Riddle
 
 SCORES = np.array([[0, 1, 0, -1, 0, 0], [0, 3, 1, 0, 0, 0], [1, 0, 0, 0, 2, 0], [0, 0, -1, 0, 0, 1]], float)
 """The map that soft-argmax is tried on: wider than high, with two peaks."""
+
+_KNOWN = np.array([[0.5, 0.2], [0.4, 0.6], [0.7, 0.8]])
+_SOME, _NOTHING = _KNOWN.copy(), np.full((3, 2), np.nan)
+_SOME[2] = np.nan
+ANSWER = np.array([[0.6, 0.25], [0.2, 0.6], [0.4, 0.5]])
+LABELS = (_SOME, _KNOWN, _NOTHING)
+"""True points that a loss is tried on: one is missing, none is, all are."""
 
 
 def exercise_1() -> Riddle:
@@ -57,6 +65,86 @@ def exercise_2() -> Riddle:
     )
 
 
+_Loss = Callable[[np.ndarray, np.ndarray], Any]
+
+
+def _tried(loss: _Loss) -> Any:
+    """Return what a loss gives for each of `LABELS`, with -1 in place of NaN, so that it can be compared."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the mean of nothing warns, and is one of the mistakes
+        given = [loss(true.copy(), ANSWER.copy()) for true in LABELS]
+    return given if all(each is None for each in given) else np.nan_to_num(np.asarray(given, float), nan=-1.0)
+
+
+def _squares(true: np.ndarray, answer: np.ndarray) -> np.ndarray:
+    return (true - answer) ** 2
+
+
+def _known(errors: np.ndarray) -> np.ndarray:
+    return errors[~np.isnan(errors)]
+
+
+def _masked(of: Callable[[np.ndarray], Any], error: _Loss = _squares) -> list[_Loss]:
+    """Return the losses that compute something of the known errors, and give NaN, or else 0, if nothing is known."""
+
+    def loss(true: np.ndarray, answer: np.ndarray) -> Any:
+        return of(_known(error(true, answer)))
+
+    return [lambda true, answer: loss(true, answer) if np.isfinite(true).any() else 0.0, loss]
+
+
+_MASKED_MSE, _MEAN_OF_NOTHING = _masked(np.mean)
+
+
+def exercise_3() -> Riddle:
+    """Mean squared error of points of which some are missing (NaN), both (points, 2); 0 if all are missing."""
+    return Riddle(
+        _MASKED_MSE,
+        "square the differences, keep those of known coordinates, and divide their sum by how many they are",
+        {
+            "right, but for a picture in which nobody marked anything: there you divide 0 by 0. Divide by at least 1": [
+                _MEAN_OF_NOTHING
+            ],
+            "a single missing point makes it NaN. NaN times 0 is NaN, too, and nothing is equal to NaN: "
+            "find the known ones with `np.isnan`, and leave out the others *before* you add up": [
+                lambda true, answer: np.mean(_squares(true, answer)),
+                lambda true, answer: np.mean(_squares(true, answer)) if np.isfinite(true).any() else 0.0,
+            ],
+            "0 in place of NaN is a place, too: the upper left corner. "
+            "The network would learn to answer it where nobody marked a point": [
+                lambda true, answer: np.mean(_squares(np.nan_to_num(true), answer)),
+                lambda true, answer: np.sum(_squares(np.nan_to_num(true), answer)) / max(np.isfinite(true).sum(), 1),
+            ],
+            "you divide by all coordinates, so a missing point counts as a perfect answer: "
+            "the less is marked, the better the network looks": [
+                lambda true, answer: np.nansum(_squares(true, answer)) / true.size
+            ],
+            "that is a sum: it grows with the number of marked points. Divide by how many coordinates are known": [
+                *_masked(np.sum)
+            ],
+            "you divide by the number of points, and each known one has two coordinates": _masked(
+                lambda errors: 2 * np.mean(errors)
+            ),
+            "that is the mean of the absolute differences, L1; square them": _masked(
+                np.mean, lambda true, answer: np.abs(true - answer)
+            ),
+            "those are differences with their sign: too far left and too far right cancel. Square them": _masked(
+                np.mean, lambda true, answer: true - answer
+            )
+            + _masked(np.mean, lambda true, answer: answer - true),
+            "that is the root of it; the mean of the squares is the loss": _masked(
+                lambda errors: np.sqrt(np.mean(errors))
+            ),
+            "that is an error for each coordinate; a loss is one number": [
+                _squares,
+                lambda true, answer: np.nan_to_num(_squares(true, answer)),
+            ],
+        },
+        tolerance=1e-6,
+        tried=_tried,
+    )
+
+
 def _mean_place(share: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return float(share.sum(axis=0) @ x), float(share.sum(axis=1) @ y)
 
@@ -89,7 +177,7 @@ def _as_if_square(scores: np.ndarray) -> tuple[float, float]:
     return _mean_place(_softmax(scores), (np.arange(width) + 0.5) / height, _centres(height))
 
 
-def exercise_3() -> Riddle:
+def exercise_4() -> Riddle:
     """Soft-argmax of a map of scores (rows, columns): (x, y) as fractions of the map."""
 
     def variant(**changed: Any) -> Callable[[np.ndarray], tuple[float, float]]:
