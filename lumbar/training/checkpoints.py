@@ -35,6 +35,16 @@ def save(model: keras.Model, path: Path) -> None:
         model.save(temporary)
 
 
+def copy_checkpoint(file: Path, to: Path) -> None:
+    """Copy a checkpoint atomically, which takes a small part of the time of saving the network again.
+
+    Raises:
+        OutputError: If the copy cannot be written.
+    """
+    with atomic_write(to) as temporary:
+        shutil.copyfile(file, temporary)
+
+
 def _layers(model: keras.Model) -> Iterator[keras.Layer]:
     """Yield the layers of a network, then those of the networks inside it."""
     yield from model.layers
@@ -100,8 +110,7 @@ class RunKeeper(keras.callbacks.Callback):
             if file.name in self.problems and devices.writes():
                 file.replace(file.with_name(f"{file.name}.damaged"))
         if model is not None and not last.is_file() and devices.writes():
-            with atomic_write(last) as temporary:  # if no epoch is left to train, nothing else would write it
-                shutil.copyfile(best, temporary)
+            copy_checkpoint(best, last)  # if no epoch is left to train, nothing else would write it
         self.bar.update(self.finished_epochs)
         return model
 
@@ -158,7 +167,9 @@ class RunKeeper(keras.callbacks.Callback):
             write_table(self.run / "history.csv", self.history)
             if row["val_mae_px"] < best:
                 save(self.model, self.run / "best.keras")
-            save(self.model, self.run / "last.keras")
+                copy_checkpoint(self.run / "best.keras", self.run / "last.keras")
+            else:
+                save(self.model, self.run / "last.keras")
         self.bar.update()
         self.bar.set_postfix_str(f"validation MAE {row['val_mae_px']:.2f} px")
 
