@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from lumbar.core import paths
 from lumbar.core.constants import NEIGHBOURS, PARTS
 from lumbar.core.digests import digest_of
 from lumbar.core.errors import RunError
+from lumbar.datasets.phantom_study import TABLE
 from lumbar.datasets.preparation import load_prepared
+from lumbar.phantom.recipe import SERIES
 from lumbar.preprocess import Prepared, PreprocessSettings, concatenate
 from lumbar.runs.settings import TrainingSettings
 
@@ -58,9 +61,14 @@ def prepared_parts(settings: TrainingSettings, *, progress: bool = True) -> dict
 def _data_folder(settings: TrainingSettings, progress: bool) -> Path:
     if settings.data is not None:
         return settings.data
-    folder = paths.data() / f"phantom-{settings.patients}-{settings.patients_seed}"
     wanted = phantom.PhantomSettings(patients=settings.patients, seed=settings.patients_seed)
-    return phantom.write_dataset(folder, wanted, progress=progress)
+    whole = paths.data() / f"phantom-{settings.patients}-{settings.patients_seed}"
+    series = tuple(name for name, (_, view) in SERIES.items() if view in settings.views)
+    if series == wanted.series or (whole / TABLE).is_file():
+        return phantom.write_dataset(whole, wanted, progress=progress)
+    # The images of the other views would not be read, and take most of the time.
+    part = whole.with_name(f"{whole.name}-{'-'.join(settings.views)}")
+    return phantom.write_dataset(part, replace(wanted, series=series), progress=progress)
 
 
 def index_of(parts: dict[str, Prepared]) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.runs.folder import HISTORY, load_settings, read_history, read_split
 from lumbar.runs.settings import TrainingSettings
 from lumbar.training import loop, optimization
-from lumbar.training.data import prepared_parts
+from lumbar.training.data import fingerprint, prepared_parts
 from lumbar.training.job import train
 from lumbar.weights.starting import starting_point
 
@@ -83,6 +83,17 @@ def test_the_parts_share_no_patient(small):
     people = {part: set(prepared.index["patient"]) for part, prepared in parts.items()}
     assert all(people.values())
     assert sum(map(len, people.values())) == len(set.union(*people.values())) == 16
+
+
+def test_only_series_of_the_views_are_made_unless_all_are_there():
+    settings = TrainingSettings(patients=8, patients_seed=31)
+    alone = fingerprint(prepared_parts(settings, progress=False))
+    part = paths.data() / "phantom-8-31-sagittal"
+    assert {file.parent.name for file in part.glob("*/*/*.dcm")} == {"sagittal-t1", "sagittal-t2"}
+    shutil.rmtree(part)
+    write_dataset(paths.data() / "phantom-8-31", PhantomSettings(patients=8, seed=31), progress=False)
+    assert fingerprint(prepared_parts(settings, progress=False)) == alone
+    assert not part.exists()
 
 
 def test_best_is_the_epoch_with_the_lowest_validation_error(straight, small):
