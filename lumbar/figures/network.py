@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from lumbar.figures.pictures import show_picture
-from lumbar.figures.style import BLUE, ORANGE, STYLE, Drawing, format_number, styled
+from lumbar.figures.style import BLUE, ORANGE, STYLE, Drawing, count_plainly, format_number, styled
 
 
 @styled
@@ -71,9 +70,7 @@ def networks_compared(table: pd.DataFrame) -> Drawing:
             errors.errorbar(middle, places + 0.22 * (order - 0.5), xerr=spread, label=label, **look)
     errors.set(xscale="log", xlabel="mean radial error, px of 256", yticks=places)
     errors.set_yticklabels(table["network"])
-    errors.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    errors.xaxis.set_major_formatter("{x:g}")
-    errors.xaxis.set_minor_formatter(NullFormatter())
+    count_plainly(errors.xaxis)
     errors.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     costs.barh(places, table["ms_per_picture"], color=BLUE, height=0.5)
     costs.set(xlabel="ms a picture, one core")

@@ -10,7 +10,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from lumbar.figures.pictures import add_legend, mark_errors, show_picture
 from lumbar.figures.style import (
@@ -24,6 +23,7 @@ from lumbar.figures.style import (
     Drawing,
     channel_names,
     colour,
+    count_plainly,
     format_number,
     marker,
     styled,
@@ -106,9 +106,7 @@ def one_step(
     curve.scatter(rate, ratios[rate], s=160, facecolors="none", edgecolors=VERMILION, linewidths=2, zorder=3)
     curve.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="loss after the step / loss before it")
     for axis in (curve.xaxis, curve.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter(NullFormatter())
+        count_plainly(axis)
     show_picture(shown, picture)
     mark_errors(shown, true, answers, channels)
     add_legend(figure, channels, crosses="predicted")
@@ -261,8 +259,7 @@ def errors_by_level(
     logarithmic = _squashed(kept)
     if logarithmic:
         axes.set(xlabel="", ylabel=f"{label} (logarithmic)", yscale="log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
+        count_plainly(axes.yaxis)
     else:
         axes.set(xlabel="", ylabel=label, ylim=(0, None))
     axes.grid(visible=False, axis="x")

@@ -9,9 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import LogFormatter
 
 from lumbar.figures.style import (
     BLUE,
@@ -22,6 +20,7 @@ from lumbar.figures.style import (
     PURPLE,
     VERMILION,
     Drawing,
+    count_plainly,
     format_number,
     format_value,
     spans_decades,
@@ -92,7 +91,7 @@ def search_explored(table: pd.DataFrame, objective: str, settings: Sequence[str]
     # Trials with the same value would hide each other: they are spread a little, the best lowest.
     _plot_parallel_axes(axes, table, [*settings, objective], list(shades), np.where(match, 1.4, 0.7), spread=0.05)
     bar = figure.colorbar(mpl.cm.ScalarMappable(norm, colours), ax=axes, label=f"{objective} (lower is better)")
-    _plain_numbers(bar.ax.yaxis)
+    count_plainly(bar.ax.yaxis)
     seen = table.loc[match, objective]
     filters = ", ".join(f"{name} {format_value(value)}" for name, value in chosen.items()) or "all"
     scores = f"best {seen.min():.1f} px, median {seen.median():.1f} px" if len(seen) else "no such trial"
@@ -125,7 +124,7 @@ def setting_effects(table: pd.DataFrame, objective: str, settings: Sequence[str]
         axes.grid(visible=False, axis="x")
         spans[name] = medians
     panels[0].set_ylabel(f"{objective} of a trial")
-    _plain_numbers(panels[0].yaxis)
+    count_plainly(panels[0].yaxis)
     said = ", ".join(f"{name} from {each.min():.1f} to {each.max():.1f} px" for name, each in spans.items())
     figure.alt = f"Scores of {len(table)} trials over each setting; medians of the values reach, for {said}."
     return figure
@@ -153,19 +152,13 @@ def searches_compared(found: pd.DataFrame, whole: int) -> Drawing:
         axes.fill_between(prices / whole, low, high, color=colour, alpha=0.2, linewidth=0)
         ends.append(f"{name} {middle[-1]:.1f} px")
     axes.set(xlabel="price, whole trainings", ylabel="error of the best so far, px", yscale="log")
-    _plain_numbers(axes.yaxis)
+    count_plainly(axes.yaxis)
     axes.legend(title=f"median of {found['seed'].nunique()} searches")
     figure.alt = (
         f"Error on other patients of the best settings found so far over the price of the search; in the end "
         f"{', '.join(ends)} in the median."
     )
     return figure
-
-
-def _plain_numbers(axis: Axis) -> None:
-    """Write the numbers of a logarithmic axis without powers of ten, and not so many that they touch."""
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
 
 
 def _held(search: pd.DataFrame, prices: np.ndarray) -> np.ndarray:

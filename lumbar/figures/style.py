@@ -12,9 +12,11 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from cycler import cycler
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from lumbar.landmarks import LEVELS, PARTS, SIDES
 from lumbar.storage.files import atomic_write
@@ -191,6 +193,13 @@ def format_value(value: object) -> str:
 def spans_decades(low: float, high: float) -> bool:
     """Return whether positive numbers from `low` to `high` are easier to read on a logarithmic axis."""
     return low > 0 and high / low > 20
+
+
+def count_plainly(axis: Axis) -> None:
+    """Number a logarithmic axis 1, 2, 5, 10, 20, 50 ..., without powers of ten."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def join_words(words: Iterable[str]) -> str:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
+from typing import TYPE_CHECKING
 
-import keras_tuner
 import numpy as np
 import pandas as pd
 
 from lumbar.experiments.tuning.leaderboard import OBJECTIVE
 from lumbar.experiments.tuning.oracles import oracle
+
+if TYPE_CHECKING:
+    import keras_tuner
 
 EPOCH = "epoch_"
 """Beginning of the columns with the score after each epoch: epoch_1, epoch_2, ..."""
@@ -34,10 +37,14 @@ def replay(table: pd.DataFrame, settings: list[str], algorithm: str, *, epochs: 
         seed: Seed of the search, from 0.
 
     Returns:
-        One row a trial, in order: epochs (all that were paid for so far; every trial starts from fresh weights),
-        best_px (the lowest validation error so far, as the search saw it) and strangers_px (what the settings of that
-        trial are worth after a whole training, on patients whom the search never saw).
+        One row a trial, in order: the settings that were tried, epochs (all that were paid for so far; every trial
+        starts from fresh weights), best_px (the lowest validation error so far, as the search saw it) and strangers_px
+        (what the settings of that trial are worth after a whole training, on patients whom the search never saw).
     """
+    # Before keras_tuner, which would start TensorFlow with all its messages.
+    from lumbar.core.backend import keras  # noqa: F401  # isort: skip
+    import keras_tuner
+
     curves = table.filter(like=EPOCH).to_numpy()
     longest = curves.shape[1]
     space = keras_tuner.HyperParameters()
@@ -66,7 +73,8 @@ def replay(table: pd.DataFrame, settings: list[str], algorithm: str, *, epochs: 
                 if seen.min() < best:
                     best, worth = seen.min(), table["strangers_px"].iloc[place]
             chooser.end_trial(trial)
-            found.append({"epochs": paid, "best_px": best, "strangers_px": worth})
+            tried = {name: values[name] for name in settings}
+            found.append(tried | {"epochs": paid, "best_px": best, "strangers_px": worth})
     return pd.DataFrame(found)
 
 
@@ -74,6 +82,8 @@ def _oracle(
     algorithm: str, epochs: int, longest: int, seed: int, space: keras_tuner.HyperParameters
 ) -> keras_tuner.Oracle:
     """Return an oracle that does not run out of trials before the epochs are used up."""
+    import keras_tuner
+
     endless = {"hyperband_iterations": epochs} if algorithm == "hyperband" else {}
     objective = keras_tuner.Objective(OBJECTIVE, "min")
     return oracle(
