@@ -40,8 +40,12 @@ def prepared_strangers() -> Prepared:
 
 
 def mean_errors(run: Path, strangers: Prepared) -> pd.Series:
-    """Return a run's mean radial error for each stranger, counted from 1; pixels of the 256 frame."""
-    answers = inference.predict_points(run / "best.keras", strangers, progress=False)
+    """Return a run's mean radial error for each stranger, see `by_stranger`."""
+    return by_stranger(inference.predict_points(run / "best.keras", strangers, progress=False), strangers)
+
+
+def by_stranger(answers: np.ndarray, strangers: Prepared) -> pd.Series:
+    """Return the mean radial error of answers for each stranger, counted from 1; pixels of the 256 frame."""
     radial = np.linalg.norm(answers - strangers.points, axis=-1).mean(axis=1)
     return pd.Series(radial).groupby(pd.factorize(strangers.index["patient"])[0] + 1).mean()
 

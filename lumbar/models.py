@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lumbar.backbones.efficientnet_lite import efficientnet_lite0
 from lumbar.core.backend import keras
 from lumbar.core.constants import BACKBONES
-from lumbar.core.errors import RunError
+from lumbar.core.errors import LumbarError, RunError
 from lumbar.geometry import SIZE
 from lumbar.layers import AgainstAbsent, BatchNormalization, Gate, log_total
 
@@ -196,11 +197,12 @@ def transfer(
         batch_norm: Batch normalisation after each convolution on top.
         dropout: Share of the backbone's features switched off in training.
         backbone: One of `BACKBONES`.
-        backbone_weights: "imagenet" (downloaded by Keras), a local .h5 file, or None for fresh ones.
+        backbone_weights: "imagenet" (downloaded by Keras; for EfficientNetLite0 those of an installed package), a local
+            .h5 file, or None for fresh ones.
         absent: As for `heatmap`.
 
     Raises:
-        RunError: If the weights cannot be downloaded or read.
+        RunError: If the weights cannot be downloaded or read, or are in a package that is not installed.
     """
     features = _backbone(backbone, backbone_weights)
     inputs = keras.Input((SIZE, SIZE, 1), name="picture")
@@ -222,7 +224,13 @@ def _maps(x, channels: int, absent: Sequence[str] | None):
 
 def _backbone(name: str, weights: str | None) -> keras.Model:
     try:
-        backbone = getattr(keras.applications, name)(include_top=False, weights=weights, input_shape=(SIZE, SIZE, 3))
+        if name == "EfficientNetLite0":
+            backbone = efficientnet_lite0(weights, (SIZE, SIZE, 3))
+        else:
+            built = getattr(keras.applications, name)
+            backbone = built(include_top=False, weights=weights, input_shape=(SIZE, SIZE, 3))
+    except LumbarError:
+        raise
     except Exception as error:  # Keras passes on whatever the download or the file's reader raises
         raise RunError(
             "the backbone's weights cannot be downloaded or read",

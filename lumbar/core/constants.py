@@ -34,8 +34,9 @@ VOLUMES = (".mha", ".nii", ".nii.gz")
 OTHER_VOLUMES = (".nrrd", ".nhdr", ".mhd", ".mgz", ".mgh", ".mnc", ".hdr", ".img", ".img.gz")
 """Endings of volumes that only other programs read: NRRD, MetaImage in two files, FreeSurfer, MINC, Analyze."""
 
-BACKBONES = ("MobileNetV3Small", "EfficientNetV2B0", "EfficientNetV2S")
-"""Networks of `keras.applications` that may be the backbone of a transfer network."""
+BACKBONES = ("MobileNetV3Small", "EfficientNetV2B0", "EfficientNetV2S", "EfficientNetLite0")
+"""Networks that may be the backbone of a transfer network: those of `keras.applications`, and the one of
+`lumbar.backbones`, whose weights come with a package."""
 
 RESIZE = ("stretch", "letterbox")
 """How an image becomes square, see `lumbar.preprocess.PreprocessSettings`."""

@@ -18,17 +18,21 @@ from lumbar.runs.settings import TrainingSettings
 from lumbar.storage.files import write_table
 
 
-def train_on_some(settings: TrainingSettings, table: Path, patients: int, steps: int) -> Path:
+def train_on_some(
+    settings: TrainingSettings, table: Path, patients: int, steps: int, *, frozen_share: float = 0.0
+) -> Path:
     """Train a network on patients drawn from a data set, for a number of steps.
 
     The drawn patients are split as usual: some train, some choose the epoch, some are left for a test. Their table,
     ``PATIENTS-SEED_`` and the name of the whole table, is written beside it.
 
     Args:
-        settings: Settings of the training; `data` and `epochs` are replaced. The seed also draws the patients.
+        settings: Settings of the training; `data`, `epochs` and `frozen_epochs` are replaced. The seed also draws the
+            patients.
         table: Landmark table of the data set, in the folder of its images.
         patients: How many patients to draw.
         steps: Optimisation steps, rounded to whole epochs, at least one.
+        frozen_share: Share of the epochs, rounded to whole ones, in which the backbone of a transfer network is frozen.
 
     Returns:
         The run's folder.
@@ -49,7 +53,8 @@ def train_on_some(settings: TrainingSettings, table: Path, patients: int, steps:
     chosen = replace(settings, data=few)
     batch_size = chosen.resolved().batch_size
     batches = -(-len(training.prepared_parts(chosen, progress=False)["train"].images) // batch_size)
-    return training.train(replace(chosen, epochs=max(round(steps / batches), 1)), progress=False)
+    epochs = max(round(steps / batches), 1)
+    return training.train(replace(chosen, epochs=epochs, frozen_epochs=round(frozen_share * epochs)), progress=False)
 
 
 def resampled_means(table: pd.DataFrame, *, bootstrap: int = 1000, seed: int = 0) -> pd.DataFrame:

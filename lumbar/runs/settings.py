@@ -81,10 +81,12 @@ class TrainingSettings:
         None, "share of units switched off in training (default: the network's)", at_least=0, at_most=0.95
     )
     backbone: str = setting(
-        "MobileNetV3Small", "backbone of a transfer network, from keras.applications", choices=BACKBONES
+        "MobileNetV3Small", "backbone of a transfer network, made for photographs", choices=BACKBONES
     )
     backbone_weights: str | None = setting(
-        None, "weights of the backbone: imagenet (a download) or a local .h5 file (default: fresh weights)"
+        None,
+        "weights of the backbone: imagenet (a download; those of EfficientNetLite0 are in a package), or a local .h5 "
+        "file (default: fresh weights)",
     )
     frozen_epochs: int = setting(0, "epochs in which the backbone is frozen", at_least=0)
     epochs: int = setting(50, "passes over the training images", at_least=1)

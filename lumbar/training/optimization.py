@@ -37,6 +37,10 @@ def compiled(
     if settings.model == "transfer":
         options |= {"backbone": settings.backbone, "backbone_weights": settings.backbone_weights}
     model = models.build(settings.model, len(channels), **options)
+    if settings.frozen_epochs >= settings.epochs:
+        for layer in model.layers:
+            if isinstance(layer, keras.Model):
+                layer.trainable = False  # a backbone that is never let go needs no gradients, most of a step's work
     if start is not None:
         starting.start_from(model, start)
     rate: Any = settings.learning_rate
