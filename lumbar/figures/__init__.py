@@ -6,6 +6,7 @@ cell.
 
 from lumbar.figures.abstaining import abstaining
 from lumbar.figures.anatomy import anatomy, parts_in_patient, parts_of_spine
+from lumbar.figures.borrowing import paired_starts, starts_compared
 from lumbar.figures.data import intensities, landmark_cloud, one_picture, split_overview
 from lumbar.figures.diagram import network_diagram
 from lumbar.figures.maps import convolutions, overlaid_maps, temperatures
@@ -64,6 +65,7 @@ __all__ = [
     "one_picture",
     "one_step",
     "overlaid_maps",
+    "paired_starts",
     "parts_in_patient",
     "parts_of_spine",
     "pck",
@@ -77,6 +79,7 @@ __all__ = [
     "searches_compared",
     "setting_effects",
     "split_overview",
+    "starts_compared",
     "sweep_results",
     "temperatures",
     "use_house_style",

@@ -9,6 +9,7 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 
 from lumbar import figures
+from lumbar.experiments import borrowing
 from lumbar.figures.anatomy import parts_in_patient
 from lumbar.figures.planes import cut_line, edge_names
 from lumbar.figures.style import PART_COLOURS
@@ -43,6 +44,16 @@ TABLE = pd.DataFrame(
 PARTS = pd.Series(
     {f"p{number}": "train" if number < 7 else "validation" if number < 9 else "test" for number in range(10)}
 )
+STARTS = pd.DataFrame(
+    [
+        (10, size, start, seed, who)
+        for size in (5, 20)
+        for start in ("fresh", "borrowed")
+        for seed in (0, 1)
+        for who in (1, 2)
+    ],
+    columns=["steps", "patients", "start", "seed", "stranger"],
+).assign(radial_px=np.linspace(1, 9, 16))
 TRIALS = pd.DataFrame(
     {
         "trial": ["00", "01", "02"],
@@ -148,6 +159,8 @@ FIGURES = {
     "networks on real patients": lambda: figures.networks_compared(
         NETWORKS.assign(real_radial_px=9.0, real_radial_low_px=8.0, real_radial_high_px=9.5)
     ),
+    "starts of the same seeds": lambda: figures.paired_starts(STARTS),
+    "starts with intervals": lambda: figures.starts_compared(STARTS, borrowing.means(STARTS)),
     "search": lambda: figures.search_results(TRIALS, "val_mae_px"),
     "search explored": lambda: figures.search_explored(
         TRIALS, "val_mae_px", ["learning_rate", "batch_norm"], {"batch_norm": False}
