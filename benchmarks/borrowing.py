@@ -40,13 +40,13 @@ SIZES = (5, 10, 20)
 """Labelled patients with a coronal picture: some train, some choose the epoch, some are left alone, as in any
 training."""
 
-STEPS = (10, 80)
+STEPS = (10, 40)
 SEEDS = (0, 1, 2, 3, 4)
 LENDER = TrainingSettings(model="heatmap", patients=150, patients_seed=7, epochs=6, batch_size=8)
 """The sagittal network of lesson 05."""
 
 REAL_SIZES = (10, 40)
-REAL_STEPS = 80
+REAL_STEPS = 40
 REAL_STRANGERS = 50
 
 _ON_PHOTOGRAPHS = {"model": "transfer", "backbone": "EfficientNetLite0"}

@@ -9,7 +9,7 @@ from lumbar.figures.anatomy import anatomy, parts_in_patient, parts_of_spine
 from lumbar.figures.borrowing import paired_starts, starts_compared
 from lumbar.figures.data import intensities, landmark_cloud, one_picture, split_overview
 from lumbar.figures.diagram import network_diagram
-from lumbar.figures.maps import convolutions, overlaid_maps, temperatures
+from lumbar.figures.maps import convolutions, feature_maps, overlaid_maps, temperatures
 from lumbar.figures.network import networks_compared, receptive_fields
 from lumbar.figures.occlusion import occlusion_maps
 from lumbar.figures.pictures import augmentations, heatmaps, pictures_with_points, worst_cases
@@ -53,6 +53,7 @@ __all__ = [
     "error_curves",
     "errors_by_level",
     "errors_by_patient",
+    "feature_maps",
     "flag_price",
     "heatmaps",
     "intensities",

@@ -46,6 +46,33 @@ def convolutions(picture: np.ndarray, kernels: Mapping[str, np.ndarray]) -> Draw
 
 
 @styled
+def feature_maps(picture: np.ndarray, features: Mapping[str, np.ndarray]) -> Drawing:
+    """Show what several networks make of an image: one row a network, one column a feature.
+
+    Each map is shown from black, its smallest value, to white, its largest.
+
+    Args:
+        picture: The image, uint8, shape (rows, columns).
+        features: Name of a network → its features, shape (height, width, n), the same n for all.
+    """
+    count = next(iter(features.values())).shape[-1]
+    figure = Drawing(figsize=(9.4, 0.4 + 1.4 * len(features)))
+    cells = figure.subplots(len(features), count + 1, squeeze=False)
+    for row, (name, maps) in zip(cells, features.items(), strict=True):
+        show_picture(row[0], picture)
+        row[0].set_axis_on()
+        row[0].set(xticks=[], yticks=[])
+        row[0].set_ylabel(name)
+        for axes, each in zip(row[1:], np.moveaxis(np.asarray(maps), -1, 0), strict=True):
+            spread = float(np.ptp(each)) or 1.0
+            show_picture(axes, np.round(255 * (each - each.min()) / spread).astype(np.uint8))
+    for order, axes in enumerate(cells[0]):
+        axes.set_title(f"feature {order}" if order else "picture", fontsize=10, loc="center")
+    figure.alt = f"A picture, and beside it {count} features that a network makes of it: {join_words(features)}."
+    return figure
+
+
+@styled
 def temperatures(scores: np.ndarray, values: Sequence[float]) -> Drawing:
     """Show the softmax of a map of scores that were divided by a temperature, and its centre of mass.
 

@@ -32,6 +32,7 @@ NETWORKS = [
     pytest.param("transfer", {"width": 8}, marks=pytest.mark.slow),
     pytest.param("transfer", {"backbone": "EfficientNetV2B0", "absent": list("abcde")}, marks=pytest.mark.slow),
     pytest.param("transfer", {"backbone": "EfficientNetV2S", "activation": "silu"}, marks=pytest.mark.slow),
+    pytest.param("transfer", {"backbone": "EfficientNetLite0"}, marks=pytest.mark.slow),
 ]
 
 

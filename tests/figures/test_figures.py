@@ -153,6 +153,7 @@ FIGURES = {
     "maps as one": lambda: figures.overlaid_maps(
         PICTURES[0], random.random((2, 64, 64, 5)), points=TRUE[0], channels=LEVELS, titles=["before", "after"]
     ),
+    "features": lambda: figures.feature_maps(PICTURES[0], {"a": random.random((8, 8, 3)), "b": np.ones((8, 8, 3))}),
     "one step": lambda: figures.one_step({0.01: 0.9, 0.1: 0.4}, 0.1, PICTURES[0], TRUE[1], ANSWERS[1], channels=LEVELS),
     "receptive fields": lambda: figures.receptive_fields(PICTURES[0], {"conv_1": 3, "conv_2": 8}),
     "networks": lambda: figures.networks_compared(NETWORKS),

@@ -376,3 +376,12 @@ def test_where_there_is_no_tensorflow_jax_trains_and_searches(few_patients, tmp_
     for run in ("run", "search/best"):
         assert (tmp_path / "runs" / run / "metrics.json").exists()
         assert list((tmp_path / "runs" / run / "tensorboard" / "validation").glob("*tfevents*"))
+
+
+@pytest.mark.parametrize(("frozen", "trained"), [(2, True), (3, False), (4, False)])
+def test_a_backbone_that_is_never_let_go_needs_no_gradients(frozen, trained):
+    settings = TrainingSettings(model="transfer", width=4, epochs=3, frozen_epochs=frozen)
+    model = optimization.compiled(settings, ("a", "b"), steps=1)
+    backbone = next(layer for layer in model.layers if isinstance(layer, keras.Model))
+    assert bool(backbone.trainable_variables) == trained
+    assert model.trainable_variables, "the part on top learns"
