@@ -1,4 +1,4 @@
-"""Lesson 08: where the weights of a network sit, and which intervals speak for a difference."""
+"""Lesson 08: where weights sit, when borrowed ones win beyond the seeds, which intervals speak for a difference."""
 
 from __future__ import annotations
 
@@ -45,7 +45,39 @@ def exercise_1(network: keras.Model) -> Riddle:
     )
 
 
-def exercise_2(network: keras.Model) -> Riddle:
+def exercise_2(planes: pd.DataFrame) -> Riddle:
+    """In how many cases is the borrowed network nearer than its fresh partner with every seed?
+
+    Args:
+        planes: One row a network and stranger, with the columns steps, patients, start ("fresh" or "borrowed"), seed
+            and radial_px.
+    """
+    error = planes.pivot_table("radial_px", ["steps", "patients", "seed"], "start")
+    gain = error["fresh"] - error["borrowed"]
+    won = (gain > 0).groupby(["steps", "patients"])
+    worst, best = (error.groupby(["steps", "patients"]).agg(how) for how in ("max", "min"))
+    return Riddle(
+        won.all().sum(),
+        "take the mean of `radial_px` over the strangers for each steps, patients, seed and start; then compare the "
+        "two starts of each seed",
+        {
+            "in so many cases the *mean* difference is above zero; is it above zero in each of the pairs?": [
+                (gain.groupby(["steps", "patients"]).mean() > 0).sum()
+            ],
+            "in so many cases *most* pairs are won; the question asks for all of them": [(won.mean() > 0.5).sum()],
+            "in so many cases every borrowed network beats *every* fresh one; it need only beat its partner": [
+                (worst["borrowed"] < best["fresh"]).sum()
+            ],
+            "in so many cases the *fresh* network is nearer with every seed": [
+                (gain < 0).groupby(["steps", "patients"]).all().sum()
+            ],
+            "so many *pairs* are won; a case is an amount of steps with a number of patients": [(gain > 0).sum()],
+            "so many cases there are; in how many are all pairs won?": [won.ngroups],
+        },
+    )
+
+
+def exercise_3(network: keras.Model) -> Riddle:
     """Which share of all the weights sits in the part of this network that is itself a network?"""
     from lumbar.core.backend import keras
 
@@ -75,7 +107,7 @@ def exercise_2(network: keras.Model) -> Riddle:
     )
 
 
-def exercise_3(table: pd.DataFrame) -> Riddle:
+def exercise_4(table: pd.DataFrame) -> Riddle:
     """Which networks are better than the documented one, by their intervals on synthetic patients?
 
     Args:
