@@ -14,7 +14,8 @@ REPOSITORY = PACKAGE.parent
 MEASURED = PACKAGE / "course" / "measured"
 """The folder of the measurements that lessons quote: crossvalidation.csv, of the released networks, as `lumbar
 crossvalidate --publish` writes it, and those that scripts in `benchmarks` write: models.csv, of other networks,
-public_labels.csv, learning_curve.csv, and label_memory.csv and label_cost.csv (by `benchmarks.label_errors`)."""
+public_labels.csv, learning_curve.csv, borrowing_planes.csv and borrowing_photographs.csv (by `benchmarks.borrowing`),
+and label_memory.csv and label_cost.csv (by `benchmarks.label_errors`)."""
 
 
 def home() -> Path:
