@@ -106,7 +106,7 @@ def cost(tables: dict[str, Path], strangers: Prepared) -> Iterator[dict[str, Any
                 tensorboard=False,
             )
             run = training.train(settings, progress=False)
-            of_strangers = mean_errors(run, strangers)
+            of_strangers = mean_errors(run / "best.keras", strangers)
             for who, px in of_strangers.items():
                 yield {"labels": labels, "fold": fold, "stranger": who, "radial_px": px}
             print(labels, f"fold {fold}: {of_strangers.mean():.2f} px", flush=True)

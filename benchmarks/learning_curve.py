@@ -39,9 +39,9 @@ def prepared_strangers() -> Prepared:
     return datasets.prepare(datasets.load(folder), cache=paths.cache())
 
 
-def mean_errors(run: Path, strangers: Prepared) -> pd.Series:
-    """Return a run's mean radial error for each stranger, see `by_stranger`."""
-    return by_stranger(inference.predict_points(run / "best.keras", strangers, progress=False), strangers)
+def mean_errors(network: Path, strangers: Prepared) -> pd.Series:
+    """Return a network's mean radial error for each stranger, see `by_stranger`."""
+    return by_stranger(inference.predict_points(network, strangers, progress=False), strangers)
 
 
 def by_stranger(answers: np.ndarray, strangers: Prepared) -> pd.Series:
@@ -65,7 +65,7 @@ def measured() -> pd.DataFrame:
             run = train_on_some(settings, table, size, STEPS)
             trained_on = read_split(run).query("part == 'train'")["patient"].nunique()
             facts = {"patients": size, "trained_on": trained_on, "seed": seed}
-            of_strangers = mean_errors(run, strangers)
+            of_strangers = mean_errors(run / "best.keras", strangers)
             rows += [{**facts, "stranger": who, "radial_px": px} for who, px in of_strangers.items()]
             print(facts, f"{of_strangers.mean():.2f} px", flush=True)
     return pd.DataFrame(rows)
