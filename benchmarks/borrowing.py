@@ -14,8 +14,9 @@ of ImageNet, and is trained on real pictures of 10 and 40 patients; 50 others te
 network and the mean place of each landmark among the training patients. The command writes
 ``borrowing_photographs.csv``, which holds errors, and neither pictures nor names.
 
-The seed draws the patients, so the networks of one seed share theirs. No epoch is chosen: each network is measured after
-its last step, see `settled`. Lesson 08 shows the tables. A command that was stopped resumes when it is given again.
+The seed draws the patients, so the networks of one seed share theirs. No epoch is chosen: each network is measured
+after its last step, see `settled`. Lesson 08 shows the tables. A command that was stopped resumes when it is given
+again.
 """
 
 from __future__ import annotations
