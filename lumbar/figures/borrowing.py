@@ -34,7 +34,7 @@ def paired_starts(table: pd.DataFrame, starts: tuple[str, str] = ("fresh", "borr
             both = of_seed.loc[size, list(starts)].to_numpy()
             where = place + ASIDE * np.array([-1, 1])
             axes.plot(where, both.T, color=GREY, linewidth=0.8, zorder=1)
-            for side, (colour, marker) in enumerate(((ORANGE, "o"), (BLUE, "D"))):
+            for side, (colour, marker) in enumerate(((BLUE, "o"), (ORANGE, "D"))):
                 label = starts[side] if place == 0 else None
                 look = {"color": colour, "marker": marker, "fillstyle": "none", "markersize": 7, "linestyle": "none"}
                 axes.plot(np.full(len(both), where[side]), both[:, side], label=label, **look)
