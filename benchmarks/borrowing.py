@@ -45,6 +45,8 @@ SIZES = (5, 10, 20)
 """Labelled patients with a coronal picture. As in any training, 70 % of them train; the others are left alone."""
 
 STEPS = (10, 40)
+"""Optimisation steps of each training, with batches of up to four images."""
+
 SEEDS = (0, 1, 2, 3, 4)
 LENDER = TrainingSettings(model="heatmap", patients=150, patients_seed=7, epochs=6, batch_size=8)
 """The sagittal network of lesson 05."""
