@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from lumbar.figures.style import BLUE, GREY, ORANGE, Drawing, format_number, styled
+from lumbar.figures.style import BLUE, GREY, ORANGE, Drawing, count_plainly, format_number, styled
 
 ASIDE = 0.16
 """Distance of the dots of a start from the middle of their place, in places."""
@@ -46,7 +44,8 @@ def paired_starts(table: pd.DataFrame, starts: tuple[str, str] = ("fresh", "borr
         axes.set_xticks(range(len(sizes)), sizes)
         axes.grid(visible=False, axis="x")
     panels[0].set_ylabel("mean radial error on strangers, px of 256")
-    _logarithmic(panels[0], "y")
+    panels[0].set_yscale("log")
+    count_plainly(panels[0].yaxis)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper")
     figure.alt = f"Mean error on strangers in pixels, {starts[0]} and {starts[1]}: with {'; '.join(words)}."
     return figure
@@ -79,15 +78,8 @@ def starts_compared(table: pd.DataFrame, means: pd.DataFrame) -> Drawing:
         words.append(f"with {size} labelled patients {numbers}")
     panels[0].set_yticks(places, starts)
     panels[0].invert_yaxis()
-    _logarithmic(panels[0], "x")
+    panels[0].set_xscale("log")
+    count_plainly(panels[0].xaxis)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     figure.alt = f"Mean error on strangers in pixels, {'; '.join(words)}."
     return figure
-
-
-def _logarithmic(axes: Axes, which: str) -> None:
-    axis = getattr(axes, f"{which}axis")
-    axes.set(**{f"{which}scale": "log"})
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(NullFormatter())

@@ -78,7 +78,7 @@ MUTANTS = (
         "unknown = made",
     ),
     Mutant("skips retraining", "13", 'retrained = retrain(corrected / "points.csv")', "retrained = network.file"),
-    Mutant("borrows nothing", "08", '"borrowed": str(lender)', '"borrowed": ""'),
+    Mutant("borrows nothing", "08", '"borrowed": str(lender)', '"borrowed": None'),
 )
 
 
