@@ -38,7 +38,7 @@ def as_handed_out(slices: list[Dataset]) -> list[Dataset]:
     for each in handed_out:
         each.update(_elements(PERSONAL))
         each.SeriesDescription = f"sag T2, {NAME} moved"
-        for keyword in ("PatientIdentityRemoved", "DeidentificationMethod"):
+        for keyword in ("PatientIdentityRemoved", "DeidentificationMethod", "ImageComments"):
             if keyword in each:
                 del each[keyword]
         each.RequestAttributesSequence = [
