@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"The disc labels: {file}")
     if found.table["flagged"].any():
         print("Some levels are flagged: check their points before you use them")
-    print(*notices_of_points(found.synthetic))
+    print(*notices_of_points(found.synthetic, count_checked=found.count_checked))
     for error in skipped:
         print(f"skipped: {error}", file=sys.stderr)
     return max(_report_left_out(found.refused, found.study.unread), int(bool(skipped)))

@@ -42,13 +42,14 @@ def notices(synthetic: bool) -> list[str]:
     return [SYNTHETIC_ONLY, NOT_FOR_DIAGNOSIS] if synthetic else [NOT_FOR_DIAGNOSIS]
 
 
-def notices_of_points(synthetic: bool) -> list[str]:
-    """Return the notices that must accompany points of single images: those of `notices`, and one on the count.
+def notices_of_points(synthetic: bool, *, count_checked: bool = False) -> list[str]:
+    """Return the notices that must accompany points: those of `notices`, and one on a count that was not checked.
 
     Args:
         synthetic: Whether the network was trained on synthetic patients only.
+        count_checked: Whether the levels were also counted in a larger view, see `lumbar.study.overview`.
     """
-    return [COUNT_NOT_CHECKED, *notices(synthetic)]
+    return [*([] if count_checked else [COUNT_NOT_CHECKED]), *notices(synthetic)]
 
 
 def number(value: float) -> float | None:

@@ -243,7 +243,7 @@ def _sidecar(
         f"Labels of lumbar discs, one voxel each, from {DISCS[0]} for {LEVELS[0]} to {DISCS[-1]} for {LEVELS[-1]}, "
         f"found by the network {found.network} in one sagittal slice.",
         *remarks.get(flagged, []),
-        *notices_of_points(found.synthetic),
+        *notices_of_points(found.synthetic, count_checked=found.count_checked),
     ]
     return {
         "Description": " ".join(description),

@@ -198,15 +198,18 @@ class Patient:
         return Frame(self.to_patient(points.mean(axis=0)), *(directions @ self.rotation.T))
 
 
-def draw_patient(rng: np.random.Generator, *, anomalies: bool = True, worn: float = 0.0) -> Patient:
+def draw_patient(
+    rng: np.random.Generator, *, anomalies: bool = True, worn: float = 0.0, unusual_counts: float | None = None
+) -> Patient:
     """Sample one patient; the same state of `rng` gives the same patient.
 
     Args:
         rng: Source of random numbers.
         anomalies: Whether slips, fractures, protrusions, Modic changes, transitional vertebrae and the like may occur.
         worn: Probability that the lower spine is badly worn, see `lumbar.phantom.variation.wear`.
+        unusual_counts: Probability of four or six lumbar vertebrae, see `lumbar.phantom.variation.draw_variation`.
     """
-    person = draw_variation(rng, anomalies=anomalies)
+    person = draw_variation(rng, anomalies=anomalies, unusual_counts=unusual_counts)
     # A stream of its own: whoever is not worn is the same person as without this setting.
     (wearing,) = rng.spawn(1)
     if wearing.random() < worn:

@@ -7,7 +7,7 @@ points span 117 ± 11 of 256 rows, their mean lies at (128 ± 16, 128 ± 12), an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,16 @@ FIELDS_MM = (110.0, 420.0)
 
 FIELD_ASPECTS = (0.45, 1.15)
 """Smallest and largest ratio of its width to its height."""
+
+
+LOCALISER_FIELDS_MM = (380.0, 440.0)
+"""Smallest and largest field of view of a localiser, mm."""
+
+LOCALISER_MARGIN_MM = 15.0
+"""How far a localiser may reach beyond T8/T9 and the coccyx, where the synthetic spine ends, mm."""
+
+LOCALISER_MATRIX = 224
+"""Rows and columns of a localiser."""
 
 
 def sagittal(patient: Patient, rng: np.random.Generator, slices: int = 1, *, any_field: bool = False) -> list[Cut]:
@@ -137,6 +147,36 @@ def axial(patient: Patient, rng: np.random.Generator) -> list[Cut]:
     return cuts
 
 
+def localiser(patient: Patient, rng: np.random.Generator) -> dict[str, list[Cut]]:
+    """Plan a localiser: three coarse slices in each plane, along the axes of the table, before anything is known.
+
+    Args:
+        patient: The patient.
+        rng: Source of random numbers.
+
+    Returns:
+        View → its slices; none of them has points.
+    """
+    centre = patient.to_patient(np.zeros(3))
+    ends = patient.column.discs[0], patient.column.sacrum[-1]
+    top, bottom = (patient.to_patient(part.centre)[2] for part in ends)
+    top, bottom = top + LOCALISER_MARGIN_MM, bottom - LOCALISER_MARGIN_MM
+    field = min(rng.uniform(*LOCALISER_FIELDS_MM), top - bottom)
+    centre[2] = bottom + field / 2 + rng.random() * (top - bottom - field)
+    centre[:2] += rng.normal(0, (3.0, 12.0))
+    protocol = _protocol(
+        rng, field=field, at=np.full(2, (SIZE - 1) / 2), thicknesses=(6.0, 8.0), aspect=1.0, matrix=LOCALISER_MATRIX
+    )
+    protocol = replace(protocol, spacing=round(float(rng.uniform(12, 18)), 1))
+    shifts = [shift * protocol.spacing for shift in (-1, 0, 1)]
+    left, posterior, superior = np.eye(3)
+    planes = {"sagittal": (posterior, -superior), "coronal": (left, -superior), "axial": (left, posterior)}
+    return {
+        view: [_cut(protocol, centre + shift * np.cross(row, column), row, column, ()) for shift in shifts]
+        for view, (row, column) in planes.items()
+    }
+
+
 def _any_field(patient: Patient, rng: np.random.Generator, middle: np.ndarray, superior: np.ndarray) -> dict[str, Any]:
     """Sample a field of view anywhere between T8 and the coccyx.
 
@@ -174,6 +214,7 @@ def _protocol(
     at: np.ndarray,
     thicknesses: tuple[float, float],
     aspect: float | None = None,
+    matrix: int | None = None,
 ) -> _Protocol:
     """Sample matrix, aspect ratio and thickness.
 
@@ -183,8 +224,9 @@ def _protocol(
         at: Where the planned point falls: (x, y), pixels of the image stretched to 256×256.
         thicknesses: Range of the thickness, mm.
         aspect: Width of the field of view over its height; sampled by default.
+        matrix: Rows of the image; sampled by default.
     """
-    height = int(rng.choice(_MATRICES, p=_SHARES))
+    height = int(rng.choice(_MATRICES, p=_SHARES)) if matrix is None else matrix
     if aspect is None:
         aspect = float(rng.choice(_ASPECTS, p=_ASPECT_SHARES))
     width = 2 * round(height * aspect / 2)

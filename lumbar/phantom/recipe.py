@@ -51,6 +51,22 @@ class PhantomSettings:
         added=True,
     )
 
+    unusual_counts: float | None = setting(
+        None,
+        "share of patients with four or six lumbar vertebrae, half of them each, 0 to 1 (default: as many as people "
+        "have, 4.1 % with four and 5.8 % with six)",
+        at_least=0,
+        at_most=1,
+        added=True,
+    )
+
+    localiser: bool = setting(
+        False,
+        "whether each study has a localiser: coarse slices of a large field of view in three planes, with which an "
+        "operator plans the series; it has no points",
+        added=True,
+    )
+
     neighbours: bool = setting(
         False, "whether the table also lists T12/L1 and S1/S2, for networks that count the levels by them", added=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lumbar.core.schema import first_released_names
 from lumbar.landmarks import LEVELS, REQUIRED, SIDES
 from lumbar.phantom import dicom, planning
 from lumbar.phantom.anatomy import Patient
-from lumbar.phantom.contrast import draw_contrast
+from lumbar.phantom.contrast import Contrast, draw_contrast
 from lumbar.phantom.implants import Implants, with_holes
 from lumbar.phantom.planning import Cut
 from lumbar.phantom.recipe import SERIES, VERSION, PhantomSettings, patient_name, stream
@@ -57,20 +58,14 @@ def write_series(
     rng = stream(settings.seed, number, order)
     contrast_name = _contrast_name(series, settings, rng)
     contrast, gain = draw_contrast(contrast_name, rng), rng.uniform(1.5, 3.0)
-    header = _header(settings, number, patient) | dicom.acquisition(contrast_name)
+    header = _header(settings, number, patient, series, order, description) | dicom.acquisition(contrast_name)
     study = header["StudyInstanceUID"]
-    header |= {"SeriesInstanceUID": dicom.uid(study, series), "SeriesNumber": order, "SeriesDescription": description}
     (folder / series).mkdir()
     known = {"neighbours": settings.neighbours, "absent": settings.field_of_view > 0}
     findings = (*patient.findings, *([implants.finding] if implants else []))
     for instance, cut in enumerate(_cuts(view, patient, rng, settings), start=1):
         image, noise = f"{series}/{instance:03d}.dcm", stream(settings.seed, number, order, instance)
-        rendered = render(patient, cut.plane, cut.width, cut.height, contrast, noise, thickness=cut.thickness)
-        if implants is not None:
-            rendered = with_holes(rendered, cut.plane, implants)
-        pixels = np.clip(np.rint(rendered * gain), 0, 2**dicom.BITS - 1).astype(np.uint16)
-        own = {"SOPInstanceUID": dicom.uid(study, series, instance), "InstanceNumber": instance}
-        dicom.write_slice(folder / image, pixels, cut, header | own)
+        _write_slice(folder / image, cut, instance, patient, implants, contrast, gain, noise, header)
         common = {
             **{"image": image, "patient": header["PatientID"], "source": "phantom"},
             **{"view": view, "contrast": contrast_name, "study": study, "series": description, "instance": instance},
@@ -78,6 +73,52 @@ def write_series(
         }
         for row in points(cut, view, patient, **known):
             yield common | row
+
+
+def write_localiser(
+    folder: Path, settings: PhantomSettings, number: int, patient: Patient, implants: Implants | None = None
+) -> None:
+    """Write the localiser of a study, one series with slices in three planes: coarse, grainy, and without points.
+
+    Args:
+        folder: The patient's folder; it exists.
+        settings: Settings of the set.
+        number: Number of the patient in the set, from 1.
+        patient: The patient to scan.
+        implants: The patient's implants; None without any.
+    """
+    order = 1 + len(SERIES)
+    rng = stream(settings.seed, number, order)
+    contrast = draw_contrast(name := str(rng.choice(("T1", "T2"))), rng)
+    coarse = {"noise": contrast.noise * rng.uniform(2, 3.5), "blur": contrast.blur + 0.3}
+    contrast = replace(contrast, **coarse, band=(), borders=(0.0, 0.0, 0.0, 0.0))
+    gain, planned = rng.uniform(1.5, 3.0), planning.localiser(patient, rng)
+    header = _header(settings, number, patient, "localiser", order, "Localizer") | dicom.acquisition(name)
+    (folder / "localiser").mkdir()
+    for instance, cut in enumerate((cut for cuts in planned.values() for cut in cuts), start=1):
+        file, noise = folder / f"localiser/{instance:03d}.dcm", stream(settings.seed, number, order, instance)
+        _write_slice(file, cut, instance, patient, implants, contrast, gain, noise, header)
+
+
+def _write_slice(
+    file: Path,
+    cut: Cut,
+    instance: int,
+    patient: Patient,
+    implants: Implants | None,
+    contrast: Contrast,
+    gain: float,
+    noise: np.random.Generator,
+    header: dict[str, Any],
+) -> None:
+    """Render one slice of a series and write it; `gain` is the factor from signal to pixel values."""
+    rendered = render(patient, cut.plane, cut.width, cut.height, contrast, noise, thickness=cut.thickness)
+    if implants is not None:
+        rendered = with_holes(rendered, cut.plane, implants)
+    pixels = np.clip(np.rint(rendered * gain), 0, 2**dicom.BITS - 1).astype(np.uint16)
+    study, series = header["StudyInstanceUID"], file.parent.name
+    own = {"SOPInstanceUID": dicom.uid(study, series, instance), "InstanceNumber": instance}
+    dicom.write_slice(file, pixels, cut, header | own)
 
 
 def _cuts(view: str, patient: Patient, rng: np.random.Generator, settings: PhantomSettings) -> list[Cut]:
@@ -97,8 +138,10 @@ def _contrast_name(series: str, settings: PhantomSettings, rng: np.random.Genera
     return "T1" if series == "sagittal-t1" else "STIR" if series == "sagittal-t2" and stir else "T2"
 
 
-def _header(settings: PhantomSettings, number: int, patient: Patient) -> dict[str, Any]:
-    """Return what the header states about patient and study, by DICOM keyword."""
+def _header(
+    settings: PhantomSettings, number: int, patient: Patient, series: str, order: int, description: str
+) -> dict[str, Any]:
+    """Return what the header states about patient, study and series, by DICOM keyword."""
     name = patient_name(settings.seed, number)
     # The number of patients is the only setting that does not change a study.
     what = {key: value for key, value in first_released_names(settings).items() if key != "patients"}
@@ -112,6 +155,9 @@ def _header(settings: PhantomSettings, number: int, patient: Patient) -> dict[st
         "StudyID": str(number),
         "StudyDescription": "Lumbar spine, synthetic",
         "FrameOfReferenceUID": dicom.uid(study, "frame of reference"),
+        "SeriesInstanceUID": dicom.uid(study, series),
+        "SeriesNumber": order,
+        "SeriesDescription": description,
     }
 
 

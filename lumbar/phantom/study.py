@@ -29,7 +29,7 @@ from lumbar.datasets.phantom_study import RECIPE, TABLE
 from lumbar.phantom.anatomy import draw_patient
 from lumbar.phantom.implants import draw_implants
 from lumbar.phantom.recipe import VERSION, PhantomSettings, patient_name, stream
-from lumbar.phantom.series import columns, write_series
+from lumbar.phantom.series import columns, write_localiser, write_series
 from lumbar.storage.claims import claim_folder
 from lumbar.storage.files import atomic_folder, atomic_write
 
@@ -86,10 +86,17 @@ def write_study(out: str | Path, settings: PhantomSettings | None = None, number
     folder = Path(out) / name
     if folder.is_dir():
         return folder
-    patient = draw_patient(stream(settings.seed, number, 0), anomalies=settings.anomalies, worn=settings.worn)
+    patient = draw_patient(
+        stream(settings.seed, number, 0),
+        anomalies=settings.anomalies,
+        worn=settings.worn,
+        unusual_counts=settings.unusual_counts,
+    )
     metal = stream(settings.seed, number, 0, 1)
     implants = draw_implants(patient, metal) if metal.random() < settings.implants else None
     with atomic_folder(folder) as begun:
+        if settings.localiser:
+            write_localiser(begun, settings, number, patient, implants)
         rows = [
             row
             for series in settings.series

@@ -140,17 +140,20 @@ class Variation:
     findings: tuple[str, ...]
 
 
-def draw_variation(rng: np.random.Generator, *, anomalies: bool = True) -> Variation:
+def draw_variation(
+    rng: np.random.Generator, *, anomalies: bool = True, unusual_counts: float | None = None
+) -> Variation:
     """Sample one person.
 
     Args:
         rng: Source of random numbers; the same state gives the same person.
         anomalies: Whether slips, fractures, hernias, Modic changes, transitional vertebrae and the like may occur.
             Disc degeneration and mild sideways curves occur in any case.
+        unusual_counts: Probability of four or six lumbar vertebrae, half of it each; None for `TRANSITIONAL_RATES`.
     """
     male, age = bool(rng.random() < 0.5), float(np.clip(rng.normal(50, 16), 18, 88))
     size = float(np.clip(rng.normal(1.035 if male else 0.965, 0.05), 0.82, 1.18))
-    count, lumbar = len(VERTEBRAE), _lumbar_count(rng, anomalies)
+    count, lumbar = len(VERTEBRAE), _lumbar_count(rng, anomalies, unusual_counts)
     level = rng.normal(1, 0.025, (6, count))
     findings = [] if lumbar == 5 else [f"{lumbar} lumbar-type vertebrae"]
 
@@ -232,11 +235,12 @@ def wear(person: Variation, rng: np.random.Generator) -> Variation:
     return replace(person, sacral_slope=slope, disc_wedge=wedge, findings=findings, **changed)
 
 
-def _lumbar_count(rng: np.random.Generator, anomalies: bool) -> int:
+def _lumbar_count(rng: np.random.Generator, anomalies: bool, unusual: float | None) -> int:
     uniform = rng.random()
     if not anomalies:
         return 5
-    return 4 if uniform < TRANSITIONAL_RATES[4] else 6 if uniform < sum(TRANSITIONAL_RATES.values()) else 5
+    four, six = (TRANSITIONAL_RATES[4], TRANSITIONAL_RATES[6]) if unusual is None else (unusual / 2, unusual / 2)
+    return 4 if uniform < four else 6 if uniform < four + six else 5
 
 
 def _grades(rng: np.random.Generator, age: float) -> np.ndarray:

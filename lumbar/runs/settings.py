@@ -191,6 +191,7 @@ class LocateSettings:
         "their positions agree; the levels are flagged",
     )
     middle: str = setting("confidence", "how the mid-sagittal slice is chosen", choices=("confidence", "geometry"))
+    check_count: bool = setting(True, "check the count of the levels in the localiser, if the study has one")
     any_modality: bool = setting(False, ANY_MODALITY_HELP)
     engine: str = setting(ENGINES[0], ENGINE_HELP, choices=ENGINES)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from lumbar.runs.settings import LocateSettings
 from lumbar.study import plausibility
 from lumbar.study.frames import ASSUMED, is_assumed
 from lumbar.study.levels import find_axial_slice, nowhere, spine_directions
+from lumbar.study.overview import CheckedCount, check_count, is_large, localisers
 from lumbar.study.reading import Study, read_study, reasons, unreadable
 from lumbar.study.sagittal import ONLY_SLICE, Midsagittal, find_midsagittal
 from lumbar.study.series import Series
@@ -31,6 +32,7 @@ COLUMNS = (
     *("axial_file", "axial_frame", "axial_x", "axial_y", "distance_mm", "angle_degrees", "remark"),
     *("one_higher", "x_mm_higher", "y_mm_higher", "z_mm_higher"),
     *("one_lower", "x_mm_lower", "y_mm_lower", "z_mm_lower"),
+    "count_checked_in",
 )
 """Columns of the table of levels; `Located` describes them."""
 
@@ -50,7 +52,8 @@ class Located:
             and the plane perpendicular to the line of points; 0 for a slice along the disc); remark; one_higher
             (probability that each level lies one disc higher; NaN where the network cannot tell), x_mm_higher,
             y_mm_higher, z_mm_higher (the point if so), one_lower, x_mm_lower, y_mm_lower, z_mm_lower (the same one disc
-            lower).
+            lower); count_checked_in (the series of a larger view in which the count was checked, see
+            `lumbar.study.overview`; empty if it was not).
         study: The series of the study, and their irregularities.
         middle: The mid-sagittal slice with its points.
         notes: What a reader should know in addition to the table, in plain sentences.
@@ -66,6 +69,11 @@ class Located:
     refused: tuple[ScanError, ...]
     network: str
     synthetic: bool
+
+    @property
+    def count_checked(self) -> bool:
+        """Whether the levels were also counted in a larger view, see `lumbar.study.overview`."""
+        return bool((self.table["count_checked_in"] != "").all())
 
     def __str__(self) -> str:
         middle = self.middle
@@ -114,7 +122,15 @@ def locate(
     if not found:
         raise unreadable(refused, paths)
     middle, *others = sorted(found, key=lambda each: _preference(each, axial))
-    table, notes = _table(middle, others, axial)
+    views = [each for each in others if is_large(each.stack)]
+    if settings.check_count:
+        seen, unread = find_midsagittal(
+            localisers(study.series), network, by_confidence=by_confidence, progress=progress
+        )
+        views, refused = [*views, *seen], [*refused, *unread]
+    checked = check_count(middle, views, network)
+    middle = replace(middle, points=checked.points)
+    table, notes = _table(middle, others, axial, checked)
     foreign = [series.name for series, stack in pairs if stack.frame_of_reference != middle.stack.frame_of_reference]
     for name in dict.fromkeys(foreign):
         notes.append(f"No point is mapped to {name}: its frame of reference differs from that of the sagittal slice.")
@@ -163,7 +179,7 @@ def _preference(middle: Midsagittal, axial: Sequence[Stack]) -> tuple:
 
 
 def _table(
-    middle: Midsagittal, others: Sequence[Midsagittal], axial: Sequence[Stack]
+    middle: Midsagittal, others: Sequence[Midsagittal], axial: Sequence[Stack], checked: CheckedCount
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the table of levels, and notes."""
     xyz = middle.xyz_mm
@@ -176,7 +192,9 @@ def _table(
         for point, along in zip(xyz, directions, strict=True)
     ]
     doubts, notes = plausibility.find_doubts(middle, others)
-    for doubt, place in zip(doubts, places, strict=True):
+    for doubt, place, remark in zip(doubts, places, checked.remarks, strict=True):
+        if remark:
+            doubt.append(remark)
         if middle.alone:
             doubt.append(f"the sagittal slice is {ONLY_SLICE}")
         if place.slice and is_assumed(middle.slice, place.slice):
@@ -195,6 +213,7 @@ def _table(
                 **{"distance_mm": place.distance_mm, "angle_degrees": place.angle_degrees},
                 "remark": "; ".join(text for text in (*doubts[n], place.remark) if text),
                 **_if_miscounted(middle, n),
+                "count_checked_in": checked.checked_in,
             }
         )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -203,6 +222,8 @@ def _table(
         notes.append(UNJUDGED)
     if found.count is not None:
         notes.append(f"{found.count}.")
+    if checked.note:
+        notes.append(checked.note)
     return table.astype({"sagittal_frame": "Int64", "axial_frame": "Int64"}), notes
 
 

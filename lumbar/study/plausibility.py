@@ -41,7 +41,7 @@ def find_doubts(middle: Midsagittal, others: Sequence[Midsagittal]) -> tuple[lis
         if other.points.flagged and not middle.points.flagged:
             notes.append(f"The points of {other.name} are not compared: the network is not confident of them.")
             continue
-        apart = _apart(xyz, other.xyz_mm, middle.stack.normal)
+        apart = apart_mm(xyz, other.xyz_mm, middle.stack.normal)
         if np.isnan(apart).all():
             notes.append(f"The points of {other.name} cannot be compared: the two show no level in common.")
             continue
@@ -51,10 +51,16 @@ def find_doubts(middle: Midsagittal, others: Sequence[Midsagittal]) -> tuple[lis
     return found, notes
 
 
-def _apart(one: np.ndarray, other: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    """Return distances within the sagittal plane, mm, shape (5,), because the slices may not lie at the same depth.
+def apart_mm(one: np.ndarray, other: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    """Return distances within the sagittal plane, because two slices may not lie at the same depth.
 
-    They are NaN where one of the two slices does not show the level.
+    Args:
+        one: Points of the levels in one slice, patient mm (LPS), shape (5, 3); NaN for one that it does not show.
+        other: The same in another slice.
+        normal: Unit normal of the sagittal plane, shape (3,).
+
+    Returns:
+        Distances, mm, shape (5,); NaN where one of the two slices does not show the level.
     """
     difference = other - one
     return np.linalg.norm(difference - (difference @ normal)[:, None] * normal, axis=1)

@@ -60,7 +60,9 @@ class Study:
         for series in self.series:
             head = series.name[0].upper() + series.name[1:]
             if series.left_out:
-                lines.append(f"{head}: left out, {series.left_out}")
+                count = sum(len(stack.slices) for stack in series.overview if stack.view == "sagittal")
+                serves = f"; its {count} sagittal slice(s) serve to check the count of the levels" if count else ""
+                lines.append(f"{head}: left out, {series.left_out}{serves}")
                 continue
             lines.append(f"{head}:" + (f" {series.stacks[0]}" if len(series.stacks) == 1 else ""))
             lines += [f"  {stack}" for stack in series.stacks] if len(series.stacks) > 1 else []

@@ -21,6 +21,9 @@ THICK_SLAB_MM = 20.0
 NO_FRAME = "the files do not state their frame of reference, so no point can be mapped to or from them"
 """Warning about a series without a frame of reference."""
 
+LOCALISER = "a localiser"
+"""How the reason begins for which a localiser is left out."""
+
 _LOCALISER = re.compile(
     r"(?<![a-z])(loc|locali[sz]ers?|locali[sz]ador|pilot|scouts?|survey|surview|topogram|(3|three)[ _-]?plane)(?![a-z])"
 )
@@ -40,6 +43,7 @@ class Series:
         warnings: Irregularities of the series, in plain sentences.
         left_out: Why the series is not used; "" if it is used.
         count: Number of slices found, also for a series that is left out.
+        overview: Stacks of a localiser, too coarse to place points in; see `lumbar.study.overview`.
     """
 
     identity: dict[str, str]
@@ -48,6 +52,7 @@ class Series:
     warnings: tuple[str, ...]
     left_out: str
     count: int
+    overview: tuple[Stack, ...] = ()
 
     @property
     def name(self) -> str:
@@ -118,7 +123,8 @@ def _series(slices: list[SliceHeader], *, shared: bool) -> Series:
         stacks = [replace(stack, common_frame=reference) for stack in stacks]
     left_out = _why_left_out(slices, placed, stacks)
     if left_out:
-        return Series(identity, reference, (), tuple(warnings), left_out, len(slices))
+        overview = tuple(stacks) if left_out.startswith(LOCALISER) else ()
+        return Series(identity, reference, (), tuple(warnings), left_out, len(slices), overview)
     if len(placed) < len(slices):
         warnings.append(f"{len(slices) - len(placed)} slice(s) do not state their position and were left out")
     if not reference:
@@ -134,17 +140,17 @@ def _why_left_out(slices: list[SliceHeader], placed: list[SliceHeader], stacks: 
     if first.identity["modality"] not in MODALITIES:
         return f"its modality is {first.identity['modality']}"
     for word, kind in (
-        ("LOCALIZER", "a localiser"),
+        ("LOCALIZER", LOCALISER),
         ("PROJECTION IMAGE", "projections, in which a point has no depth"),
     ):
         if any(word in each.image_type for each in slices):
             return f"{kind}, as its Image Type says"
     if _LOCALISER.search(first.identity["description"].lower()):
-        return "a localiser, as its description says"
+        return f"{LOCALISER}, as its description says"
     if not placed:
         return "its files do not state where in the patient they lie"
     if {stack.view for stack in stacks} == set(VIEWS):
-        return "a localiser: its slices lie in all three planes"
+        return f"{LOCALISER}: its slices lie in all three planes"
     if (stacks[0].thickness or 0) > THICK_SLAB_MM:
         return f"a slab {stacks[0].thickness:.4g} mm thick, in which a point has no depth"
     return ""
