@@ -2,7 +2,8 @@
 
 A network has to say that a level is absent where it is (recall), and not where it is not (false alarms). It must not
 answer an image of something else without a flag. The command prints a table with a row for each kind of image and
-writes not_there.csv. The synthetic patients are new ones (seed 41), and their images have any field of view.
+writes not_there.csv. The synthetic patients are new ones (seed 41), and their images have any field of view. Some are
+given to the network again as if their file stated another kind of imaging than MR; all of them should be flagged.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ PHANTOMS = PhantomSettings(
     neighbours=True,
     field_of_view=1.0,
 )
+NECKS = PhantomSettings(patients=50, seed=42, series=("sagittal-t1", "sagittal-t2"), necks=1.0)
 PHOTOGRAPHS = ("grace_hopper.jpg", "logo2.png", "Minduka_Present_Blue_Pack.png")
 """Images that come with Matplotlib."""
 
@@ -43,40 +45,50 @@ OUTSIDE = -99.0
 """Coordinate of a level that is not in the image."""
 
 
-def kinds(real: Path | None) -> Iterator[tuple[str, np.ndarray, np.ndarray, list[str]]]:
-    """Yield each kind of image: its name, images (N, 256, 256), points (N, 5, 2; outside: absent) and views."""
+MODALITIES = ("CT", "CR", "DX", "MR")
+"""Kinds of imaging that a file may state; the released networks know the last one."""
+
+
+def kinds(real: Path | None) -> Iterator[tuple[str, np.ndarray, np.ndarray, list[str], str]]:
+    """Yield each kind of image: its name, images (N, 256, 256), points (N, 5, 2; outside: absent), views, modality."""
     views = ("sagittal", "coronal", "axial")
     folder = write_dataset(paths.data() / "not-there", PHANTOMS)
+    necks = write_dataset(paths.data() / "not-there-necks", NECKS)
     phantoms = datasets.prepare(datasets.load(folder), views=views).without_neighbours()
     view = phantoms.index["view"].to_numpy()
     for each in ("sagittal", "coronal"):
-        yield f"phantoms, {each}, any field of view", *_of_levels(phantoms.select(view == each))
+        yield f"phantoms, {each}, any field of view", *_of_levels(phantoms.select(view == each)), ""
+    for modality in MODALITIES:
+        yield f"the sagittal ones, as {modality}", *_of_levels(phantoms.select(view == "sagittal")), modality
     if real:
         whole = datasets.prepare(datasets.load(real), views=views).without_neighbours()
         whole = whole.select(whole.index["view"].eq("sagittal").to_numpy())
-        yield "real, sagittal, whole", *_of_levels(whole)
+        yield "real, sagittal, whole", *_of_levels(whole), ""
         for name, (upper, lower) in WINDOWS.items():
-            yield f"real, sagittal, {name}", *_of_levels(_window(whole, upper, lower))
+            yield f"real, sagittal, {name}", *_of_levels(_window(whole, upper, lower)), ""
     noise = np.random.default_rng(0).integers(0, 256, (20, SIZE, SIZE), np.uint8)
     for name, images in (
+        ("phantoms of the neck", datasets.prepare(datasets.load(necks), views=views).images),
         ("axial phantoms taken for sagittal", phantoms.images[view == "axial"][:100]),
         ("photograph and drawings", [_photograph(name) for name in PHOTOGRAPHS]),
         ("noise", noise),
         ("blurred noise", [cv2.GaussianBlur(image, (0, 0), 9) for image in noise]),
     ):
-        yield name, np.array(images), np.full((len(images), 5, 2), OUTSIDE), ["sagittal"] * len(images)
+        yield name, np.array(images), np.full((len(images), 5, 2), OUTSIDE), ["sagittal"] * len(images), ""
 
 
-def measured(network: weights.Weights, images: np.ndarray, true: np.ndarray, views: list[str]) -> dict[str, float]:
+def measured(
+    network: weights.Weights, images: np.ndarray, true: np.ndarray, views: list[str], modality: str
+) -> dict[str, float]:
     """Return how a network answers for one kind of image.
 
     Returns:
         Numbers of images and of absent levels; shares: recall (of absent levels that are called absent), false_alarms
         (of shown levels that are called absent), wrong (images with a point where there is no level, without one where
-        there is, or more than half a gap off), wrong_unflagged and right_flagged.
+        there is, or more than half a gap off), wrong_unflagged, right_flagged and flagged.
     """
     as_it_is = Affine(np.eye(2, 3))
-    scans = [PreparedScan(image, view, as_it_is, modality="") for image, view in zip(images, views, strict=True)]
+    scans = [PreparedScan(image, view, as_it_is, modality) for image, view in zip(images, views, strict=True)]
     found = find_points(network, scans).points
     points = np.array([each.xy_native for each in found])
     gone, flagged = np.isnan(points).any(axis=-1), np.array([bool(each.flagged) for each in found])
@@ -85,7 +97,7 @@ def measured(network: weights.Weights, images: np.ndarray, true: np.ndarray, vie
     off = np.linalg.norm(points - true, axis=-1) > gap[:, None] / 2
     wrong = np.where(shown, gone | off, ~gone).any(axis=1)
     share = {"recall": gone[~shown], "false_alarms": gone[shown], "wrong": wrong, "wrong_unflagged": wrong & ~flagged}
-    share["right_flagged"] = flagged[~wrong]
+    share |= {"right_flagged": flagged[~wrong], "flagged": flagged}
     counts = {"images": len(images), "absent": int((~shown).sum())}
     return counts | {name: float(which.mean()) if len(which) else np.nan for name, which in share.items()}
 

@@ -67,6 +67,9 @@ FIELD_ASPECTS = (0.45, 1.15)
 """Smallest and largest ratio of its width to its height."""
 
 
+NECK_FIELDS_MM = (180.0, 280.0)
+"""Smallest and largest field of view of a sagittal series of the neck, mm."""
+
 LOCALISER_FIELDS_MM = (380.0, 440.0)
 """Smallest and largest field of view of a localiser, mm."""
 
@@ -105,6 +108,24 @@ def sagittal(patient: Patient, rng: np.random.Generator, slices: int = 1, *, any
     row, column = np.cross(superior, left), -superior
     # Row × column points to the patient's right.
     return [_cut(protocol, middle - shift * left, row, column, LEVELS if shift == 0 else ()) for shift in shifts]
+
+
+def of_neck(patient: Patient, rng: np.random.Generator, slices: int = 1) -> list[Cut]:
+    """Plan a sagittal series of a neck, from the patient's left to the right; all levels are asked for, none is there.
+
+    Args:
+        patient: A `lumbar.phantom.neck.Neck`.
+        rng: Source of random numbers.
+        slices: Number of slices, odd.
+    """
+    at = np.clip(rng.normal((128, 125), (12, 14)), (85, 85), (170, 165))
+    protocol = _protocol(rng, field=rng.uniform(*NECK_FIELDS_MM), at=at, thicknesses=(3.0, 4.0))
+    left, posterior, superior = np.eye(3)
+    superior = _rotated(superior, posterior, rng.normal(0, 5.0))
+    row, column = np.cross(superior, left), -superior
+    shifts = [(index - slices // 2) * protocol.spacing for index in range(slices)]
+    centre = patient.to_patient(np.zeros(3))
+    return [_cut(protocol, centre - shift * left, row, column, LEVELS if shift == 0 else ()) for shift in shifts]
 
 
 def coronal(patient: Patient, rng: np.random.Generator, *, any_field: bool = False) -> list[Cut]:

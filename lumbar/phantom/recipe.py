@@ -67,6 +67,15 @@ class PhantomSettings:
         added=True,
     )
 
+    necks: float = setting(
+        0.0,
+        "share of patients of whom the neck is scanned in place of the lumbar spine, in the sagittal series alone, so "
+        "that every level is absent, 0 to 1",
+        at_least=0,
+        at_most=1,
+        added=True,
+    )
+
     neighbours: bool = setting(
         False, "whether the table also lists T12/L1 and S1/S2, for networks that count the levels by them", added=True
     )

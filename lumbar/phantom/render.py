@@ -82,6 +82,8 @@ def _gain(view: View, contrast: Contrast) -> np.ndarray:
 def _margins(view: View, contrast: Contrast) -> np.ndarray:
     """Return the black margins in pixels; they leave 45 mm at the sides of the discs, 25 mm above and below."""
     points = np.array(list(view.patient.landmarks_mm("coronal").values()))
+    if not len(points):
+        return np.zeros(4)
     pixels = view.plane.to_pixels(points)
     side, end = 45 / view.plane.pixel_width, 25 / view.plane.pixel_height
     (left, top), (right, bottom) = pixels.min(axis=0), pixels.max(axis=0)

@@ -15,6 +15,7 @@ from lumbar.phantom import dicom, planning
 from lumbar.phantom.anatomy import Patient
 from lumbar.phantom.contrast import Contrast, draw_contrast
 from lumbar.phantom.implants import Implants, with_holes
+from lumbar.phantom.neck import Neck
 from lumbar.phantom.planning import Cut
 from lumbar.phantom.recipe import SERIES, VERSION, PhantomSettings, patient_name, stream
 from lumbar.phantom.render import render
@@ -29,7 +30,7 @@ mm (LPS), also where it lies outside the image; the patient's number of lumbar v
 
 def columns(settings: PhantomSettings) -> tuple[str, ...]:
     """Return the columns of the table of a set: `COLUMNS`, and absent where points may lie outside by design."""
-    return (*COLUMNS, "absent") if settings.field_of_view else COLUMNS
+    return (*COLUMNS, "absent") if settings.field_of_view or settings.necks else COLUMNS
 
 
 def write_series(
@@ -61,7 +62,7 @@ def write_series(
     header = _header(settings, number, patient, series, order, description) | dicom.acquisition(contrast_name)
     study = header["StudyInstanceUID"]
     (folder / series).mkdir()
-    known = {"neighbours": settings.neighbours, "absent": settings.field_of_view > 0}
+    known = {"neighbours": settings.neighbours, "absent": "absent" in columns(settings)}
     findings = (*patient.findings, *([implants.finding] if implants else []))
     for instance, cut in enumerate(_cuts(view, patient, rng, settings), start=1):
         image, noise = f"{series}/{instance:03d}.dcm", stream(settings.seed, number, order, instance)
@@ -124,6 +125,8 @@ def _write_slice(
 def _cuts(view: str, patient: Patient, rng: np.random.Generator, settings: PhantomSettings) -> list[Cut]:
     if view == "axial":
         return planning.axial(patient, rng)
+    if isinstance(patient, Neck):
+        return planning.of_neck(patient, rng, settings.slices)
     # Without it the numbers of the first release are drawn.
     any_field = settings.field_of_view > 0 and rng.random() < settings.field_of_view
     if view == "sagittal":
@@ -153,12 +156,19 @@ def _header(
         "PatientAge": f"{int(patient.person.age):03d}Y",
         "StudyInstanceUID": study,
         "StudyID": str(number),
-        "StudyDescription": "Lumbar spine, synthetic",
+        **_part(patient),
         "FrameOfReferenceUID": dicom.uid(study, "frame of reference"),
         "SeriesInstanceUID": dicom.uid(study, series),
         "SeriesNumber": order,
         "SeriesDescription": description,
     }
+
+
+def _part(patient: Patient) -> dict[str, str]:
+    """Return which part of the body is scanned, by DICOM keyword."""
+    if isinstance(patient, Neck):
+        return {"StudyDescription": "Cervical spine, synthetic", "BodyPartExamined": "CSPINE"}
+    return {"StudyDescription": "Lumbar spine, synthetic"}
 
 
 def points(

@@ -26,9 +26,10 @@ from lumbar.compute.processes import in_parallel
 from lumbar.core.errors import DatasetError
 from lumbar.core.schema import first_released_names
 from lumbar.datasets.phantom_study import RECIPE, TABLE
-from lumbar.phantom.anatomy import draw_patient
+from lumbar.phantom.anatomy import Patient, draw_patient
 from lumbar.phantom.implants import draw_implants
-from lumbar.phantom.recipe import VERSION, PhantomSettings, patient_name, stream
+from lumbar.phantom.neck import Neck, draw_neck
+from lumbar.phantom.recipe import SERIES, VERSION, PhantomSettings, patient_name, stream
 from lumbar.phantom.series import columns, write_localiser, write_series
 from lumbar.storage.claims import claim_folder
 from lumbar.storage.files import atomic_folder, atomic_write
@@ -86,26 +87,28 @@ def write_study(out: str | Path, settings: PhantomSettings | None = None, number
     folder = Path(out) / name
     if folder.is_dir():
         return folder
-    patient = draw_patient(
-        stream(settings.seed, number, 0),
-        anomalies=settings.anomalies,
-        worn=settings.worn,
-        unusual_counts=settings.unusual_counts,
-    )
+    patient, names = _patient(settings, number)
     metal = stream(settings.seed, number, 0, 1)
-    implants = draw_implants(patient, metal) if metal.random() < settings.implants else None
+    implants = None
+    if metal.random() < settings.implants and not isinstance(patient, Neck):
+        implants = draw_implants(patient, metal)
     with atomic_folder(folder) as begun:
-        if settings.localiser:
+        if settings.localiser and not isinstance(patient, Neck):
             write_localiser(begun, settings, number, patient, implants)
-        rows = [
-            row
-            for series in settings.series
-            for row in write_series(begun, settings, number, series, patient, implants)
-        ]
+        rows = [row for series in names for row in write_series(begun, settings, number, series, patient, implants)]
         table = pd.DataFrame(rows, columns=list(columns(settings)))
         table = table.round(dict.fromkeys(("x", "y", "x_mm", "y_mm", "z_mm"), 4))
         table.to_csv(begun / TABLE, index=False, lineterminator="\n")
     return folder
+
+
+def _patient(settings: PhantomSettings, number: int) -> tuple[Patient, list[str]]:
+    """Return a patient, who may be scanned at the neck, and the series of the study."""
+    rng = stream(settings.seed, number, 0)
+    if stream(settings.seed, number, 0, 2).random() < settings.necks:
+        return draw_neck(rng), [name for name in settings.series if SERIES[name][1] == "sagittal"]
+    kinds = {"anomalies": settings.anomalies, "worn": settings.worn, "unusual_counts": settings.unusual_counts}
+    return draw_patient(rng, **kinds), list(settings.series)
 
 
 def _claim(out: Path, settings: PhantomSettings) -> None:
