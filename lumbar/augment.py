@@ -107,12 +107,13 @@ def _move(image, points, rng, settings, channels):
     return moved, _undo_displacement(change.points(points), field)
 
 
-NEAREST, FARTHEST = 0.45, 1.5
+NEAREST, FARTHEST = 0.35, 1.5
 """Sides of the window that another field of view shows, as shares of the image's side. The nearest shows the height of
-two or three levels; in the farthest, the whole image takes two thirds of the new one's width and height."""
+two levels; in the farthest, the whole image takes two thirds of the new one's width and height."""
 
-PROPORTIONS = 1.4
-"""Largest ratio of the window's sides, whichever is longer."""
+PROPORTIONS = 2.5
+"""Largest ratio of the window's sides, whichever is longer. A network that had seen no more than 1.4 called the levels
+of a narrow strip, stretched to the square, absent."""
 
 
 def _another_field_of_view(rng):
