@@ -95,15 +95,16 @@ def crossvalidate(
         )
     folder = paths.runs() / settings.name
     others = {name: weights.find(name).file for name in settings.also}
+    titles = [f"{settings.title}, seed {training.seed + seed}" for seed in range(settings.seeds)]
+    titles = titles if len(titles) > 1 else [settings.title]
     tables, parts, cuts = [], [], []
-    for seed, fold in itertools.product(range(settings.seeds), range(1, training.folds + 1)):
-        name = f"fold-{fold}" if settings.seeds == 1 else f"seed-{training.seed + seed}-fold-{fold}"
-        title = settings.title if settings.seeds == 1 else f"{settings.title}, seed {training.seed + seed}"
-        of_fold = replace(training, seed=training.seed + seed, fold=fold, name=f"{settings.name}/{name}")
+    for (seed, title), fold in itertools.product(enumerate(titles, training.seed), range(1, training.folds + 1)):
+        name = f"fold-{fold}" if settings.seeds == 1 else f"seed-{seed}-fold-{fold}"
+        of_fold = replace(training, seed=seed, fold=fold, name=f"{settings.name}/{name}")
         run = train(of_fold, progress=progress)
         part = prepared_parts(of_fold, progress=False)["test"].without_neighbours()
         networks = {title: run / "best.keras"}
-        if seed == 0:
+        if seed == training.seed:
             parts.append(part)
             networks |= others
         for name, file in networks.items():
@@ -114,8 +115,11 @@ def crossvalidate(
             print(f"fold {fold} of {training.folds} of {title} finished", file=sys.stderr)
     points = pd.concat(tables, ignore_index=True)
     networks = {name: _numbers(table) for name, table in points.groupby("network", sort=False)}
+    if settings.seeds > 1:
+        networks = _with_all_seeds(networks, points, titles, settings.title)
+        cuts += [each.assign(network=settings.title) for each in cuts if each["network"].iloc[0] in titles]
     if cuts:
-        _add_cut_off(networks, pd.concat(cuts, ignore_index=True))
+        _add_cut_off(networks, pd.concat(cuts, ignore_index=True), dict.fromkeys(titles, settings.title))
     results = {"networks": networks, "training": to_dict(training)}
     write_table(folder / "points.csv", points.round(4))
     write_json(folder / "metrics.json", results)
@@ -124,8 +128,25 @@ def crossvalidate(
     write_table(folder / "suspicious_labels.csv", suspicious.round(2))
     _plot(folder, points, concatenate(parts), networks)
     if settings.publish is not None:
-        write_table(settings.publish, _anonymous(points, results["networks"]))
+        write_table(settings.publish, _anonymous(points, networks, titles, settings.title))
     return Crossvalidation(folder, results, points)
+
+
+def _with_all_seeds(
+    networks: dict[str, dict[str, Any]], points: pd.DataFrame, titles: list[str], title: str
+) -> dict[str, dict[str, Any]]:
+    """Add a row for all seeds together, which calibrates them; that of each seed keeps its errors alone.
+
+    The answers of several seeds to one image count as answers to as many images; intervals are over patients.
+    """
+    of_seeds = points[points["network"].isin(titles)]
+    every = of_seeds.assign(image=of_seeds["image"] + of_seeds["network"].str.removeprefix(title))
+    errors = {name: networks[name] for name in titles}
+    for numbers in errors.values():
+        for judged in ("confidence", "count", "reliability", "miscounted"):
+            numbers.pop(judged, None)
+    others = {name: numbers for name, numbers in networks.items() if name not in titles}
+    return errors | {title: _numbers(every)} | others
 
 
 def _cut_off(network: Path, part: Prepared) -> Iterator[pd.DataFrame]:
@@ -138,30 +159,43 @@ def _cut_off(network: Path, part: Prepared) -> Iterator[pd.DataFrame]:
             yield cut_off.judged(shown, answer).assign(cut=cut)
 
 
-def _add_cut_off(networks: dict[str, dict[str, Any]], rows: pd.DataFrame) -> None:
-    """Add to each network with a confidence how it answers for images that are cut off."""
+def _add_cut_off(networks: dict[str, dict[str, Any]], rows: pd.DataFrame, together: dict[str, str]) -> None:
+    """Add to each network with a confidence how it answers for images that are cut off.
+
+    Args:
+        networks: Name → its numbers; they are changed.
+        rows: See `cut_off.judged`, with columns network and cut.
+        together: Name of a seed's row → name of the row of all seeds, whose calibration and limits it shares.
+    """
     for name, numbers in networks.items():
-        if "confidence" in numbers:
-            limit = numbers["confidence"]["doubtful_probability"]
+        judged = networks[together.get(name, name)]
+        if "confidence" in judged:
+            limit = judged["confidence"]["doubtful_probability"]
             of = rows[rows["network"] == name]
-            of = of.assign(unclear=of["unclear"] | doubtful_count(_calibrated_count(of, numbers)))
+            of = of.assign(unclear=of["unclear"] | doubtful_count(_calibrated_count(of, judged)))
             numbers["cut_off"] = {cut: cut_off.summary(each, limit) for cut, each in of.groupby("cut", sort=False)}
 
 
 PUBLISHED = ("network", "picture", "contrast", "level", "radial_px", "confidence", "shift", *COUNT)
 """Columns of the published table: no names, no coordinates. Shift and the calibrated probabilities of a miscount are
-those of the image, see `lumbar.metrics.level_shifts` and `lumbar.weights.calibration.count_probability`."""
+those of the image, see `lumbar.metrics.level_shifts` and `lumbar.weights.calibration.count_probability`. The first of
+several seeds goes by the title alone."""
 
 
-def _anonymous(points: pd.DataFrame, networks: dict[str, Any]) -> pd.DataFrame:
+def _anonymous(points: pd.DataFrame, networks: dict[str, Any], titles: list[str], title: str) -> pd.DataFrame:
     """Return errors and calibrated probabilities without names of patients and files; images are numbered."""
-    tables = []
+    tables, numbers = [], {}
     for name, table in points.groupby("network", sort=False):
-        fitted = networks[name].get("confidence", {"slope": 1.0, "offset": 0.0})
+        judged = networks[title if name in titles else name]
+        fitted = judged.get("confidence", {"slope": 1.0, "offset": 0.0})
         confidence = calibration.confidence(table["probability"].to_numpy(), fitted["slope"], fitted["offset"])
-        picture = image_names(table).factorize()[0]
-        count = dict(zip(COUNT, _calibrated_count(table, networks[name]).T, strict=True))
-        told = table.assign(picture=picture + 1, confidence=confidence, shift=_shifts(table)[picture], **count)
+        names = image_names(table)
+        # An image has the same number for every network and seed.
+        picture = names.map(numbers := numbers or {each: n for n, each in enumerate(names.unique(), start=1)})
+        count = dict(zip(COUNT, _calibrated_count(table, judged).T, strict=True))
+        shift = _shifts(table)[names.factorize()[0]]
+        told = table.assign(picture=picture, confidence=confidence, shift=shift, **count)
+        told["network"] = title if name == titles[0] else name
         tables.append(told[[*PUBLISHED]].round({"radial_px": 2} | dict.fromkeys(("confidence", *COUNT), 4)))
     return pd.concat(tables, ignore_index=True)
 
@@ -169,10 +203,10 @@ def _anonymous(points: pd.DataFrame, networks: dict[str, Any]) -> pd.DataFrame:
 def _plot(folder: Path, points: pd.DataFrame, prepared: Prepared, networks: dict[str, dict[str, Any]]) -> None:
     """Plot error against coverage, the share of images answered, and each network's reliability and worst images."""
     most_confident_first = {}
+    for name, numbers in networks.items():
+        if "reliability" in numbers:
+            figures.reliability(numbers["reliability"]).savefig(folder / f"reliability_{_as_file(name)}.png")
     for name, table in points.groupby("network", sort=False):
-        file_name = name.replace(" ", "_").replace("/", "_").replace(",", "")
-        if "reliability" in networks[name]:
-            figures.reliability(networks[name]["reliability"]).savefig(folder / f"reliability_{file_name}.png")
         by_image = table.groupby(image_names(table), sort=False)
         radial = np.stack([each["radial_px"].to_numpy() for _, each in by_image])
         if table["probability"].notna().any():
@@ -185,9 +219,13 @@ def _plot(folder: Path, points: pd.DataFrame, prepared: Prepared, networks: dict
             channels=row_channels(table).unique().tolist(),
             titles=prepared.index["patient"].to_numpy()[order],
             count=20,
-        ).savefig(folder / f"worst_cases_{file_name}.png")
+        ).savefig(folder / f"worst_cases_{_as_file(name)}.png")
     if most_confident_first:
         figures.coverage(most_confident_first, miss_px=MISS_PIXELS).savefig(folder / "coverage.png")
+
+
+def _as_file(network: str) -> str:
+    return network.replace(" ", "_").replace("/", "_").replace(",", "")
 
 
 def _rows(part: Prepared, answer: NetworkAnswer) -> pd.DataFrame:

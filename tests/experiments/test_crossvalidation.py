@@ -123,14 +123,33 @@ def test_probabilities_are_compared_with_what_happened_before_and_after_calibrat
 
 
 def test_several_seeds_are_several_rows_and_each_contrast_has_its_own(small, tmp_path, few_patients):
-    found = crossvalidate(CrossvalidationSettings(seeds=2, title="net", name="twice"), small, progress=False)
-    assert list(found.metrics["networks"]) == ["net, seed 0", "net, seed 1"]
+    published = tmp_path / "errors.csv"
+    settings = CrossvalidationSettings(seeds=2, title="net", name="twice", publish=published)
+    found = crossvalidate(settings, small, progress=False)
+    networks = found.metrics["networks"]
+    assert list(networks) == ["net, seed 0", "net, seed 1", "net"]
+    one, other, both = networks.values()
+    assert both["points"] == one["points"] + other["points"]
+    assert both["patients"] == one["patients"] == other["patients"]
+    assert both["radial_mean_px"] == pytest.approx((one["radial_mean_px"] + other["radial_mean_px"]) / 2)
+    assert {"confidence", "reliability", "cut_off"} <= both.keys()
+    assert not {"confidence", "reliability", "miscounted"} & one.keys()
+    for cut, numbers in both["cut_off"].items():
+        of_seeds = [each["cut_off"][cut] for each in (one, other)]
+        assert numbers["images"] == sum(each["images"] for each in of_seeds)
+        assert numbers["wrong"] == sum(each["wrong"] for each in of_seeds)
+    table = pd.read_csv(published)
+    assert table["network"].unique().tolist() == ["net", "net, seed 1"]
+    first, second = (each.sort_values(["picture", "level"]) for _, each in table.groupby("network", sort=False))
+    assert first["picture"].tolist() == second["picture"].tolist()
+    truth = found.points[found.points["network"] == "net, seed 0"]
+    assert sorted(first["radial_px"]) == pytest.approx(sorted(truth["radial_px"]), abs=0.006)
     runs = {folder.name for folder in found.folder.iterdir() if folder.is_dir()}
     assert runs == {f"seed-{seed}-fold-{fold}" for seed in (0, 1) for fold in (1, 2)}
     one, other = (points for _, points in found.points.groupby("network"))
     assert set(one["image"]) == set(other["image"])
     assert (one["predicted_x"].to_numpy() != other["predicted_x"].to_numpy()).any()
-    for numbers in found.metrics["networks"].values():
+    for numbers in networks.values():
         contrasts = numbers.get("by_contrast", {})
         assert sum(each["points"] for each in contrasts.values()) in (0, numbers["points"])
 
