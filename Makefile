@@ -42,7 +42,7 @@ RANDOM = --random-contrast 0.35
 CUT = $(RANDOM) --neighbours --field-of-view 0.5
 ANYWHERE = $(PLANES) --absent --field-of-view 0.6 --learning-rate 0.002
 ON_PHANTOMS = $(ANYWHERE) --data data/any-planes-300 --contrast-remap 0.2
-ON_PATIENTS = $(ANYWHERE) --data $(REAL) --extra data/any-mix-planes-8 data/any-mix-worn-100 --weights phantom --epochs 30 --contrast-remap 0.3
+ON_PATIENTS = $(ANYWHERE) --data $(REAL) --extra data/any-mix-planes-8 data/any-mix-necks-115 --weights phantom --epochs 30 --contrast-remap 0.3
 
 weights: $(VENV)/installed  ## train the released networks again (three hours); REAL=folder of labelled real images
 	@test -n "$(REAL)" || { echo "Give the folder of the labelled real images: make weights REAL=data/FOLDER"; exit 1; }
@@ -52,13 +52,17 @@ weights: $(VENV)/installed  ## train the released networks again (three hours); 
 	$(MAKE_PATIENTS) data/any-planes-300 --patients 300 --seed 22 $(CUT)
 	$(MAKE_PATIENTS) data/any-worn-sagittal-1500 --patients 1500 --seed 31 $(SAGITTAL) $(CUT) --worn 0.35
 	$(MAKE_PATIENTS) data/any-mix-planes-8 --patients 8 --seed 24 $(CUT)
-	$(MAKE_PATIENTS) data/any-mix-worn-100 --patients 100 --seed 35 $(SAGITTAL) $(CUT) --worn 0.35
+	$(MAKE_PATIENTS) data/any-wide-sagittal-1500 --patients 1500 --seed 51 $(SAGITTAL) $(CUT) --worn 0.35
+	$(MAKE_PATIENTS) data/any-necks-sagittal-1650 --patients 1650 --seed 52 $(SAGITTAL) $(CUT) --worn 0.35 --necks 0.09
+	$(MAKE_PATIENTS) data/any-mix-necks-115 --patients 115 --seed 36 $(SAGITTAL) $(CUT) --worn 0.35 --necks 0.13
 	$(RUN) train.py $(PLANES) --data data/phantom-planes-450 --extra data/phantom-sagittal-3600 --epochs 16 --contrast-remap 0.2 --name weights-usual
 	$(RUN) train.py $(ON_PHANTOMS) --extra data/any-sagittal-1500 --weights weights-usual --epochs 12 --name weights-any
-	$(RUN) train.py $(ON_PHANTOMS) --extra data/any-worn-sagittal-1500 --weights weights-any --epochs 9 --name weights-phantom
+	$(RUN) train.py $(ON_PHANTOMS) --extra data/any-worn-sagittal-1500 --weights weights-any --epochs 9 --name weights-worn
+	$(RUN) train.py $(ON_PHANTOMS) --extra data/any-wide-sagittal-1500 --weights weights-worn --epochs 9 --name weights-wide
+	$(RUN) train.py $(ON_PHANTOMS) --extra data/any-necks-sagittal-1650 --weights weights-wide --epochs 10 --name weights-phantom
 	$(RUN) evaluate.py --run weights-phantom
 	$(RUN) -m lumbar.weights phantom weights-phantom
-	$(RUN) -m lumbar crossvalidate $(ON_PATIENTS) --folds 5 --also phantom --title phantom+mr --name weights-crossvalidation --publish lumbar/course/measured/crossvalidation.csv
+	$(RUN) -m lumbar crossvalidate $(ON_PATIENTS) --folds 5 --seeds 3 --also phantom --title phantom+mr --name weights-crossvalidation --publish lumbar/course/measured/crossvalidation.csv
 	$(RUN) -m lumbar.weights phantom weights-phantom --confidence weights-crossvalidation --row phantom
 	$(RUN) train.py $(ON_PATIENTS) --folds 100 --name weights-mr
 	$(RUN) -m lumbar.weights phantom+mr weights-mr --confidence weights-crossvalidation --row phantom+mr
