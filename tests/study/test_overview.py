@@ -1,5 +1,6 @@
 """The count of the levels is checked in a localiser, or in a large series of the same study."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 from lumbar import weights
 from lumbar.cli.main import main
 from lumbar.decoding.doubts import Count
+from lumbar.exports import disc_labels
 from lumbar.geometry import Plane
 from lumbar.inference import ScanPoints
 from lumbar.landmarks import LEVELS
@@ -67,6 +69,14 @@ def test_the_command_says_whether_the_count_was_checked(studies, tmp_path, capsy
     assert "the count was not checked from above" in said
     assert "Count checked" not in said
     assert pd.read_csv(tmp_path / "a.csv")["count_checked_in"].eq("series 5 (Localizer)").all()
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_disc_labels_say_whether_the_count_was_checked(studies, tmp_path, check):
+    found = locate([studies[0]], LocateSettings(check_count=check), progress=False)
+    (written,) = disc_labels.write_series(found, tmp_path).files
+    described = json.loads(disc_labels.sidecar_of(written).read_text(encoding="utf-8"))["Description"]
+    assert ("the count was not checked from above" in described) == (not check)
 
 
 def test_a_localiser_has_no_points_and_leaves_the_other_files_as_they_are(tmp_path):

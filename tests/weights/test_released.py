@@ -11,7 +11,8 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 import lumbar
 from lumbar import datasets, imaging, metrics, weights
 from lumbar.datasets.preparation import prepare
-from lumbar.inference import predict_points
+from lumbar.geometry import SIZE, Affine
+from lumbar.inference import PreparedScan, find_points, predict_points
 from lumbar.landmarks import LEVELS
 from lumbar.phantom import PhantomSettings, write_dataset
 from lumbar.weights import registry
@@ -106,6 +107,42 @@ def test_the_network_trained_on_synthetic_patients_alone_finds_the_points_of_rea
     points = predict_points(known.file, prepared, progress=False)
     radial = np.linalg.norm(points - prepared.points, axis=-1)
     assert np.nanmean(radial[np.isfinite(radial)] <= 5) > 0.85
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_of_a_neck_every_level_is_absent_or_the_image_is_flagged(name, tmp_path):
+    settings = PhantomSettings(patients=15, seed=4243, series=("sagittal-t1", "sagittal-t2"), necks=1.0)
+    necks = write_dataset(tmp_path / "necks", settings, workers=1, progress=False)
+    found = lumbar.predict(necks, weights=name).groupby("image")
+    answered, flagged = found["x"].count() > 0, found["flagged"].first()
+    assert answered.mean() <= 0.1
+    assert not (answered & ~flagged).any()
+
+
+def strip_of(image: np.ndarray, points: np.ndarray, upper: float, lower: float):
+    """Cut an image between two heights, counted in levels from L1/L2 (0) to L5/S1 (4), and stretch it to the square."""
+    step = np.diff(points[:, 1]).mean()
+    top, bottom = np.clip(points[0, 1] + np.array([upper, lower]) * step, 0, SIZE)
+    change = Affine.translation(0, -top).then(Affine.stretch(SIZE, bottom - top))
+    return change.image(image), change.points(points)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("upper", "lower"), [(-1.0, 2.5), (2.5, 5.5)])
+def test_a_narrow_strip_is_not_called_empty(name, patients, upper, lower):
+    """A network that had not seen strips in training called nine of ten levels in them absent."""
+    prepared = prepare(datasets.load(patients), views=weights.find(name).views, progress=False)
+    sagittal = prepared.select(prepared.index["view"].eq("sagittal").to_numpy())
+    levels = [sagittal.channels.index(level) for level in LEVELS]
+    strips = [strip_of(*each, upper, lower) for each in zip(sagittal.images, sagittal.points[:, levels], strict=True)]
+    as_it_is = Affine(np.eye(2, 3))
+    found = find_points(weights.find(name), [PreparedScan(image, "sagittal", as_it_is, "") for image, _ in strips])
+    points, true = np.array([each.xy_native for each in found.points]), np.array([xy for _, xy in strips])
+    shown = (true[..., 1] > 5) & (true[..., 1] < SIZE - 5)
+    assert np.isnan(points[shown]).any(axis=-1).mean() < 0.25
+    gap = np.linalg.norm(np.diff(true, axis=1), axis=-1).mean(axis=1)
+    off = (np.linalg.norm(points - true, axis=-1) > gap[:, None] / 2).any(axis=1)
+    assert (off & ~np.array([each.flagged for each in found.points])).mean() <= 0.1
 
 
 def test_noise_is_flagged_and_a_patient_is_not(patients, tmp_path):
