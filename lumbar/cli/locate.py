@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="FILE", default=Path("levels.csv"), help="table to write (default: levels.csv)"
     )
     parser.add_argument(
-        "--overlay", type=Path, metavar="FOLDER", help="also plot the points on the sagittal and axial slices (PNG)"
+        "--overlay",
+        type=Path,
+        metavar="FOLDER",
+        help="also plot the points on the sagittal and axial slices, and on the localiser (PNG)",
     )
     parser.add_argument(
         "--disc-labels",
@@ -61,11 +64,15 @@ def run(arguments: argparse.Namespace) -> int:
     shown = (found.table["axial_file"] != "").sum()
     print(f"\n{found.table['x_mm'].notna().sum()} levels, {shown} of them in an axial slice: {arguments.out}")
     if arguments.overlay:
-        from lumbar.figures.levels import levels
+        from lumbar.figures.levels import count, levels
 
         check_writable(figure := arguments.overlay / "levels.png")
         levels(found.table).savefig(figure)
         print(f"The slices with their points: {figure}")
+        if found.larger:
+            check_writable(figure := arguments.overlay / "count.png")
+            count(found.middle, found.larger).savefig(figure)
+            print(f"The larger view in which the count was checked: {figure}")
     skipped: tuple[ScanError, ...] = ()
     if arguments.disc_labels:
         from lumbar.exports import disc_labels

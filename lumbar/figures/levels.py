@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.patheffects import withStroke
 
 from lumbar import imaging
+from lumbar.core.constants import LEVELS
 from lumbar.core.errors import ScanError
 from lumbar.figures.pictures import mark_points, show_picture
 from lumbar.figures.planes import cut_line
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lumbar.imaging import Scan
+    from lumbar.study.sagittal import Midsagittal
 
 _SIDES = {"sagittal": ("A", "P"), "axial": ("R", "L")}
 """Letters at the left and right edge of an image in radiological orientation."""
@@ -82,6 +84,36 @@ def levels(table: pd.DataFrame) -> Drawing:
         f"the axial slices nearest to them ({join_words(named)})"
         + (f"; no axial slice shows {join_words(absent)}" if absent else "")
         + f". {flagged}".rstrip()
+    )
+    return figure
+
+
+@styled
+def count(middle: Midsagittal, larger: Midsagittal) -> Drawing:
+    """Show a larger view in which the count of the levels was checked, beside the slice, each with its own points.
+
+    Args:
+        middle: The mid-sagittal slice of the study.
+        larger: That of the larger view.
+
+    Raises:
+        ScanError: If a slice cannot be read, or has text burned into it, which the figure would show.
+    """
+    figure = Drawing(figsize=(9, 5.2))
+    for axes, each in zip(figure.subplots(1, 2), (larger, middle), strict=True):
+        scan = imaging.read(each.slice.path, frame=each.slice.frame)
+        if BURNED_IN in scan.warnings:
+            raise ScanError(BURNED_IN, file=scan.path)
+        shown = _show(axes, scan, "sagittal", fit_name(each.name, 4.2))
+        for level, xy in zip(LEVELS, each.points.xy_native, strict=True):
+            if np.isfinite(xy).all():
+                point = shown.points(xy)
+                mark_points(axes, point[None], [level])
+                _label(axes, level, point)
+    here = [level for level, xy in zip(LEVELS, middle.points.xy_native, strict=True) if np.isfinite(xy).all()]
+    figure.alt = (
+        f"{larger.name}, a larger view, with the levels counted in it, beside the slice of {middle.name} with "
+        f"{join_words(here) if here else 'no level'}."
     )
     return figure
 

@@ -56,6 +56,7 @@ class Located:
             `lumbar.study.overview`; empty if it was not).
         study: The series of the study, and their irregularities.
         middle: The mid-sagittal slice with its points.
+        larger: The slice of the larger view in which the count was checked, with its own points; None if it was not.
         notes: What a reader should know in addition to the table, in plain sentences.
         refused: Why files could not be read, one error each.
         network: Name of the network that answered.
@@ -65,6 +66,7 @@ class Located:
     table: pd.DataFrame
     study: Study
     middle: Midsagittal
+    larger: Midsagittal | None
     notes: tuple[str, ...]
     refused: tuple[ScanError, ...]
     network: str
@@ -73,7 +75,7 @@ class Located:
     @property
     def count_checked(self) -> bool:
         """Whether the levels were also counted in a larger view, see `lumbar.study.overview`."""
-        return bool((self.table["count_checked_in"] != "").all())
+        return self.larger is not None
 
     def __str__(self) -> str:
         middle = self.middle
@@ -135,7 +137,7 @@ def locate(
     for name in dict.fromkeys(foreign):
         notes.append(f"No point is mapped to {name}: its frame of reference differs from that of the sagittal slice.")
     about = {"network": Path(settings.weights).resolve().name, "synthetic": network.synthetic}
-    return Located(table, study, middle, tuple(notes), (*study.refused, *refused), **about)
+    return Located(table, study, middle, checked.view, tuple(notes), (*study.refused, *refused), **about)
 
 
 def _familiar(stacks: list[tuple[Series, Stack]], network: Weights, settings: LocateSettings) -> list:
@@ -213,7 +215,7 @@ def _table(
                 **{"distance_mm": place.distance_mm, "angle_degrees": place.angle_degrees},
                 "remark": "; ".join(text for text in (*doubts[n], place.remark) if text),
                 **_if_miscounted(middle, n),
-                "count_checked_in": checked.checked_in,
+                "count_checked_in": checked.view.name if checked.view else "",
             }
         )
     table = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -42,13 +42,13 @@ class CheckedCount:
 
     Args:
         points: The points, where needed those of another count, or carried over from the larger view.
-        checked_in: Name of the series of the larger view; "" if there is none that could be compared.
+        view: The mid-sagittal slice of the larger view, with its points; None if there is none that could be compared.
         remarks: For each level what a reader should know about its point, a phrase; "" for nothing.
         note: What came of the check, a sentence; "" if there is no larger view.
     """
 
     points: ScanPoints
-    checked_in: str
+    view: Midsagittal | None
     remarks: tuple[str, ...]
     note: str
 
@@ -85,13 +85,13 @@ def check_count(middle: Midsagittal, views: Sequence[Midsagittal], network: Weig
     usable = [view for view in views if not _why_not_used(view, middle)]
     if not usable:
         notes = [f"The count was not checked in {view.name}: {_why_not_used(view, middle)}." for view in views]
-        return CheckedCount(middle.points, "", unmoved, " ".join(notes))
+        return CheckedCount(middle.points, None, unmoved, " ".join(notes))
     view = max(usable, key=lambda each: _prior(each.points).max())
     here, there = _hypotheses(middle), _hypotheses(view)
     fits = np.array([[_fit(one, other, middle.stack.normal) for other in there] for one in here])
     if not fits.any() and np.isfinite(middle.xyz_mm).any():
         note = f"The count was not checked in {view.name}: the levels of the two do not fit together."
-        return CheckedCount(middle.points, "", unmoved, note)
+        return CheckedCount(middle.points, None, unmoved, note)
     # Where the slice alone shows no level, there is nothing to tell its hypotheses apart.
     agreement = (fits * _prior(view.points)).max(axis=1) if fits.any() else 1.0
     weight = _prior(middle.points) * np.maximum(MISLED, (1 - MISLED) * agreement)
@@ -102,7 +102,7 @@ def check_count(middle: Midsagittal, views: Sequence[Midsagittal], network: Weig
     if fits.any() and not moved and not fits[0, 0]:
         remark = f"{view.name} counts the levels otherwise"
         points = _flagged(points, middle.points, network, changed=True)
-        return CheckedCount(points, view.name, (remark,) * len(LEVELS), f"{remark}, but the slice is surer; flagged.")
+        return CheckedCount(points, view, (remark,) * len(LEVELS), f"{remark}, but the slice is surer; flagged.")
     places = middle.slice.plane.to_pixels(there[int(fits[likeliest].argmax())])
     points, carried = _compared(points, places, middle.slice)
     points = _flagged(points, middle.points, network, changed=moved != 0 or carried.any())
@@ -110,7 +110,7 @@ def check_count(middle: Midsagittal, views: Sequence[Midsagittal], network: Weig
     remark = f"{way}, as counted in {view.name}" if moved else ""
     remarks = tuple(f"carried over from {view.name}" if each else remark for each in carried)
     note = f"Count checked in {view.name}, which shows more of the spine"
-    return CheckedCount(points, view.name, remarks, f"{note}{f': the levels lie {way}' if moved else ''}.")
+    return CheckedCount(points, view, remarks, f"{note}{f': the levels lie {way}' if moved else ''}.")
 
 
 def _why_not_used(view: Midsagittal, middle: Midsagittal) -> str:

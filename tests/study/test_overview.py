@@ -59,7 +59,8 @@ def test_a_localiser_makes_the_count_surer_and_never_moves_points_on_which_both_
 
 
 def test_the_command_says_whether_the_count_was_checked(studies, tmp_path, capsys):
-    assert main(["locate", str(studies[0]), "--out", str(tmp_path / "a.csv")]) == 0
+    pictures = tmp_path / "pictures"
+    assert main(["locate", str(studies[0]), "--out", str(tmp_path / "a.csv"), "--overlay", str(pictures)]) == 0
     said = capsys.readouterr().out
     assert "left out, a localiser, as its description says; its 3 sagittal slice(s) serve to check the count" in said
     assert "Count checked in series 5 (Localizer), which shows more of the spine." in said
@@ -68,6 +69,7 @@ def test_the_command_says_whether_the_count_was_checked(studies, tmp_path, capsy
     said = capsys.readouterr().out
     assert "the count was not checked from above" in said
     assert "Count checked" not in said
+    assert {each.name for each in pictures.iterdir()} == {"levels.png", "count.png"}
     assert pd.read_csv(tmp_path / "a.csv")["count_checked_in"].eq("series 5 (Localizer)").all()
 
 
@@ -136,7 +138,7 @@ def moved(discs):
 
 def test_two_that_agree_are_surer_than_each():
     checked = check_count(slice_with(ROW, 0.2, 0.1), [slice_with(ROW + 2, 0.02, 0.02, name="scout")], NETWORK)
-    assert checked.checked_in == "scout"
+    assert checked.view.name == "scout"
     np.testing.assert_array_equal(checked.points.xy_native, ROW[1:-1])
     # By Bayes: 0.2 × 0.03 (nothing sure fits it, and 0.02 is less) against 0.7 × 0.97 × 0.96.
     both = np.array([0.7 * (1 - MISLED) * 0.96, 0.2 * MISLED, 0.1 * MISLED])
@@ -182,7 +184,7 @@ def test_a_view_that_cannot_help_is_not_used_and_that_is_said(view, why):
     found = slice_with(ROW, 0.2, 0.1)
     checked = check_count(found, [slice_with(moved(1), name="scout", **view)], NETWORK)
     assert checked.points is found.points
-    assert (checked.checked_in, checked.note) == ("", f"The count was not checked in scout: {why}.")
+    assert (checked.view, checked.note) == (None, f"The count was not checked in scout: {why}.")
 
 
 def test_levels_that_fit_no_count_are_left_alone():
