@@ -90,7 +90,7 @@ def levels(table: pd.DataFrame) -> Drawing:
 
 @styled
 def count(middle: Midsagittal, larger: Midsagittal) -> Drawing:
-    """Show a larger view in which the count of the levels was checked, beside the slice, each with its own points.
+    """Show a larger view in which the count of the levels was checked, with its levels, beside the slice with its own.
 
     Args:
         middle: The mid-sagittal slice of the study.

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from lumbar.landmarks import NEIGHBOURS
-from lumbar.phantom.anatomy import Patient
+from lumbar.phantom.anatomy import Frame, Patient
 from lumbar.phantom.bones import bone
 from lumbar.phantom.column import Column, Segment, axes
 from lumbar.phantom.segments import Disc, Vertebra
@@ -36,9 +36,21 @@ class Neck(Patient):
     """A person of whom the neck is scanned: lying straight, its origin in the middle of C5, without landmarks."""
 
     @property
+    def lumbar_vertebrae(self) -> None:
+        """Not known: they are not in the image."""
+        return None
+
+    @property
     def findings(self) -> tuple[str, ...]:
         """What the table says of it."""
         return ("the neck, not the lumbar spine",)
+
+    def disc_frames(self) -> dict[str, Frame]:
+        """Return nothing, see `landmarks_mm`."""
+        return {}
+
+    def _fitted_frame(self, points: np.ndarray) -> Frame:
+        raise NotImplementedError("slices of a neck are planned by lumbar.phantom.planning.of_neck")
 
     def landmarks_mm(self, view: str) -> dict[tuple[str, str], np.ndarray]:
         """Return nothing: an image of the neck shows none of the levels."""
@@ -104,7 +116,11 @@ def _column(size: float, rng: np.random.Generator) -> Column:
 
 
 class _Course:
-    """Tables over z along the spine, body mm: front and back of the bodies, and the canal behind them."""
+    """Tables over z along the spine, body mm.
+
+    Front and back (`wall`) of the bodies, `depth` and end of the canal behind them, and how far the muscles reach
+    beyond that (`behind`): to 4 mm behind the spinous processes.
+    """
 
     def __init__(self, column: Column, size: float):
         parts = sorted(column.bodies, key=lambda part: part.centre[2])
@@ -190,7 +206,7 @@ def _processes(column: Column, size: float, rng: np.random.Generator) -> list[So
         drop = np.radians(rng.normal(18 if index < 6 else 38, 4))
         place = body.place(0, behind + length / 2 * np.cos(drop), -4 - length / 2 * np.sin(drop))
         plate = Plate(3.0, length / 2, rng.uniform(5, 8))
-        turned = axes(np.degrees(drop), 0) @ body.axes
+        turned = axes(-np.degrees(drop), 0) @ body.axes  # its end lies lower than its root
         solids.append(Solid(plate, place, turned, bone(0.8), (), 0.8))
     atlas = column.bodies[0]
     for posterior in (-atlas.form.front - 1.0, atlas.form.back + _CANAL_DEPTH[0] * size + 3):

@@ -58,11 +58,11 @@ def assume_common_frame(series: Sequence[Series]) -> tuple[tuple[Series, ...], l
         series: The series of one study of one patient.
 
     Returns:
-        The same series; the stacks of those that agree have a `common_frame`. And what was assumed, or why nothing was,
-        in plain sentences; none if there was nothing to assume.
+        The same series, localisers among them; the stacks of those that agree have a `common_frame`. And what was
+        assumed, or why nothing was, in plain sentences; none if there was nothing to assume.
     """
     series = tuple(series)
-    used = [each for each in series if each.stacks]
+    used = [each for each in series if each.stacks or each.overview]
     sagittal = [n for n, each in enumerate(used) if any(stack.view == "sagittal" for stack in each.stacks)]
     if len(used) < 2 or not sagittal or _uids_are_shared(series):
         return series, []
@@ -109,7 +109,7 @@ def _uids_are_shared(series: Sequence[Series]) -> bool:
 
 def _why_not_one_sitting(series: Sequence[Series]) -> str:
     """Return what shows that the patient was placed on the table anew between two of the series; "" if nothing does."""
-    stated = [_stated(each.stacks[0].slices[0].path) for each in series]
+    stated = [_stated(_stacks(each)[0].slices[0].path) for each in series]
     positions = sorted({each["PatientPosition"] for each in stated} - {""})
     if len(positions) > 1:
         return f"the patient lay differently ({', '.join(positions)})"
@@ -146,7 +146,7 @@ def _moment(stated: Mapping[str, str]) -> tuple[str, datetime] | None:
 def _agree(sagittal: Series, other: Series) -> bool:
     """Return whether the slices of a series lie where those of a sagittal series lie."""
     return any(
-        _fits(one, [another for another in other.stacks if (another.view == "sagittal") == alike])
+        _fits(one, [another for another in _stacks(other) if (another.view == "sagittal") == alike])
         for one in sagittal.stacks
         if one.view == "sagittal"
         for alike in (True, False)
@@ -182,6 +182,13 @@ def _width(header: SliceHeader, direction: np.ndarray) -> float:
 
 
 def _with_frame(series: Series, frame: str) -> Series:
-    stacks = tuple(replace(stack, common_frame=frame) for stack in series.stacks)
+    stacks, overview = (
+        tuple(replace(stack, common_frame=frame) for stack in each) for each in (series.stacks, series.overview)
+    )
     kept = tuple("the files do not state their frame of reference" if w == NO_FRAME else w for w in series.warnings)
-    return replace(series, stacks=stacks, warnings=kept)
+    return replace(series, stacks=stacks, overview=overview, warnings=kept)
+
+
+def _stacks(series: Series) -> tuple[Stack, ...]:
+    """Return the stacks of a series; those of a localiser serve to check the count."""
+    return series.stacks or series.overview

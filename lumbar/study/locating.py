@@ -124,13 +124,17 @@ def locate(
     if not found:
         raise unreadable(refused, paths)
     middle, *others = sorted(found, key=lambda each: _preference(each, axial))
-    views = [each for each in others if is_large(each.stack)]
+    checked = CheckedCount(middle.points, None, ("",) * len(LEVELS), ())
     if settings.check_count:
-        seen, unread = find_midsagittal(
-            localisers(study.series), network, by_confidence=by_confidence, progress=progress
-        )
-        views, refused = [*views, *seen], [*refused, *unread]
-    checked = check_count(middle, views, network)
+        known = [each for each in others if is_large(each.stack)]
+        left = [pair for pair in study.stacks("sagittal") if is_large(pair[1]) and pair not in sagittal]
+        left += localisers(study.series)
+        views, unread = find_midsagittal(left, network, by_confidence=by_confidence, progress=progress)
+        refused += unread
+        unseen = dict.fromkeys(series.name for series, stack in left if all(view.stack is not stack for view in views))
+        unchecked = [f"The count was not checked in {name}: none of its slices can be read." for name in unseen]
+        checked = check_count(middle, [*known, *views], network)
+        checked = replace(checked, notes=(*unchecked, *checked.notes))
     middle = replace(middle, points=checked.points)
     table, notes = _table(middle, others, axial, checked)
     foreign = [series.name for series, stack in pairs if stack.frame_of_reference != middle.stack.frame_of_reference]
@@ -224,8 +228,7 @@ def _table(
         notes.append(UNJUDGED)
     if found.count is not None:
         notes.append(f"{found.count}.")
-    if checked.note:
-        notes.append(checked.note)
+    notes.extend(checked.notes)
     return table.astype({"sagittal_frame": "Int64", "axial_frame": "Int64"}), notes
 
 

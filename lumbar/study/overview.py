@@ -27,13 +27,14 @@ LARGE_VIEW_MM = 350.0
 lumbar spine are 200 to 320 mm high."""
 
 MISLED = 0.03
-"""Probability that a larger view of which the network is confident says nothing about the count."""
+"""Probability that a larger view of which the network is confident says nothing about the count, or puts a level into
+the slice, or out of it, wrongly."""
 
 HYPOTHESES = (0, 1, -1)
 """By how many discs every level may lie higher than it was found."""
 
 EDGE_MM = 5.0
-"""A level is not carried over to a place nearer to the edge of the slice than this: a larger view is coarse."""
+"""A level is in a slice, or not, by a larger view, if it lies at least this far inside its edge, or outside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +43,15 @@ class CheckedCount:
 
     Args:
         points: The points, where needed those of another count, or carried over from the larger view.
-        view: The mid-sagittal slice of the larger view, with its points; None if there is none that could be compared.
+        view: The mid-sagittal slice of the larger view, with its points; None if the count could not be checked.
         remarks: For each level what a reader should know about its point, a phrase; "" for nothing.
-        note: What came of the check, a sentence; "" if there is no larger view.
+        notes: What came of the check, in sentences; none if there is no larger view.
     """
 
     points: ScanPoints
     view: Midsagittal | None
     remarks: tuple[str, ...]
-    note: str
+    notes: tuple[str, ...]
 
 
 def localisers(series: Sequence[Series]) -> list[tuple[Series, Stack]]:
@@ -72,61 +73,59 @@ def check_count(middle: Midsagittal, views: Sequence[Midsagittal], network: Weig
 
     Args:
         middle: The mid-sagittal slice with its points.
-        views: The mid-sagittal slices of larger views. Of those with the same frame of reference, and of which the
-            network is confident, the surest is used.
+        views: The mid-sagittal slices of larger views. One is used if it has the same frame of reference, shows L5/S1,
+            from which one counts, and the network is confident of it; of several, the surest.
         network: The network that found all points.
 
     Returns:
-        The points by the likeliest hypothesis; they are flagged if the two do not count alike. A level that the network
-        does not find in the slice, although it must be there by the larger view, is carried over from that, and
-        flagged, too.
+        The points by the likeliest hypothesis. A level that the network does not find in the slice, although the larger
+        view puts it there, is carried over. The points are flagged if the two do not count alike, a level if the two
+        put it at different places, and one that is carried over.
     """
-    unmoved = ("",) * len(LEVELS)
-    usable = [view for view in views if not _why_not_used(view, middle)]
-    if not usable:
-        notes = [f"The count was not checked in {view.name}: {_why_not_used(view, middle)}." for view in views]
-        return CheckedCount(middle.points, None, unmoved, " ".join(notes))
-    view = max(usable, key=lambda each: _prior(each.points).max())
-    here, there = _hypotheses(middle), _hypotheses(view)
-    fits = np.array([[_fit(one, other, middle.stack.normal) for other in there] for one in here])
-    if not fits.any() and np.isfinite(middle.xyz_mm).any():
-        note = f"The count was not checked in {view.name}: the levels of the two do not fit together."
-        return CheckedCount(middle.points, None, unmoved, note)
-    # Where the slice alone shows no level, there is nothing to tell its hypotheses apart.
-    agreement = (fits * _prior(view.points)).max(axis=1) if fits.any() else 1.0
+    whynot = [(view, _why_not_used(view, middle)) for view in views]
+    notes = [f"The count was not checked in {view.name}: {why}." for view, why in whynot if why]
+    usable = sorted((view for view, why in whynot if not why), key=lambda view: -_prior(view.points).max())
+    compared = [(view, _fits(middle, view)) for view in usable]
+    fitting = [(view, fits) for view, fits in compared if fits.any()]
+    if not fitting:
+        return _without_comparison(middle, usable, notes, network)
+    (view, fits), *_ = fitting
+    agreement = (fits * _prior(view.points)).max(axis=1)
     weight = _prior(middle.points) * np.maximum(MISLED, (1 - MISLED) * agreement)
     weight /= weight.sum()
     likeliest = int(np.argmax(weight))
     moved = HYPOTHESES[likeliest]
     points = _moved(middle.points, weight, moved)
-    if fits.any() and not moved and not fits[0, 0]:
-        remark = f"{view.name} counts the levels otherwise"
-        points = _flagged(points, middle.points, network, changed=True)
-        return CheckedCount(points, view, (remark,) * len(LEVELS), f"{remark}, but the slice is surer; flagged.")
-    places = middle.slice.plane.to_pixels(there[int(fits[likeliest].argmax())])
-    points, carried = _compared(points, places, middle.slice)
-    points = _flagged(points, middle.points, network, changed=moved != 0 or carried.any())
-    way = f"one disc {'higher' if moved > 0 else 'lower'} than the slice alone would have it"
-    remark = f"{way}, as counted in {view.name}" if moved else ""
-    remarks = tuple(f"carried over from {view.name}" if each else remark for each in carried)
-    note = f"Count checked in {view.name}, which shows more of the spine"
-    return CheckedCount(points, view, remarks, f"{note}{f': the levels lie {way}' if moved else ''}.")
+    counted_otherwise = [each.name for each, others in compared if not others[likeliest, 0]]
+    remarks = [f"{' and '.join(counted_otherwise)} would count otherwise"] if counted_otherwise else []
+    if moved:
+        remarks.append(f"one disc {'higher' if moved > 0 else 'lower'} than the slice alone would have it")
+    points, of_levels = _level_by_level(
+        points, middle.slice, _hypotheses(view)[int(fits[likeliest].argmax())], view.name
+    )
+    points = _flagged(points, middle, network, changed=bool(remarks or any(of_levels)), moved=moved != 0)
+    told = f": the levels lie {remarks[-1]}" if moved else f", but {remarks[0]}" if remarks else ""
+    notes.append(f"Count checked in {view.name}{told}.")
+    remarks_of_all = tuple("; ".join(filter(None, (*remarks, each))) for each in of_levels)
+    return CheckedCount(points, view, remarks_of_all, tuple(notes))
 
 
 def _why_not_used(view: Midsagittal, middle: Midsagittal) -> str:
     """Return why a larger view says nothing about the count in a slice; "" if it does."""
     reference = middle.stack.frame_of_reference
     if not reference or view.stack.frame_of_reference != reference:
-        return "its frame of reference differs"
+        return "it is not known to share the frame of reference of the slice"
     if view.points.count is None:
-        return "the network cannot tell how sure it is of a count"
-    return "the network is not confident of the levels there" if view.points.flagged else ""
+        return "the network cannot tell how sure it is of a count there"
+    if view.points.flagged:
+        return "; ".join(view.points.doubts) or "the network is not confident of the levels there"
+    return "" if np.isfinite(view.xyz_mm[-1]).all() else f"it does not show {LEVELS[-1]}, from which one counts"
 
 
 def _prior(points: ScanPoints) -> np.ndarray:
-    """Return the probability of each of the `HYPOTHESES`, (3,); a network that cannot tell is sure of its count."""
+    """Return the probability of each of the `HYPOTHESES`, (3,); equal ones for a slice too small to tell."""
     if points.count is None:
-        return np.array([1.0, 0.0, 0.0])
+        return np.full(len(HYPOTHESES), 1 / len(HYPOTHESES))
     higher, lower = points.count.one_higher, points.count.one_lower
     return np.array([1 - higher - lower, higher, lower])
 
@@ -151,10 +150,36 @@ def _levels(row: np.ndarray, moved: int) -> np.ndarray:
     return row[2 - moved : 2 - moved + len(LEVELS)]
 
 
-def _fit(one: np.ndarray, other: np.ndarray, normal: np.ndarray) -> bool:
-    """Return whether the levels that both know lie at the same places."""
-    apart = apart_mm(one, other, normal)
-    return bool(np.isfinite(apart).any()) and float(np.nanmedian(apart)) <= DISAGREEMENT_MM
+def _fits(middle: Midsagittal, view: Midsagittal) -> np.ndarray:
+    """Return which hypotheses about a slice (rows) put the same levels where those about a larger view do, (3, 3)."""
+    normal = middle.stack.normal
+    apart = [[apart_mm(one, other, normal) for other in _hypotheses(view)] for one in _hypotheses(middle)]
+    known = [[np.isfinite(each).any() and np.nanmedian(each) <= DISAGREEMENT_MM for each in row] for row in apart]
+    return np.array(known, bool)
+
+
+def _without_comparison(
+    middle: Midsagittal, usable: Sequence[Midsagittal], notes: Sequence[str], network: Weights
+) -> CheckedCount:
+    """Return the points where no larger view fits any hypothesis about the slice.
+
+    If both show levels, they contradict each other: the patient may have moved, or another one is shown. If the slice
+    shows none, those that the larger view puts there are carried over.
+    """
+    unchanged = CheckedCount(middle.points, None, ("",) * len(LEVELS), tuple(notes))
+    if not usable:
+        return unchanged
+    view = usable[0]
+    if np.isfinite(middle.xyz_mm).any():
+        remark = f"the levels do not fit those of {view.name}"
+        points = _flagged(middle.points, middle, network, changed=True, moved=False)
+        note = f"The count was not checked in {view.name}: the levels of the two do not fit together."
+        return CheckedCount(points, None, (remark,) * len(LEVELS), (*notes, note))
+    points, remarks = _level_by_level(middle.points, middle.slice, view.xyz_mm, view.name)
+    if not any(remarks):
+        return replace(unchanged, notes=(*notes, f"{view.name} puts no level into the slice either."))
+    points = _flagged(points, middle, network, changed=True, moved=False)
+    return CheckedCount(points, view, tuple(remarks), (*notes, f"The levels are those of {view.name}."))
 
 
 def _moved(points: ScanPoints, weight: np.ndarray, moved: int) -> ScanPoints:
@@ -165,8 +190,6 @@ def _moved(points: ScanPoints, weight: np.ndarray, moved: int) -> ScanPoints:
         weight: Probability of each of the `HYPOTHESES`, (3,).
         moved: The likeliest of them.
     """
-    if points.count is None:
-        return points
     row, probability = _row(points), dict(zip(HYPOTHESES, weight, strict=True))
     beyond = np.full((1, 2), np.nan)
     count = Count(
@@ -182,47 +205,57 @@ def _moved(points: ScanPoints, weight: np.ndarray, moved: int) -> ScanPoints:
     return replace(points, xy_native=_levels(row, moved), count=count, **of_each)
 
 
-def _compared(points: ScanPoints, places: np.ndarray, header: SliceHeader) -> tuple[ScanPoints, np.ndarray]:
-    """Weigh whether each level is in a slice with whether a larger view puts it there, and place those not found.
+def _level_by_level(
+    points: ScanPoints, header: SliceHeader, xyz_mm: np.ndarray, name: str
+) -> tuple[ScanPoints, list[str]]:
+    """Compare each level of a slice with where a larger view puts it.
+
+    Where the two agree that it is in the slice, or that it is not, its absence is settled. Where the slice shows none
+    and should, the point is carried over.
 
     Args:
         points: The points of the slice.
-        places: Where the levels lie by the larger view, pixels of the slice, (5, 2); NaN where that is not known.
         header: The slice.
+        xyz_mm: Where the levels lie by the larger view, patient mm (LPS), (5, 3); NaN where that is not known.
+        name: Name of the larger view.
 
     Returns:
-        The points, and which of them were not found in the slice and are carried over, (5,).
+        The points, and for each level a phrase if the two disagree, else "".
     """
-    edge = EDGE_MM / np.array([header.plane.pixel_width, header.plane.pixel_height])
-    depth = np.minimum(places + 0.5, (header.width, header.height) - places - 0.5) / edge
-    inside, outside = (depth >= 1).all(axis=1), (depth <= -1).any(axis=1)
-    odds = np.where(inside, MISLED / (1 - MISLED), np.where(outside, (1 - MISLED) / MISLED, 1.0))
+    places, pixel = header.plane.to_pixels(xyz_mm), np.array([header.plane.pixel_width, header.plane.pixel_height])
+    depth = np.minimum(places + 0.5, (header.width, header.height) - places - 0.5) * pixel
+    inside, outside = (depth >= EDGE_MM).all(axis=1), (depth <= -EDGE_MM).any(axis=1)
+    missing = np.isnan(points.xy_native).any(axis=1)
+    apart = np.linalg.norm((points.xy_native - places) * pixel, axis=1)
+    elsewhere, carried = apart > DISAGREEMENT_MM, missing & inside
+    odds = np.where(~missing & inside & ~elsewhere, MISLED / (1 - MISLED), 1.0)
+    odds = np.where(missing & outside, (1 - MISLED) / MISLED, odds)
     absent = points.absent * odds / (points.absent * odds + 1 - points.absent)
-    carried = np.isnan(points.xy_native).any(axis=1) & inside
-    return replace(
+    points = replace(
         points,
         xy_native=np.where(carried[:, None], places, points.xy_native),
         confidence=np.where(carried, np.nan, points.confidence),
         absent=np.where(carried, np.nan, absent),
-    ), carried
+    )
+    return points, [
+        f"carried over from {name}" if each else f"{name} puts it {mm:.0f} mm away" if off else ""
+        for each, off, mm in zip(carried, elsewhere, apart, strict=True)
+    ]
 
 
-def _flagged(points: ScanPoints, found: ScanPoints, network: Weights, *, changed: bool) -> ScanPoints:
+def _flagged(points: ScanPoints, middle: Midsagittal, network: Weights, *, changed: bool, moved: bool) -> ScanPoints:
     """Return points with their doubts and their flag.
 
     Args:
         points: The points after the check.
-        found: The points as found in the slice alone.
+        middle: The slice with the points that were found in it alone.
         network: The network that found them.
-        changed: Whether the larger view has another count, or has placed a point.
+        changed: Whether the larger view says something else of the count, or of a point.
+        moved: Whether the levels have other names now; doubts by the old names do not hold then.
     """
-    if found.count is None:
-        return replace(points, flagged=found.flagged or changed)
-    # A flag that nothing else explains is that of the slice, such as one of a stack that ends beside the spine.
-    otherwise = found.flagged and not found.doubts and not _unsure(found, network)
-    doubts = (*(each for each in found.doubts if each not in found.count.doubts), *points.count.doubts)
-    return replace(points, doubts=doubts, flagged=bool(changed or doubts or otherwise or _unsure(points, network)))
-
-
-def _unsure(points: ScanPoints, network: Weights) -> bool:
-    return bool(((points.confidence < network.doubtful) | undecided(points.absent)).any())
+    found = middle.points
+    before = found.count.doubts if found.count else ()
+    kept = () if moved else tuple(each for each in found.doubts if each not in before)
+    doubts = (*kept, *(points.count.doubts if points.count else ()))
+    unsure = (points.confidence < network.doubtful) | undecided(points.absent)
+    return replace(points, doubts=doubts, flagged=bool(changed or doubts or middle.cut_off or unsure.any()))

@@ -52,6 +52,7 @@ class Midsagittal:
         number: Position of the slice in the stack, from 0.
         points: The points that the network found in the slice.
         why: How the slice was chosen, in words.
+        cut_off: See `Middle`.
     """
 
     series: Series
@@ -59,6 +60,7 @@ class Midsagittal:
     number: int
     points: ScanPoints
     why: str
+    cut_off: bool = False
 
     @property
     def alone(self) -> bool:
@@ -107,7 +109,7 @@ def find_midsagittal(
     offsets = [stack.offsets for _, stack in candidates]
     middles = choose_middles(offsets, readers, network, by_confidence=by_confidence, progress=progress)
     found = [
-        Midsagittal(series, stack, middle.number, middle.points, middle.why)
+        Midsagittal(series, stack, middle.number, middle.points, middle.why, middle.cut_off)
         for (series, stack), middle in zip(candidates, middles, strict=True)
         if middle is not None
     ]
