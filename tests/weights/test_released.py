@@ -148,7 +148,8 @@ def test_a_narrow_strip_is_not_called_empty(name, patients, upper, lower):
 def test_noise_is_flagged_and_a_patient_is_not(patients, tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (300, 300), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
-    assert lumbar.predict(tmp_path / "noise.png")["flagged"].all()
+    noisy = lumbar.predict(tmp_path / "noise.png")
+    assert noisy["flagged"].all() or noisy["x"].isna().all(), "every level is absent: there is no point to mistrust"
     table = lumbar.predict(patients)
     sagittal = table[table["view"] == "sagittal"].drop_duplicates("image")
     assert sagittal["flagged"].mean() < 0.4
