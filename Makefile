@@ -62,10 +62,10 @@ weights: $(VENV)/installed  ## train the released networks again (three hours); 
 	$(RUN) train.py $(ON_PHANTOMS) --extra data/any-necks-sagittal-1650 --weights weights-wide --epochs 10 --name weights-phantom
 	$(RUN) evaluate.py --run weights-phantom
 	$(RUN) -m lumbar.weights phantom weights-phantom
-	$(RUN) -m lumbar crossvalidate $(ON_PATIENTS) --folds 5 --seeds 3 --also phantom --title phantom+mr --name weights-crossvalidation --publish lumbar/course/measured/crossvalidation.csv
+	$(RUN) -m lumbar crossvalidate $(ON_PATIENTS) --folds 5 --seeds 3 --last --also phantom --title phantom+mr --name weights-crossvalidation --publish lumbar/course/measured/crossvalidation.csv
 	$(RUN) -m lumbar.weights phantom weights-phantom --confidence weights-crossvalidation --row phantom
 	$(RUN) train.py $(ON_PATIENTS) --folds 100 --name weights-mr
-	$(RUN) -m lumbar.weights phantom+mr weights-mr --confidence weights-crossvalidation --row phantom+mr
+	$(RUN) -m lumbar.weights phantom+mr weights-mr --last --confidence weights-crossvalidation --row phantom+mr
 
 page: $(VENV)/installed  ## build the page that answers in the browser: build/page.html; it needs npm
 	$(RUN) -m lumbar page --out build/page.html

@@ -95,11 +95,6 @@ class Predictions:
     not_passed: tuple[Path, ...] = ()
 
     @property
-    def count_checked(self) -> bool:
-        """Whether the levels were also counted in a larger view: they are not, as each image is answered by itself."""
-        return False
-
-    @property
     def judged(self) -> bool:
         """Whether the network gives a confidence to judge images by; one without heatmaps does not."""
         return is_judged(self.table)

@@ -28,7 +28,10 @@ from lumbar.reports.tables import comparison, cut_off_table, miscount_table, rel
 from lumbar.runs.settings import CrossvalidationSettings, TrainingSettings
 from lumbar.storage.files import write_json, write_table
 from lumbar.training import prepared_parts, train
+from lumbar.training.checkpoints import CHECKPOINTS
 from lumbar.weights import calibration
+
+LAST, BEST = CHECKPOINTS
 
 FLAGGED_SHARE = 0.05
 """Share of the images that are flagged: the limit on a network's confidence is set so that it flags this share."""
@@ -103,7 +106,7 @@ def crossvalidate(
         of_fold = replace(training, seed=seed, fold=fold, name=f"{settings.name}/{name}")
         run = train(of_fold, progress=progress)
         part = prepared_parts(of_fold, progress=False)["test"].without_neighbours()
-        networks = {title: run / "best.keras"}
+        networks = {title: run / (LAST if settings.last else BEST)}
         if seed == training.seed:
             parts.append(part)
             networks |= others

@@ -243,7 +243,9 @@ def _sidecar(
         f"Labels of lumbar discs, one voxel each, from {DISCS[0]} for {LEVELS[0]} to {DISCS[-1]} for {LEVELS[-1]}, "
         f"found by the network {found.network} in one sagittal slice.",
         *remarks.get(flagged, []),
-        *notices_of_points(found.synthetic, count_checked=found.count_checked),
+        *notices_of_points(
+            found.synthetic, count_checked="count_checked_in" in points and points["count_checked_in"].all()
+        ),
     ]
     return {
         "Description": " ".join(description),

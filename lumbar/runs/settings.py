@@ -206,6 +206,9 @@ class CrossvalidationSettings:
     name: str = setting("crossvalidation", "name of the folder under runs/")
     title: str = setting("this training", "what the folds' networks are called in the table")
     seeds: int = setting(1, "seeds to train all folds with, from --seed on; each is a row of the table", at_least=1)
+    last: bool = setting(
+        False, "measure the network of the last epoch, not that of the epoch with the lowest validation error"
+    )
     publish: Path | None = setting(
         None, "CSV to write errors and confidences to, without names and coordinates (default: none)"
     )

@@ -39,6 +39,10 @@ RISE = 1.0
 AGREE_MM = 6.0
 """If the two estimates of the middle differ by more than this, the one with the known width of the spine is used."""
 
+WIDER_MM = 10.0
+"""How much farther than `HALF_WIDTH_MM` some networks are confident: `phantom+mr` and `phantom` up to 24 mm from the
+middle, which those that they were trained on from were not."""
+
 CUT_OFF_MM = 9.0
 """A spine whose middle seems to lie nearer than this to the end of the stack may not be shown whole: of a spine that is
 cut off the middle seems to lie up to 6 mm further inside than it does."""
@@ -149,6 +153,23 @@ def middle_aside(offsets: np.ndarray, confidence: np.ndarray, midpoint: float) -
     best = int(np.argmax(share * (1 - share) * np.maximum(rises, 0) ** 2))
     middle, searched = float(candidates[best]), (0.5 - MARGIN) * min(width, 2 * AROUND_MM)
     return middle if abs(middle - midpoint) > searched + 0.5 and rises[best] >= RISE else None
+
+
+def may_be_cut_off(offsets: np.ndarray, confidence: np.ndarray, middle: float) -> bool:
+    """Return whether the stack may end before the middle of a spine that lies to one side.
+
+    If the network is as confident in the last slice as in the spine, the confidence falls off to one side only. Then
+    the middle lies up to `WIDER_MM` nearer to that end than it seems.
+
+    Args:
+        offsets: Positions of the slices that the network has read, mm, increasing, shape (n,).
+        confidence: See `middle_by_confidence`, shape (n, K).
+        middle: Offset of the presumed middle, mm.
+    """
+    odds = _mean_log_odds(np.asarray(confidence, dtype=np.float64))
+    away = middle - offsets[0], offsets[-1] - middle
+    one_sided = odds.max() - odds[[0, -1]][int(np.argmin(away))] < FALL
+    return bool(min(away) < CUT_OFF_MM + WIDER_MM * one_sided)
 
 
 def _mean_log_odds(confidence: np.ndarray) -> np.ndarray:

@@ -226,7 +226,8 @@ def _chosen(offsets: np.ndarray, points: dict[int, ScanPoints], near: Sequence[i
     if aside is not None:
         near = [number for number in midline.slices_near(offsets, aside) if number in points] or near
     middle = midline.middle_by_confidence(offsets[near], _confidence(points, near))
-    cut_off = aside is not None and min(aside, offsets[-1] - aside) < midline.CUT_OFF_MM
+    read = sorted(points)
+    cut_off = aside is not None and midline.may_be_cut_off(offsets[read], _confidence(points, read), aside)
     if aside is not None and (cut_off or middle is None or abs(middle - aside) > midline.AGREE_MM):
         middle = aside
     if middle is None:

@@ -196,18 +196,17 @@ def test_the_package_reads_mends_warns_and_refuses(game):
     assert said.loc[said["outcome"] == "refused", "off_mm"].isna().all()
     assert (said["words"] == "").tolist() == [outcome == "read" for outcome in outcomes]
     assert "a spacing of 3.85 mm, but the slices lie 7.7 mm apart" in said.loc[10, "words"]
-    naive = said.dropna(subset="naive_off_mm")
+    naive = said.dropna(subset="naive_flagged")
     assert naive.index.tolist() == [1, 2, 3, 4, 5, 7]
-    assert naive["naive_off_mm"].idxmax() == 4
+    assert naive.index[naive["naive_off_mm"].isna()].tolist() == [4]
 
 
-def test_shown_upside_down_the_network_finds_the_discs_and_names_them_from_the_wrong_end(game):
+def test_shown_upside_down_the_network_finds_no_level_and_the_picture_is_flagged(game):
     (file,) = game.files(4)
     wrong, _ = pictures.picture_pair([file], 4)
     truth = pd.read_csv(game.folder / TRUTH).query("view == 'sagittal'")
-    from_below = truth.assign(level=truth["level"].to_numpy()[::-1])
-    off_mm, flagged = verdicts.naive_answer(file, wrong.pixels, "sagittal", from_below)
-    assert off_mm < 2
+    off_mm, flagged = verdicts.naive_answer(file, wrong.pixels, "sagittal", truth)
+    assert np.isnan(off_mm)
     assert flagged
 
 

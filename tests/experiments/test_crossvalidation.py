@@ -9,7 +9,9 @@ import pytest
 from lumbar.cli.main import main
 from lumbar.core import paths
 from lumbar.core.errors import SettingsError
+from lumbar.experiments import crossvalidation
 from lumbar.experiments.crossvalidation import PUBLISHED, Crossvalidation, CrossvalidationSettings, crossvalidate
+from lumbar.inference import predict_with_probability
 from lumbar.reports.tables import miscount_table
 from lumbar.runs.settings import TrainingSettings
 from lumbar.training.job import train
@@ -120,6 +122,19 @@ def test_probabilities_are_compared_with_what_happened_before_and_after_calibrat
         predicted = sum(group["count"] * group["predicted"] for group in after) / len(points)
         assert predicted == pytest.approx(numbers["pck_5px"], abs=0.05)
     assert "before calibration" in str(found)
+
+
+@pytest.mark.parametrize(("last", "file"), [(True, "last.keras"), (False, "best.keras")])
+def test_the_last_epoch_is_measured_on_request(found, small, monkeypatch, last, file):
+    asked = set()
+
+    def noted(network, *arguments, **options):
+        asked.add(network.name)
+        return predict_with_probability(network, *arguments, **options)
+
+    monkeypatch.setattr(crossvalidation, "predict_with_probability", noted)
+    crossvalidate(CrossvalidationSettings(name="cross", last=last), small, progress=False)
+    assert asked == {file}
 
 
 def test_several_seeds_are_several_rows_and_each_contrast_has_its_own(small, tmp_path, few_patients):

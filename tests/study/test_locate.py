@@ -383,8 +383,9 @@ def stack_of(offsets, middle, monkeypatch):
     [
         (11, 4.4, 0.0, False),
         (11, 4.4, -4.4, False),
-        (15, 4.4, 20.0, False),
-        (15, 4.4, -20.0, False),
+        (15, 4.4, 16.0, False),
+        (15, 4.4, 20.0, True),
+        (15, 4.4, -20.0, True),
         (15, 4.4, 26.4, True),
         (61, 4.4, 80.0, False),
         (200, 1.0, -60.0, False),

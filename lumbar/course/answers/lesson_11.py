@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def exercise_1(off_mm: pd.Series) -> Riddle:
-    """In which room do the network's points lie farthest from the true ones?
+    """In which room does the network find no level, or points that lie farthest from the true ones?
 
     Args:
-        off_mm: How far off they are on average, mm; indexed by room, NaN where a room has no single picture.
+        off_mm: How far off they are on average, mm; indexed by room, those with a single picture; NaN without a point.
     """
     return Riddle(
-        int(off_mm.idxmax()),
+        int(off_mm.fillna(float("inf")).idxmax()),
         "a number of a room; which of these pictures has its discs in other *places* than the network expects?",
         {
             "greys hardly matter to it: the contrasts that it was trained on were stranger (notebook 07)": [2, 3, 7],

@@ -10,7 +10,7 @@ from pydicom.uid import MRImageStorage
 
 from lumbar.course.hospital import as_handed_out
 
-_NAIVE_OFF_MM = {1: 0.7, 2: 0.9, 3: 0.5, 4: 78.1, 5: 1.0, 6: None, 7: 1.1, 8: None, 9: None, 10: None}
+_NAIVE_OFF_MM = {1: 0.7, 2: 0.9, 3: 0.5, 4: None, 5: 1.0, 7: 1.1}
 
 
 def sagittal_slice(number: int) -> Dataset:
