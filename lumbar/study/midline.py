@@ -40,8 +40,8 @@ AGREE_MM = 6.0
 """If the two estimates of the middle differ by more than this, the one with the known width of the spine is used."""
 
 WIDER_MM = 10.0
-"""How much farther than `HALF_WIDTH_MM` some networks are confident: `phantom+mr` and `phantom` up to 24 mm from the
-middle, which those that they were trained on from were not."""
+"""How much farther than `HALF_WIDTH_MM` a network may be confident: in one synthetic study both released ones were so
+up to some 24 mm from the middle."""
 
 CUT_OFF_MM = 9.0
 """A spine whose middle seems to lie nearer than this to the end of the stack may not be shown whole: of a spine that is
